@@ -1,0 +1,23 @@
+# Warnings, sanitizers, a fast linker and a compiler cache. Nothing here is specific to a module.
+add_compile_options(-Wall -Wextra -Wpedantic -Wno-pedantic -Wnon-virtual-dtor -Woverloaded-virtual
+                    -Werror=return-type -Werror=unused-result -fno-omit-frame-pointer)
+# x86-64-v2 gives the CRC32C instruction; anything newer is chosen at run time.
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  add_compile_options(-march=x86-64-v2)
+endif()
+
+if(MW_SANITIZE)
+  string(REPLACE ";" "," MW_SANITIZE_FLAGS "${MW_SANITIZE}")
+  add_compile_options(-fsanitize=${MW_SANITIZE_FLAGS} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MW_SANITIZE_FLAGS})
+endif()
+
+find_program(MW_CCACHE ccache)
+if(MW_CCACHE)
+  # hash_dir off: the same source compiled in another build folder is a hit.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${MW_CCACHE})
+endif()
+find_program(MW_MOLD mold)
+if(MW_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT MW_SANITIZE)
+  add_link_options(-fuse-ld=mold)
+endif()

@@ -1,0 +1,58 @@
+#pragma once
+// Points as they travel: a Batch is what one message of one device stream carried, in columns.
+// Plain data; belongs to whoever holds it. Limits are the decoder's (protocols/payload).
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "domain/quality.h"
+
+namespace mw {
+
+using DeviceId = Id<struct DeviceTag>;  // the device's resource name and certificate subject
+
+// 64 bits of SHA-256 over device, a zero byte, and signal: no node-local counter, the same everywhere.
+struct SeriesId {
+    std::uint64_t value = 0;
+    auto operator<=>(const SeriesId&) const = default;
+};
+SeriesId series_id(std::string_view device, std::string_view signal);
+
+// Where a batch stands in its device's stream. Sequence 0: the sender counts nothing.
+struct StreamPosition {
+    std::string stream;
+    std::uint64_t sequence = 0;
+};
+
+// One signal's points inside a batch: columns [begin, end).
+struct Run {
+    std::string signal;
+    std::string unit;  // as sent; empty means the declared one
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+};
+
+struct Batch {
+    DeviceId device;
+    StreamPosition position;
+    Timestamp arrival;
+    bool replayed = false;  // a recording: timeliness is not judged
+    std::vector<Run> runs;
+    std::vector<Timestamp> times;  // event time
+    std::vector<double> values;
+    std::vector<Quality> quality;
+
+    std::size_t size() const { return times.size(); }
+    void clear();  // keeps the buffers
+};
+
+}  // namespace mw
+
+template <>
+struct std::hash<mw::SeriesId> {
+    std::size_t operator()(mw::SeriesId id) const { return id.value; }
+};

@@ -1,0 +1,41 @@
+#pragma once
+// The seam to SQL over history. Called from the control loop; the work runs on the worker pool.
+
+#include <cstddef>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "platform/loop/loop.h"
+
+namespace mw {
+
+enum class ResultFormat { json, ndjson, csv, parquet };
+
+struct QueryLimits {
+    nanoseconds time = seconds{30};
+    std::size_t rows = 1'000'000;
+    std::size_t memory_bytes = std::size_t{256} << 20;
+};
+
+struct QueryRequest {
+    std::string sql;
+    ResultFormat format = ResultFormat::json;
+    QueryLimits limits;
+};
+
+struct QueryReply {
+    std::string content_type;
+    std::string body;  // json: {"columns":[{"name","type"}],"rows":[[...]],"truncated":false}
+    std::size_t rows = 0;
+    bool truncated = false;  // the row limit was hit
+};
+
+class QueryEngine {
+ public:
+    virtual ~QueryEngine() = default;
+    // invalid_input: not parsable or not allowed (message says what and where); timed_out; overloaded.
+    virtual Task<QueryReply> query(QueryRequest request) = 0;
+};
+
+}  // namespace mw

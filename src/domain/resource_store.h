@@ -1,0 +1,65 @@
+#pragma once
+// The seam to where resources live (SQLite now, PostgreSQL later). Belongs to the control loop.
+// Every write carries its audit fact, stored in the same transaction.
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "domain/resource.h"
+#include "platform/loop/loop.h"
+
+namespace mw {
+
+// Who did what from where; the store adds time, kind, name, revision.
+struct AuditNote {
+    std::string actor;   // "user:admin", "device:gw-1", "hub"
+    std::string action;  // "create", "replace", "enroll", ...
+    std::string detail;  // one line, no secrets
+};
+
+struct ListQuery {
+    std::string kind;
+    std::string label_selector;  // "site=north,tier!=test": all must hold
+    std::string field_selector;  // "spec.asset=pump-1,domain=plant"
+    std::size_t limit = 500;
+    std::string continue_from;  // opaque
+};
+struct ResourcePage {
+    std::vector<Resource> items;
+    std::string continue_from;  // empty: that was the last page
+    std::uint64_t revision = 0; // watch from here to miss nothing
+};
+
+struct ResourceChange {
+    enum class What { created, changed, deleted } what = What::changed;
+    Resource resource;
+};
+
+class ResourceStore {
+ public:
+    virtual ~ResourceStore() = default;
+
+    virtual Task<Resource> get(std::string kind, std::string name) = 0;
+    virtual Task<ResourcePage> list(ListQuery query) = 0;
+    virtual Task<Resource> create(Resource resource, AuditNote note) = 0;
+    // conflict when resource.revision is not 0 and not the stored one.
+    virtual Task<Resource> replace(Resource resource, AuditNote note) = 0;
+    // Status only: generation stays, no schema of spec is checked.
+    virtual Task<Resource> set_status(std::string kind, std::string name, Json status,
+                                      AuditNote note) = 0;
+    virtual Task<> remove(std::string kind, std::string name, std::uint64_t revision,
+                          AuditNote note) = 0;
+    // An audit fact without a resource (a refused login, a refused certificate).
+    virtual Task<> note(AuditNote note) = 0;
+
+    // Called on the control loop after commit, in revision order, until the subscription goes.
+    using Listener = std::function<void(const ResourceChange&)>;
+    virtual std::shared_ptr<void> subscribe(Listener listener) = 0;
+    // Changes of a kind after a revision, oldest first; conflict when they were compacted away.
+    virtual Task<std::vector<ResourceChange>> changes_since(std::string kind,
+                                                            std::uint64_t revision) = 0;
+};
+
+}  // namespace mw
