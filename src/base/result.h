@@ -1,6 +1,6 @@
 #pragma once
-// Expected failures as values: Result<T> is a T or an Error. Both are plain values without a thread.
-// Bugs are not errors: they are ASSERTs (base/assert.h).
+// Expected failures as values: Result<T> is a T or an Error. Both are plain values without a
+// thread. Bugs are not errors: they are ASSERTs (base/assert.h).
 
 #include <optional>
 #include <string>
@@ -45,10 +45,9 @@ class [[nodiscard]] Result {
     using value_type = T;
 
     template <class U = T>
-        requires(std::is_constructible_v<T, U &&> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Result> &&
-                 !std::is_same_v<std::remove_cvref_t<U>, Error>)
-    Result(U&& value) : content_(std::in_place_index<0>, std::forward<U>(value)) {}
+    requires(std::is_constructible_v<T, U&&> && !std::is_same_v<std::remove_cvref_t<U>, Result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Error>) Result(U&& value)
+        : content_(std::in_place_index<0>, std::forward<U>(value)) {}
     Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}
 
     bool ok() const { return content_.index() == 0; }
@@ -110,21 +109,22 @@ void ignore(const Result<T>&, std::string_view /*why*/) {}
 #define MW_JOIN(a, b) MW_JOIN_(a, b)
 
 // TRY(auto x, f()): x is f()'s value, or the enclosing function returns f()'s error.
-#define TRY(declaration, ...)                                                     \
-    auto MW_JOIN(try_, __LINE__) = (__VA_ARGS__);                                 \
+#define TRY(declaration, ...)                                                        \
+    auto MW_JOIN(try_, __LINE__) = (__VA_ARGS__);                                    \
     if (!MW_JOIN(try_, __LINE__)) return std::move(MW_JOIN(try_, __LINE__)).error(); \
     declaration = *std::move(MW_JOIN(try_, __LINE__))
-#define TRY_VOID(...)                                                                           \
-    do {                                                                                        \
+#define TRY_VOID(...)                                                                              \
+    do {                                                                                           \
         if (auto try_outcome = (__VA_ARGS__); !try_outcome) return std::move(try_outcome).error(); \
     } while (0)
 
 // The same in a coroutine that yields a Result.
-#define CO_TRY(declaration, ...)                                                     \
-    auto MW_JOIN(try_, __LINE__) = (__VA_ARGS__);                                    \
+#define CO_TRY(declaration, ...)                                                        \
+    auto MW_JOIN(try_, __LINE__) = (__VA_ARGS__);                                       \
     if (!MW_JOIN(try_, __LINE__)) co_return std::move(MW_JOIN(try_, __LINE__)).error(); \
     declaration = *std::move(MW_JOIN(try_, __LINE__))
-#define CO_TRY_VOID(...)                                                                           \
-    do {                                                                                           \
-        if (auto try_outcome = (__VA_ARGS__); !try_outcome) co_return std::move(try_outcome).error(); \
+#define CO_TRY_VOID(...)                                    \
+    do {                                                    \
+        if (auto try_outcome = (__VA_ARGS__); !try_outcome) \
+            co_return std::move(try_outcome).error();       \
     } while (0)

@@ -15,7 +15,8 @@ namespace mw {
 
 using DeviceId = Id<struct DeviceTag>;  // the device's resource name and certificate subject
 
-// 64 bits of SHA-256 over device, a zero byte, and signal: no node-local counter, the same everywhere.
+// 64 bits of SHA-256 over device, a zero byte, and signal: no node-local counter, the same
+// everywhere.
 struct SeriesId {
     std::uint64_t value = 0;
     auto operator<=>(const SeriesId&) const = default;

@@ -20,9 +20,10 @@ class PointSink {
  public:
     virtual ~PointSink() = default;
 
-    // Judges every point (batch.quality is updated in place) and appends to the log. A message whose
-    // stream position was stored before is not stored again; its ticket says when it is durable.
-    // Errors: overloaded (push back at the door), io_failed (disk full or broken: the door refuses).
+    // Judges every point (batch.quality is updated in place) and appends to the log. A message
+    // whose stream position was stored before is not stored again; its ticket says when it is
+    // durable. Errors: overloaded (push back at the door), io_failed (disk full or broken: the door
+    // refuses).
     virtual Result<Ticket> accept(Batch& batch) = 0;
     virtual Result<Ticket> accept(const Decision& decision) = 0;
 

@@ -1,6 +1,7 @@
 #pragma once
-// The quality byte of a point: two bits good/uncertain/bad, six bits reason (docs/formats/quality.md).
-// The upper two bits follow OPC UA: 192 is plain good, 64 plain uncertain, 0 plain bad.
+// The quality byte of a point: two bits good/uncertain/bad, six bits reason
+// (docs/formats/quality.md). The upper two bits follow OPC UA: 192 is plain good, 64 plain
+// uncertain, 0 plain bad.
 
 #include <algorithm>
 #include <cstdint>
@@ -18,11 +19,11 @@ enum class Reason : std::uint8_t {
     source_bad = 6,      // the source itself said bad
     source_uncertain = 7,
     not_a_number = 8,
-    unit = 9,            // unit unknown or not convertible
-    type = 10,           // not the declared type
-    duplicate = 11,      // same series and time again, other value: the last one won
-    clock = 12,          // event time ahead of the hub's clock by more than the tolerance
-    undeclared = 13,     // the signal is not in the device's profile
+    unit = 9,         // unit unknown or not convertible
+    type = 10,        // not the declared type
+    duplicate = 11,   // same series and time again, other value: the last one won
+    clock = 12,       // event time ahead of the hub's clock by more than the tolerance
+    undeclared = 13,  // the signal is not in the device's profile
 };
 
 struct Quality {

@@ -34,7 +34,8 @@ struct QueryReply {
 class QueryEngine {
  public:
     virtual ~QueryEngine() = default;
-    // invalid_input: not parsable or not allowed (message says what and where); timed_out; overloaded.
+    // invalid_input: not parsable or not allowed (message says what and where); timed_out;
+    // overloaded.
     virtual Task<QueryReply> query(QueryRequest request) = 0;
 };
 

@@ -15,8 +15,8 @@ struct Resource {
     std::string name;  // [a-z0-9][a-z0-9._-]{0,62}
     std::string domain = "default";
     std::map<std::string, std::string> labels;
-    Json spec = JsonObject{};    // what people or CI want
-    Json status = JsonObject{};  // what controllers saw
+    Json spec = JsonObject{};      // what people or CI want
+    Json status = JsonObject{};    // what controllers saw
     std::uint64_t generation = 0;  // grows when spec changes
     std::uint64_t revision = 0;    // grows with every write to any resource; opaque to clients
     Timestamp created;

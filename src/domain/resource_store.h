@@ -28,8 +28,8 @@ struct ListQuery {
 };
 struct ResourcePage {
     std::vector<Resource> items;
-    std::string continue_from;  // empty: that was the last page
-    std::uint64_t revision = 0; // watch from here to miss nothing
+    std::string continue_from;   // empty: that was the last page
+    std::uint64_t revision = 0;  // watch from here to miss nothing
 };
 
 struct ResourceChange {

@@ -1,0 +1,58 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace mw {
+namespace {
+
+TEST(Json, error_names_line_and_column) {
+    auto value = parse_json("{\n  \"a\": nope}");
+    ASSERT_FALSE(value);
+    EXPECT_NE(value.error().message.find("line 2"), std::string::npos) << value.error().message;
+}
+
+TEST(Json, refuses_deep_nesting) {
+    EXPECT_FALSE(parse_json(std::string(1000, '[') + std::string(1000, ']')));
+    EXPECT_FALSE(parse_json("{} {}"));
+    EXPECT_FALSE(parse_json(""));
+}
+
+TEST(Json, finds_and_sets_dotted_paths) {
+    Json value = JsonObject{};
+    set(value, "spec.source.speed", 50);
+    EXPECT_EQ(find_integer(value, "spec.source.speed"), 50);
+    EXPECT_EQ(find_number(value, "spec.source.speed"), 50.0);
+    EXPECT_EQ(find(value, "spec.missing.path"), nullptr);
+    EXPECT_FALSE(want_string(value, "spec.source"));
+}
+
+TEST(Yaml, reads_many_documents_and_types) {
+    auto documents =
+        parse_yaml("kind: Site\nname: north\nn: 3\nx: 1.5\nb: true\nt: \"3\"\n---\na: [1, 2]\n");
+    ASSERT_TRUE(documents) << documents.error().message;
+    ASSERT_EQ(documents->size(), 2u);
+    const Json& first = documents->at(0);
+    EXPECT_EQ(find_integer(first, "n"), 3);
+    EXPECT_EQ(find_number(first, "x"), 1.5);
+    EXPECT_EQ(find_bool(first, "b"), true);
+    EXPECT_EQ(find_string(first, "t"), "3");
+}
+
+TEST(Yaml, round_trips) {
+    auto value = *parse_json(R"({"a":{"b":[1,2.5,"x","3","true",null,false]},"e":{},"l":[]})");
+    auto back = parse_yaml(to_yaml(value));
+    ASSERT_TRUE(back) << to_yaml(value);
+    EXPECT_EQ(back->at(0), value) << to_yaml(value);
+}
+
+TEST(Yaml, refuses_with_position) {
+    auto broken = parse_yaml("a: 1\nb: [1, 2\nc: 3\n");
+    ASSERT_FALSE(broken);
+    EXPECT_NE(broken.error().message.find("line"), std::string::npos);
+    auto twice = parse_yaml("a: 1\na: 2\n");
+    ASSERT_FALSE(twice);
+    EXPECT_NE(twice.error().message.find("'a' stands twice"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mw

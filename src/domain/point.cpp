@@ -1,0 +1,25 @@
+#include "domain/point.h"
+
+#include "platform/crypto/crypto.h"
+
+namespace mw {
+
+SeriesId series_id(std::string_view device, std::string_view signal) {
+    std::string key;
+    key.reserve(device.size() + 1 + signal.size());
+    key.append(device).push_back('\0');
+    key.append(signal);
+    const auto digest = crypto::sha256(bytes_of(key));
+    return {load_le<std::uint64_t>(digest.data())};
+}
+
+void Batch::clear() {
+    position = {};
+    replayed = false;
+    runs.clear();
+    times.clear();
+    values.clear();
+    quality.clear();
+}
+
+}  // namespace mw
