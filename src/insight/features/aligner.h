@@ -1,0 +1,58 @@
+#pragma once
+// Aligner: points of several signals, as they arrive in batches, into rows of equal time.
+// A row leaves as soon as it is complete and no earlier one waits; an incomplete row leaves, with
+// NaN for what is missing, when a point `wait` later has come or too many rows wait. One thread.
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "domain/point.h"
+#include "insight/features/plan.h"
+
+namespace mw::features {
+
+struct AlignOptions {
+    nanoseconds tolerance{0};        // times this close are one row, which keeps the first one's
+    nanoseconds wait = seconds{1};   // event time
+    std::size_t max_pending = 8192;  // rows
+};
+
+class Aligner {
+ public:
+    // `signals` are the device's names, in the order of the row's values.
+    Aligner(std::vector<std::string> signals, AlignOptions options = {});
+
+    void add(const Batch& batch);  // signals that are not listed are passed over
+    void add(std::string_view signal, Timestamp time, double value, Quality quality = {});
+    // The next row in time order; the view holds until the next call of any member.
+    std::optional<Row> next();
+    void flush();  // let incomplete rows go too
+    // The latest time that left in a row: points not later than it are refused and counted.
+    std::optional<Timestamp> consumed() const { return consumed_; }
+    void skip_to(Timestamp time) { consumed_ = time; }
+    std::size_t pending() const { return rows_.size(); }
+    std::uint64_t late_points() const { return late_; }
+
+ private:
+    struct Pending {
+        std::vector<double> values;
+        std::vector<Quality> quality;
+        std::size_t known = 0;
+    };
+    void add(std::size_t input, Timestamp time, double value, Quality quality);
+    bool ready(Timestamp time, const Pending& row) const;
+    std::map<std::int64_t, Pending>::iterator row_at(std::size_t input, Timestamp time);
+
+    std::map<std::string, std::size_t, std::less<>> inputs_;
+    AlignOptions options_;
+    std::map<std::int64_t, Pending> rows_;
+    std::vector<Pending> spare_;
+    Pending current_;
+    std::optional<Timestamp> newest_;
+    std::optional<Timestamp> consumed_;
+    bool flushing_ = false;
+    std::uint64_t late_ = 0;
+};
+
+}  // namespace mw::features

@@ -1,0 +1,91 @@
+#pragma once
+// What features to make of which signals: plain data, checked by `check(plan)`.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "domain/quality.h"
+
+namespace mw::features {
+
+constexpr std::size_t max_inputs = 4096;
+constexpr std::size_t max_features = 8192;
+constexpr std::uint32_t max_window_rows = 65'536;
+constexpr std::size_t max_window_cells = 8'000'000;  // rows x inputs: 72 MB of rings
+
+// One moment: a value per input, in the plan's order. NaN is a missing value. An empty quality
+// column means that all are good. A view: valid during the call only.
+struct Row {
+    Timestamp time;
+    std::span<const double> values;
+    std::span<const Quality> quality;
+};
+
+enum class Statistic { last, mean, min, max, range, deviation };  // deviation: of the sample, n - 1
+
+std::string_view to_string(Statistic statistic);
+Result<Statistic> parse_statistic(std::string_view text);
+
+// A length in rows or in time: exactly one is set.
+struct Extent {
+    std::uint32_t rows = 0;
+    nanoseconds time{0};
+    bool by_rows() const { return rows > 0; }
+    bool empty() const { return rows == 0 && time.count() == 0; }
+};
+
+// sliding, by rows:  the last `length` rows, at every `every`-th row once that many were seen.
+// sliding, by time:  rows in (t - length, t], at the first row of each slot [k x every, (k+1) x
+// every). tumbling, by rows: `length` rows, then the next `length` rows. tumbling, by time: rows in
+// [k x length, (k+1) x length), known when the first later row arrives.
+enum class WindowKind { sliding, tumbling };
+
+struct Window {
+    WindowKind kind = WindowKind::sliding;
+    Extent length{60, {}};
+    Extent every{1, {}};         // sliding only; the same measure as length
+    std::uint32_t min_rows = 0;  // usable values that each feature needs; 0: half of them, or 1
+    std::uint32_t max_rows =
+        4096;                // windows by time: memory; a window with more rows is incomplete
+    nanoseconds max_gap{0};  // a longer pause between rows starts afresh; 0: never
+};
+
+struct Feature {
+    std::string name;
+    std::uint32_t input = 0;
+    Statistic statistic = Statistic::mean;
+    Extent over;        // only the end of the window; empty: all of it
+    double center = 0;  // scaled = (value - center) / scale
+    double scale = 1;
+};
+
+// What to do with a value that is missing, not a number, or of bad quality.
+enum class OnBad {
+    skip,  // the window has one value less of that input
+    hold,  // the last usable value stands in, for at most hold_rows rows
+};
+
+struct Plan {
+    std::vector<std::string> inputs;
+    Window window;
+    std::vector<Feature> features;
+    OnBad on_bad = OnBad::skip;
+    std::uint32_t hold_rows = 0;
+};
+
+// An error names the part: "features[2].over: longer than the window".
+Result<void> check(const Plan& plan);
+
+// How much of the past rebuilds the state exactly: the last `rows` rows, and all rows that are not
+// older than `span` before the last one. Whichever reaches further back.
+struct Memory {
+    std::size_t rows = 0;
+    nanoseconds span{0};
+};
+
+}  // namespace mw::features

@@ -1,0 +1,39 @@
+#pragma once
+// pipeline.yaml (docs/formats/pipeline.md) as plain data. Unknown keys are errors.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "insight/features/features.h"
+
+namespace mw::pipeline {
+
+enum class Smoothing { none, mean, median };
+enum class FallbackDecision { hold, off, on };  // hold: what was decided last
+
+struct Input {
+    std::string name;    // used inside the pipeline
+    std::string signal;  // the device's name for it
+};
+
+struct Spec {
+    std::vector<Input> inputs;
+    features::AlignOptions align;
+    features::Plan plan;      // plan.inputs are the inputs' names
+    std::string model_input;  // empty: the graph's only one
+    std::string model_output;
+    std::uint32_t output_index = 0;  // the element of the output that is the score
+    Smoothing smoothing = Smoothing::none;
+    std::uint32_t smoothing_scores = 1;
+    double raise_at = 1;  // alarm when the score is at or above it
+    double clear_at = 1;  // and until it is below this one; at most raise_at
+    FallbackDecision fallback = FallbackDecision::hold;
+
+    std::vector<std::string> signals() const;  // the device's names, in the order of a row
+};
+
+Result<Spec> parse_spec(std::string_view yaml);
+std::string to_yaml(const Spec& spec);  // the same bytes for the same spec; parses back to it
+
+}  // namespace mw::pipeline
