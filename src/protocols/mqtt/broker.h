@@ -1,0 +1,79 @@
+#pragma once
+// The MQTT broker of one data loop: net streams around the I/O-free Core (core.h).
+// Belongs to its loop; every call comes from there. Limits and counters are in options.h.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "platform/loop/loop.h"
+#include "platform/net/net.h"
+#include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/options.h"
+#include "protocols/mqtt/uplink.h"
+
+namespace mw::mqtt {
+
+// A client came or went; for last_seen and the live page.
+struct Presence {
+    enum class What { connected, disconnected } what = What::connected;
+    Identity identity;
+    std::string client_id;
+    std::string reason;  // of a disconnect, in words
+};
+
+struct SessionView {
+    Identity identity;
+    std::string client_id;
+    bool connected = false;
+    Version version = Version::v5;
+    std::size_t subscriptions = 0;
+    std::size_t inflight = 0;  // sent, not acknowledged by the client
+    std::size_t queued_messages = 0;
+    std::size_t queued_bytes = 0;
+    std::size_t acknowledgements_waiting = 0;  // received, not yet in the log
+};
+
+class Core;
+
+class Broker {
+ public:
+    // Gives the identity of a client certificate (DER; empty for a plain or anonymous connection),
+    // or denied with the reason.
+    using Resolver = std::function<Result<Identity>(ByteView certificate)>;
+
+    // uplink may be null: a broker between clients only. All outlive the broker.
+    Broker(Loop& loop, Random& random, Limits limits, const Authorizer& authorizer, Uplink* uplink);
+    ~Broker();  // after stop()
+
+    // Serves what the listener accepts until stop().
+    void serve(std::unique_ptr<net::Listener> listener, Resolver resolver);
+    // Serves one stream, whose handshake is done.
+    void serve(std::unique_ptr<net::Stream> stream, Identity identity);
+    // Says "server shutting down" to the clients, closes, and waits.
+    Task<> stop();
+
+    // The log has come this far: sends what PUBACKs waited for it, and lets waiting clients go on.
+    void on_durable(Ticket durable);
+
+    // The hub itself speaks: desired documents, commands. invalid_input for a bad topic,
+    // overloaded when the retained store is full. An empty retained payload removes what was
+    // retained.
+    Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
+    // Ends the connections of an identity (certificate revoked, device deleted) and forgets its
+    // sessions; gives how many sessions it had.
+    std::size_t kick(std::string_view identity_name);
+    std::vector<SessionView> sessions() const;
+    const Metrics& metrics() const;
+    void on_presence(std::function<void(const Presence&)> listener);
+
+ private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace mw::mqtt

@@ -1,0 +1,69 @@
+#pragma once
+// What a broker allows, and what it counted. Every buffer has its limit here.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace mw::mqtt {
+
+struct Limits {
+    std::size_t connections = 20'000;
+    std::size_t sessions = 100'000;                   // connected or remembered
+    std::size_t packet_bytes = std::size_t{1} << 20;  // announced as Maximum Packet Size
+    std::uint16_t receive_maximum = 1'024;   // QoS 1 publishes of one client not yet acknowledged
+    std::uint16_t inflight_maximum = 1'024;  // towards an MQTT 3.1.1 client, which names none
+    std::uint16_t topic_alias_maximum = 16;  // client to server
+    std::size_t topic_levels = 32;
+    std::size_t subscriptions_per_session = 1'000;
+    std::size_t subscriptions = 200'000;
+    std::size_t outbox_bytes = std::size_t{4} << 20;  // written but not yet taken by the socket
+    std::size_t queued_messages = 10'000;             // per session, QoS 1
+    std::size_t queued_bytes = std::size_t{8} << 20;  // per session
+    std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions and outboxes
+    std::size_t retained_messages = 100'000;
+    std::size_t retained_bytes = std::size_t{64} << 20;
+    nanoseconds idle_before_connect = seconds{10};
+    nanoseconds write_stall = seconds{30};  // a client that takes no byte for so long is dropped
+    nanoseconds pushback = seconds{30};     // storage that has no room for so long ends the client
+    seconds session_expiry{7 * 24 *
+                           3600};  // most that a client gets; 3.1.1 persistent sessions too
+    seconds keep_alive{0};         // most that a client may ask for; 0: as it asks
+};
+
+struct Metrics {
+    std::uint64_t connections_accepted = 0;
+    std::uint64_t connections_refused = 0;  // over the limit, or no identity
+    std::uint64_t connections_closed = 0;
+    std::uint64_t connects_accepted = 0;
+    std::uint64_t connects_refused = 0;
+    std::uint64_t sessions_taken_over = 0;
+    std::uint64_t sessions_resumed = 0;
+    std::uint64_t sessions_expired = 0;
+    std::uint64_t keep_alive_timeouts = 0;
+    std::uint64_t packets_received = 0;
+    std::uint64_t bytes_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t publishes_received = 0;
+    std::uint64_t publishes_refused = 0;    // by authorization or by the uplink
+    std::uint64_t publishes_delivered = 0;  // written for a subscriber
+    std::uint64_t publishes_dropped =
+        0;  // QoS 0 beyond a buffer, expired, or larger than the client takes
+    std::uint64_t queue_overflows = 0;  // QoS 1 messages lost to a full queue of an absent client
+    std::uint64_t slow_consumers_dropped = 0;
+    std::uint64_t subscriptions_denied = 0;
+    std::uint64_t protocol_errors = 0;
+    std::uint64_t pushbacks = 0;  // times a client had to wait for storage
+    std::uint64_t wills_published = 0;
+    // Levels.
+    std::uint64_t connected = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t subscriptions = 0;
+    std::uint64_t retained_messages = 0;
+    std::uint64_t retained_bytes = 0;
+    std::uint64_t queued_bytes = 0;
+    std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
+};
+
+}  // namespace mw::mqtt
