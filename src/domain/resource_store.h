@@ -3,6 +3,7 @@
 // Every write carries its audit fact, stored in the same transaction.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ struct ListQuery {
     std::string field_selector;  // "spec.asset=pump-1,domain=plant"
     std::size_t limit = 500;
     std::string continue_from;  // opaque
+    std::vector<std::string> domains;  // only these; empty: all
 };
 struct ResourcePage {
     std::vector<Resource> items;
@@ -51,6 +53,9 @@ class ResourceStore {
                                       AuditNote note) = 0;
     virtual Task<> remove(std::string kind, std::string name, std::uint64_t revision,
                           AuditNote note) = 0;
+    // The outcome that the write would have, by the same checks; nothing is written.
+    enum class Deed { create, replace, remove };
+    virtual Task<Resource> rehearse(Deed deed, Resource resource) = 0;
     // An audit fact without a resource (a refused login, a refused certificate).
     virtual Task<> note(AuditNote note) = 0;
 

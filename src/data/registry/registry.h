@@ -1,0 +1,81 @@
+#pragma once
+// The resource store over SQLite: every write is checked, numbered, audited and durable in one
+// transaction; writes that wait together share one sync. Also users' tokens and the compiled
+// policy. Belongs to the control loop; SQLite runs on two threads of its own (one writes, one
+// reads). Limits: 1 MiB per resource, 4,096 writes waiting, 100,000 changes kept for watchers.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/random.h"
+#include "data/registry/kinds.h"
+#include "domain/resource_store.h"
+#include "platform/files/files.h"
+#include "platform/loop/loop.h"
+#include "trust/audit/audit.h"
+#include "trust/policy/policy.h"
+
+namespace mw::registry {
+
+struct Options {
+    std::string path;  // ":memory:" for tests of others: the real store, nothing kept
+    std::string vfs;   // empty: the system's files
+    std::uint64_t changes_kept = 100'000;
+    std::size_t writes_waiting_max = 4'096;
+};
+
+class Registry final : public ResourceStore, public policy::Accounts {
+ public:
+    // Opens or makes the database, brings it to the newest step and makes the built-in roles.
+    // Blocks; call it before the loop runs.
+    static Result<std::unique_ptr<Registry>> open(Loop& loop, const Clock& clock,
+                                                  metrics::Registry& metrics, Options options);
+    ~Registry() override;
+
+    // ResourceStore. Messages of refused resources begin with the path: "spec.profile: ...".
+    Task<Resource> get(std::string kind, std::string name) override;
+    Task<ResourcePage> list(ListQuery query) override;
+    Task<Resource> create(Resource resource, AuditNote note) override;
+    Task<Resource> replace(Resource resource, AuditNote note) override;
+    Task<Resource> set_status(std::string kind, std::string name, Json status,
+                              AuditNote note) override;
+    Task<> remove(std::string kind, std::string name, std::uint64_t revision,
+                  AuditNote note) override;
+    Task<Resource> rehearse(Deed deed, Resource resource) override;
+    Task<> note(AuditNote note) override;
+    std::shared_ptr<void> subscribe(Listener listener) override;
+    Task<std::vector<ResourceChange>> changes_since(std::string kind,
+                                                    std::uint64_t revision) override;
+
+    // Accounts.
+    const policy::Account* find(const std::string& user) const override;
+    std::shared_ptr<const policy::Policy> policy() const override;
+    Task<> add_token(policy::TokenRecord record, AuditNote note) override;
+    Task<> revoke_tokens(std::string user, AuditNote note) override;
+
+    // Audit facts after a sequence number, oldest first.
+    Task<std::vector<audit::Fact>> facts(std::uint64_t after, std::size_t limit);
+    // Walks the whole chain; the error names the first fact that does not follow. Returns the
+    // count.
+    Task<std::uint64_t> verify_audit();
+    // Copies the database, consistent and while in use, to a new file.
+    Task<> backup(std::string path);
+
+ private:
+    struct State;
+    explicit Registry(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+// On first start: makes the user admin (role admin) with a token that never expires, and writes the
+// token to token_path with mode 0600 before it is valid. Does nothing once the user exists.
+// Returns whether it made one.
+Task<bool> bootstrap_admin(Registry& registry, Files& files, std::string token_path,
+                           const Clock& clock, Random& random);
+
+}  // namespace mw::registry

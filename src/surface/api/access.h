@@ -1,0 +1,42 @@
+#pragma once
+// What the API needs from layers that it may not know by name, or that are optional. All belong to
+// the control loop. fleet/onboarding and insight/alerts implement them; apps/hub connects them.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "platform/loop/loop.h"
+
+namespace mw::api {
+
+// Tokens with which a new device enrols into a group.
+class EnrollmentTokens {
+ public:
+    virtual ~EnrollmentTokens() = default;
+    struct Issued {
+        std::string token;  // shown once
+        Timestamp expires;  // ns 0: with the group
+    };
+    // not_found: no such group; conflict: the group is expired or used up (the message says which).
+    virtual Task<Issued> issue(std::string group, std::string actor) = 0;
+};
+
+// Alarms as the live page and the command line show them. An alarm is a JSON object with at least
+// id, state, severity, device, model, raised; the API passes it through.
+class AlarmDirectory {
+ public:
+    virtual ~AlarmDirectory() = default;
+    // Newest first; state "", "raised" or "cleared".
+    virtual Task<JsonArray> list(std::string state, std::size_t limit) = 0;
+    // The chain that led to it: window, features, model, dataset, rule. not_found.
+    virtual Task<Json> why(std::string id) = 0;
+    // Called on the control loop with each alarm that is raised, changed or cleared.
+    using Listener = std::function<void(const Json& alarm)>;
+    virtual std::shared_ptr<void> subscribe(Listener listener) = 0;
+};
+
+}  // namespace mw::api

@@ -1,0 +1,143 @@
+#pragma once
+// Who may do what: roles compiled to a Policy that answers in well under a microsecond and explains
+// itself, and bearer tokens of which only the SHA-256 is kept. Pure, without I/O; a Policy is an
+// immutable snapshot that any thread may hold. Default is no.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "domain/resource_store.h"
+
+namespace mw::policy {
+
+enum class Verb : std::uint8_t {
+    get,
+    list,
+    watch,
+    create,
+    replace,
+    patch,
+    remove,  // "delete" in text
+    query,   // SQL over history (kind History)
+    enroll,  // make an enrolment token of an EnrollmentGroup
+    token,   // make or revoke a user's token
+    label,
+    approve,
+};
+inline constexpr int verb_count = 12;
+std::string_view to_string(Verb verb);
+Result<Verb> verb_from(std::string_view text);  // the error lists the verbs
+
+// Someone who acts, as audit facts name them: "user:ada", "device:gw-1", "hub".
+struct Principal {
+    std::string name;
+    std::vector<std::string> roles;
+};
+
+struct Access {
+    Verb verb;
+    std::string_view kind;    // a resource kind, or History, Blob, Alarm, AuditFact
+    std::string_view domain;  // "default" where none applies
+};
+
+struct Rule {
+    std::uint32_t verbs = 0;           // bit (1 << Verb)
+    std::vector<std::string> kinds;    // names, or "*"
+    std::vector<std::string> domains;  // names, or "*"
+};
+
+struct Role {
+    std::string name;
+    std::vector<Rule> rules;
+};
+
+// From a Role resource's spec ({rules:[{verbs,kinds,domains}]}); the error names the path.
+Result<Role> role_from_spec(std::string_view name, const Json& spec);
+// admin (everything), operator (all but users, roles and audit), viewer (reads, and queries).
+struct BuiltInRole {
+    std::string_view name;
+    std::string_view description;
+    Json spec;
+};
+const std::vector<BuiltInRole>& built_in_roles();
+
+struct Verdict {
+    bool allowed = false;
+    std::string why;  // one sentence: which role allows it, or what is missing
+};
+
+class Policy {
+ public:
+    static std::shared_ptr<const Policy> compile(std::vector<Role> roles);
+
+    bool allowed(const Principal& principal, const Access& access) const;
+    Verdict explain(const Principal& principal, const Access& access) const;
+    // The domains in which the verb is allowed on the kind; no value means in all of them.
+    std::optional<std::vector<std::string>> domains(const Principal& principal, Verb verb,
+                                                    std::string_view kind) const;
+    // Whether the principal itself holds everything that the rules or the named roles would grant:
+    // nobody hands out more than they have.
+    bool covers(const Principal& principal, std::span<const Rule> rules) const;
+    bool covers_roles(const Principal& principal, std::span<const std::string> roles) const;
+
+ private:
+    const Role* find(std::string_view role) const;
+    std::vector<Role> roles_;
+    std::unordered_map<std::string_view, const Role*> by_name_;
+};
+
+// ---- Tokens: "mwt_<user>_<base64url of 32 random bytes>"
+using TokenHash = std::array<std::uint8_t, 32>;
+
+struct TokenRecord {
+    std::string user;
+    TokenHash hash{};
+    Timestamp created;
+    Timestamp expires;    // ns 0: never
+    std::string purpose;  // "bootstrap", "session", "api"
+};
+struct IssuedToken {
+    std::string text;  // shown once, never stored
+    TokenRecord record;
+};
+struct PresentedToken {
+    std::string user;
+    TokenHash hash{};
+};
+// lifetime 0: never expires.
+IssuedToken issue_token(std::string user, std::string purpose, Timestamp now, nanoseconds lifetime,
+                        Random& random);
+Result<PresentedToken> parse_token(std::string_view text);
+
+struct Account {
+    std::vector<std::string> roles;
+    std::vector<TokenRecord> tokens;
+};
+
+// Where users, roles and token hashes live; data/registry implements it. Belongs to the control
+// loop; the reads answer from memory.
+class Accounts {
+ public:
+    virtual ~Accounts() = default;
+    virtual const Account* find(const std::string& user) const = 0;
+    virtual std::shared_ptr<const Policy> policy() const = 0;
+    // Adding drops the user's expired tokens, and the oldest when there are more than 64.
+    virtual Task<> add_token(TokenRecord record, AuditNote note) = 0;
+    virtual Task<> revoke_tokens(std::string user, AuditNote note) = 0;
+};
+
+// The user behind a bearer token. denied says nothing that helps to guess.
+Result<Principal> authenticate(const Accounts& accounts, std::string_view token, Timestamp now);
+
+}  // namespace mw::policy
