@@ -1,0 +1,40 @@
+#pragma once
+// What a device profile declares about its signals, as the engine reads it. Immutable once shared.
+
+#include <limits>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/json.h"
+
+namespace mw::quality {
+
+// A zero duration, a zero k and an infinite bound mean: not judged.
+struct SignalRules {
+    std::string unit;  // empty: any
+    double min = -std::numeric_limits<double>::infinity();
+    double max = std::numeric_limits<double>::infinity();
+    double max_rate = std::numeric_limits<double>::infinity();  // per second
+    nanoseconds stuck_after{0};
+    double spike = 0;  // robust deviations
+    nanoseconds every{0};
+    nanoseconds late_after{0};
+};
+
+struct RuleSet {
+    std::string profile;  // empty: the device has none, so no signal is undeclared
+    std::unordered_map<std::string, SignalRules> signals;
+    SignalRules others;                         // for what is not declared
+    nanoseconds ahead_tolerance = seconds{10};  // event time may lead the hub's clock by this much
+};
+using Rules = std::shared_ptr<const RuleSet>;
+
+// For a device without a profile: order, numbers and clock are judged, nothing else.
+Rules default_rules();
+
+// From a DeviceProfile's spec. Errors name the path: "spec.signals[2].min: must be a number".
+Result<Rules> rules_from_profile(std::string_view name, const Json& spec);
+
+}  // namespace mw::quality
