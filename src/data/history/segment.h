@@ -1,0 +1,79 @@
+#pragma once
+// Sealing: how a generation of the head becomes files. History owns the seam and the order of rows;
+// the file format is the implementer's (Parquet by DuckDB). All of this runs on a worker.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/history/head_snapshot.h"
+#include "data/history/series.h"
+
+namespace mw::history {
+
+enum class Table : std::uint8_t { points = 0, decisions = 1 };
+
+// A sealed file as the catalog knows it.
+struct SegmentFile {
+    std::string path;  // below the history directory in the catalog; absolute in a snapshot
+    Table table = Table::points;
+    std::uint64_t generation = 0;  // grows with every seal: of two equal (series, time), the
+                                   // higher generation is the newer one
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+    Timestamp time_min;  // inclusive
+    Timestamp time_max;
+    std::string device_first;  // in byte order; inclusive
+    std::string device_last;
+    bool overlaps = false;  // some (series, time) here may also be in a file of a lower generation
+};
+
+// Rows of one series, by time, each time once.
+struct SortedSeries {
+    const SeriesEntry* series = nullptr;
+    const DeviceContext* context = nullptr;  // never null
+    Columns rows;                            // valid until the next call
+};
+
+// The points of one generation inside [from, to], by device, signal (byte order), then time.
+class SortedPoints {
+ public:
+    SortedPoints(const HeadSnapshot& head, ContextSnapshot context, Timestamp from, Timestamp to);
+    // Series without rows are skipped. False: that was all.
+    bool next(SortedSeries& out);
+    std::size_t rows() const { return rows_; }  // in total, exact
+
+ private:
+    std::size_t gather(std::size_t i);
+    const HeadSnapshot& head_;
+    ContextSnapshot context_;
+    Timestamp from_, to_;
+    std::vector<std::uint32_t> order_;
+    std::size_t at_ = 0;
+    std::size_t rows_ = 0;
+    std::vector<Timestamp> times_;
+    std::vector<double> values_;
+    std::vector<Quality> quality_;
+};
+
+// A decision and where its device stands.
+struct DecisionRow {
+    const Decision* decision = nullptr;
+    const DeviceContext* context = nullptr;  // never null
+};
+
+class SegmentWriter {
+ public:
+    virtual ~SegmentWriter() = default;
+    // Makes the file at `path` (its folder exists, the file does not) with exactly the rows given;
+    // history syncs it, moves it into its day folder and enters it in the catalog. Returns the
+    // number of rows written. Called on worker threads, one call at a time.
+    virtual Result<std::uint64_t> write_points(const std::string& path, SortedPoints& points) = 0;
+    // Rows come by device, then window_to.
+    virtual Result<std::uint64_t> write_decisions(const std::string& path,
+                                                  const std::vector<DecisionRow>& rows) = 0;
+    virtual std::string extension() const { return ".parquet"; }
+};
+
+}  // namespace mw::history

@@ -1,0 +1,160 @@
+#pragma once
+// A checksummed append log in segment files (docs/formats/append-log.md). Belongs to one user at a
+// time, on any thread; its calls block. Opening cuts what a crash tore and reports what has rotted;
+// frames that were synced stay readable around the damage.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace mw::files {
+
+class Files;
+class File;
+
+struct AppendLogOptions {
+    std::string directory;
+    std::string purpose;  // at most 16 characters, kept in every header
+    std::size_t segment_bytes = std::size_t{8} << 20;  // reading holds one segment in memory
+    std::size_t frame_bytes_max = std::size_t{4} << 20;
+    // The next frame's number is at least this: numbers that a catalog elsewhere has used up.
+    std::uint64_t next_number_min = 1;
+};
+
+// Frames numbered in order, on their way into a log. Building them needs no I/O, so a loop fills
+// one group while a worker commits another.
+class FrameGroup {
+ public:
+    FrameGroup() { clear(); }
+
+    // Room for a payload of this size, numbered; write it before the next call, then seal().
+    std::span<std::uint8_t> begin(std::uint64_t number, std::size_t payload_bytes);
+    void seal();  // the checksum of the frame begun last
+    void add(std::uint64_t number, ByteView payload);
+
+    bool empty() const { return frames_ == 0; }
+    std::size_t frames() const { return frames_; }
+    std::size_t bytes() const { return bytes_.size(); }
+    std::uint64_t first() const { return first_; }
+    std::uint64_t last() const { return last_; }
+    void clear();  // keeps the buffer
+
+ private:
+    friend class AppendLog;
+    Bytes bytes_;  // a mark, then frames
+    std::size_t frame_at_ = 0;
+    std::size_t frames_ = 0;
+    std::uint64_t first_ = 0;
+    std::uint64_t last_ = 0;
+};
+
+struct LogFrame {
+    std::uint64_t number = 0;
+    ByteView payload;  // valid until the next step
+};
+
+// Synced bytes that no longer are what was written.
+struct LogDamage {
+    std::string path;
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t after_number = 0;   // the last good frame before the damage; 0: none
+    std::uint64_t before_number = 0;  // the first good frame after it; 0: none
+};
+
+struct LogOpenReport {
+    std::uint64_t frames = 0;
+    std::uint64_t torn_bytes = 0;  // of the tail, never acknowledged, cut
+    std::vector<LogDamage> damage;
+};
+
+// What a segment's bytes hold; a pure function of them.
+struct SegmentScan {
+    bool header_ok = false;
+    std::uint64_t first_number = 0;  // says the header
+    std::uint64_t last_number = 0;   // of the last good frame, or first_number - 1
+    std::uint64_t frames = 0;
+    std::uint64_t good_bytes = 0;   // everything after this is torn
+    std::vector<LogDamage> damage;  // path left empty
+};
+// Calls `visit` for each good frame with a number below `end_number`, in order. synced_through:
+// what is known from elsewhere to have been durable, so damage up to there is rot and not a torn
+// tail.
+SegmentScan scan_segment(ByteView bytes, std::string_view purpose, std::uint64_t synced_through,
+                         std::uint64_t end_number,
+                         const std::function<void(const LogFrame&)>& visit);
+
+class AppendLog {
+ public:
+    using Visitor = std::function<void(const LogFrame&)>;
+
+    // Replays every frame that is not torn. corrupt: a header of another purpose or version.
+    static Result<AppendLog> open(Files& files, AppendLogOptions options,
+                                  const Visitor& visit = {});
+    AppendLog(AppendLog&&) noexcept;
+    AppendLog& operator=(AppendLog&&) noexcept;
+    ~AppendLog();
+
+    // Writes the group and syncs it: durable when this returns. After an error nothing of the group
+    // counts, and committing the same group again, when the disk has recovered, is safe.
+    // The group's numbers must start at next() or later. overloaded: no space; io_failed.
+    Result<> commit(FrameGroup& group);
+    // For small logs: one frame, durable when this returns; its number.
+    Result<std::uint64_t> append(ByteView payload);
+
+    // Removes segments whose frames all have numbers up to this one; never the one being written.
+    Result<> drop(std::uint64_t through);
+    // Starts a new segment with the next commit.
+    void rotate() { rotate_ = true; }
+
+    std::uint64_t next() const { return next_; }  // number of the next frame
+    std::uint64_t first() const;                  // oldest number kept; next() when empty
+    std::uint64_t bytes() const;                  // on disk
+    std::size_t segments() const { return segments_.size(); }
+    const LogOpenReport& report() const { return report_; }
+
+    // Visits committed frames numbered `from` and later, oldest first, until `visit` says false.
+    // Costs a pass over the segments it touches; a Cursor continues where it was.
+    struct Cursor {
+        std::uint64_t next_number = 0;
+
+     private:
+        friend class AppendLog;
+        std::uint64_t segment = 0;  // id of the segment that bytes holds
+        Bytes bytes;
+        std::size_t offset = 0;
+    };
+    // The next frame at or after cursor.next_number; a frame of number 0 at the end of the log.
+    // The payload lives in the cursor.
+    Result<LogFrame> read(Cursor& cursor);
+
+ private:
+    struct Segment {
+        std::uint64_t id = 0;
+        std::uint64_t first_number = 0;
+        std::uint64_t bytes = 0;
+        std::string path;
+    };
+    AppendLog(Files& files, AppendLogOptions options);
+    Result<> recover(const Visitor& visit);
+    Result<> start_segment(std::uint64_t first_number);
+    Result<> write_group(FrameGroup& group);
+    Result<> load(Cursor& cursor, const Segment& segment);
+
+    Files* files_;
+    AppendLogOptions options_;
+    std::vector<Segment> segments_;  // the last one is being written while active_ is set
+    std::unique_ptr<File> active_;
+    std::uint64_t next_ = 1;
+    bool rotate_ = false;
+    LogOpenReport report_;
+};
+
+}  // namespace mw::files
