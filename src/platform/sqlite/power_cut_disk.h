@@ -10,6 +10,8 @@
 
 namespace mw::sqlite {
 
+struct Disk;
+
 class PowerCutDisk {
  public:
     explicit PowerCutDisk(std::uint64_t seed);
@@ -25,8 +27,7 @@ class PowerCutDisk {
     std::uint64_t operations() const;  // writes and syncs so far
 
  private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::unique_ptr<Disk> disk_;
 };
 
 }  // namespace mw::sqlite

@@ -22,8 +22,8 @@ struct sqlite3_stmt;
 namespace mw::sqlite {
 
 struct Options {
-    std::string path;  // ":memory:" keeps everything in this Database
-    std::string vfs;   // empty: the system's files; else a registered one (PowerCutDisk)
+    std::string path{};  // ":memory:" keeps everything in this Database
+    std::string vfs{};   // empty: the system's files; else a registered one (PowerCutDisk)
     milliseconds busy_timeout{5'000};
     bool read_only = false;
 };
