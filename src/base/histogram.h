@@ -36,10 +36,13 @@ class Histogram {
     // docs/formats/histogram.md. A few bytes per used bucket.
     Bytes to_bytes() const;
     static Result<Histogram> from_bytes(ByteView bytes);
-    // {"alpha":0.01,"count":n,"sum":s,"min":a,"max":b,"zero":n,"pos":[index,count,gap,count,...],"neg":[...]}
+    // {"alpha":0.01,"count":n,"sum":s,"min":a,"max":b,"zero":n,"pos":[index,count,gap,count,...],
+    // "neg":[...]}
     Json to_json() const;
     static Result<Histogram> from_json(const Json& value);
 
+    // The same counts in the same buckets. Sums, minima and maxima are not compared:
+    // Boost.JSON 1.81 reads doubles back to within one unit in the last place.
     bool operator==(const Histogram& other) const;
 
  private:
