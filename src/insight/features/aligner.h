@@ -3,7 +3,6 @@
 // A row leaves as soon as it is complete and no earlier one waits; an incomplete row leaves, with
 // NaN for what is missing, when a point `wait` later has come or too many rows wait. One thread.
 
-#include <deque>
 #include <map>
 #include <optional>
 
@@ -30,7 +29,7 @@ class Aligner {
     void flush();  // let incomplete rows go too
     // The latest time that left in a row: points not later than it are refused and counted.
     std::optional<Timestamp> consumed() const { return consumed_; }
-    void skip_to(Timestamp time) { consumed_ = time; }
+    void skip_to(Timestamp time) { consumed_ = time; }  // as if rows up to there had left
     std::size_t pending() const { return rows_.size(); }
     std::uint64_t late_points() const { return late_; }
 
@@ -38,16 +37,20 @@ class Aligner {
     struct Pending {
         std::vector<double> values;
         std::vector<Quality> quality;
-        std::size_t known = 0;
+        std::vector<bool> known;
+        std::size_t count = 0;
     };
+    using Rows = std::map<std::int64_t, Pending>;  // by time
+
     void add(std::size_t input, Timestamp time, double value, Quality quality);
     bool ready(Timestamp time, const Pending& row) const;
-    std::map<std::int64_t, Pending>::iterator row_at(std::size_t input, Timestamp time);
+    Rows::iterator row_at(std::size_t input, Timestamp time);
 
-    std::map<std::string, std::size_t, std::less<>> inputs_;
+    std::map<std::string, std::vector<std::size_t>, std::less<>> inputs_;
+    std::size_t width_ = 0;
     AlignOptions options_;
-    std::map<std::int64_t, Pending> rows_;
-    std::vector<Pending> spare_;
+    Rows rows_;
+    std::vector<Pending> spare_;  // buffers of rows that left
     Pending current_;
     std::optional<Timestamp> newest_;
     std::optional<Timestamp> consumed_;

@@ -14,7 +14,8 @@ struct Frame {
     Timestamp to;
     std::uint32_t rows = 0;
     Quality quality;                 // worst of the inputs; skipped or held values are uncertain
-    std::string_view lacking;        // an input without enough usable values; empty: complete
+    std::string_view lacking;        // an input without enough usable values, or "window.max_rows";
+                                     // empty: complete
     std::span<const double> values;  // per feature, in the signal's unit; NaN where lacking
     std::span<const float> scaled;   // what a model gets
 };
@@ -36,31 +37,31 @@ class Extractor {
     // rebuild the state: continue_from(rows_seen() of then - n), then push the n rows before then.
     std::uint64_t rows_seen() const { return seen_; }
     void continue_from(std::uint64_t rows_seen);
-    std::optional<Timestamp> last_time() const;
+    std::optional<Timestamp> last_time() const { return last_; }
 
  private:
     explicit Extractor(Plan plan);
 
-    struct Cell {
-        double value;
-        Quality quality;
-    };
     struct Held {
         double value = 0;
         std::uint32_t age = 0;
         bool known = false;
     };
 
+    std::optional<Frame> push_by_rows(const Row& row, bool tumbling);
+    std::optional<Frame> push_sliding_time(const Row& row);
+    std::optional<Frame> push_tumbling_time(const Row& row);
+    bool acceptable(const Row& row) const;
+    bool after_gap(const Row& row) const;
+    void start_anew();
     void append(const Row& row);
-    Cell admit(const Row& row, std::size_t input);
-    void evict(Timestamp now);
-    bool due(Timestamp now) const;
-    bool due_before(Timestamp now) const;
-    std::optional<Frame> make_frame();
+    Quality admit(const Row& row, std::size_t input, double& value);
+    void drop_before(Timestamp oldest_kept);
+    Frame make_frame(Timestamp begin);
     double compute(const Feature& feature);
-    std::size_t gather(std::uint32_t input, const Extent& over);
-    std::size_t slot(std::size_t age_from_oldest) const;
-    std::uint32_t min_rows_for(const Feature& feature) const;
+    std::size_t rows_over(const Extent& over) const;
+    std::span<const double> gather(std::uint32_t input, std::size_t rows);
+    std::uint32_t min_rows_for(const Extent& over) const;
 
     Plan plan_;
     std::size_t capacity_;
@@ -68,16 +69,17 @@ class Extractor {
     std::vector<Timestamp> times_;      // one ring
     std::vector<Quality> row_quality_;  // one ring: the worst of the row
     std::vector<Held> held_;            // per input
-    std::size_t first_ = 0;             // oldest row's slot
+    std::size_t first_ = 0;             // the oldest row's slot
     std::size_t filled_ = 0;
     std::uint64_t seen_ = 0;
     std::uint64_t refused_ = 0;
-    bool overflowed_ = false;
-    Timestamp overflow_until_{};
-    std::optional<Timestamp> started_;  // first row since the start or the last gap
+    std::optional<Timestamp> started_;  // the first row since the start or the last gap
     std::optional<Timestamp> last_;
-    std::optional<Timestamp> before_last_;
+    std::optional<Timestamp> dropped_;  // the last row that had to go for want of memory
     std::vector<double> scratch_;
+    std::size_t gathered_rows_ = 0;  // what scratch_ holds: the end of which input
+    std::uint32_t gathered_input_ = 0;
+    std::size_t gathered_count_ = 0;
     std::vector<double> out_;
     std::vector<float> scaled_;
 };

@@ -13,6 +13,9 @@
 
 namespace mw::features {
 
+// Times further from 1970 than this (146 years) are refused, so that no difference overflows.
+constexpr std::int64_t time_limit_ns = std::int64_t{1} << 62;
+
 constexpr std::size_t max_inputs = 4096;
 constexpr std::size_t max_features = 8192;
 constexpr std::uint32_t max_window_rows = 65'536;
@@ -52,7 +55,8 @@ struct Window {
     std::uint32_t min_rows = 0;  // usable values that each feature needs; 0: half of them, or 1
     std::uint32_t max_rows =
         4096;                // windows by time: memory; a window with more rows is incomplete
-    nanoseconds max_gap{0};  // a longer pause between rows starts afresh; 0: never
+    nanoseconds max_gap{0};  // a longer pause between rows starts afresh; 0: never, or, with
+                             // a window by time, its length
 };
 
 struct Feature {

@@ -28,8 +28,8 @@ struct TensorShape {
 
 // Which tensors to use. Empty names: the graph must have exactly one.
 struct Binding {
-    std::string input;
-    std::string output;
+    std::string input = {};
+    std::string output = {};
     std::size_t features = 0;  // elements of the input: a free batch dimension becomes 1
 };
 
@@ -55,8 +55,8 @@ class Engine {
 struct OnnxRuntimeOptions {
     // Empty: $MILLWRIGHT_ORT, beside the program, ../lib beside it, the loader's path, then the
     // folder of the build.
-    std::string library;
-    ModelLimits limits;
+    std::string library = {};
+    ModelLimits limits = {};
 };
 
 // Loads the library and tests it (version, an error path, a tiny model with known output).
