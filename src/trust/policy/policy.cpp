@@ -1,0 +1,129 @@
+#include "trust/policy/policy.h"
+
+#include <algorithm>
+
+#include "platform/crypto/crypto.h"
+
+namespace mw::policy {
+namespace {
+
+constexpr std::string_view any = "*";
+
+std::uint32_t bit(Verb verb) { return 1u << static_cast<unsigned>(verb); }
+
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& each) { return each == any || each == name; });
+}
+
+bool grants(const Rule& rule, const Access& access) {
+    return (rule.verbs & bit(access.verb)) && contains(rule.kinds, access.kind) &&
+           contains(rule.domains, access.domain);
+}
+
+std::string text_of(const Access& access) {
+    return std::string(to_string(access.verb)) + " on " + std::string(access.kind) + " in domain " +
+           std::string(access.domain);
+}
+
+std::string join(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+std::shared_ptr<const Policy> Policy::compile(std::vector<Role> roles) {
+    auto policy = std::make_shared<Policy>();
+    policy->roles_ = std::move(roles);
+    for (const auto& role : policy->roles_) policy->by_name_.emplace(role.name, &role);
+    return policy;
+}
+
+const Role* Policy::find(std::string_view role) const {
+    const auto at = by_name_.find(role);
+    return at == by_name_.end() ? nullptr : at->second;
+}
+
+bool Policy::allowed(const Principal& principal, const Access& access) const {
+    for (const auto& name : principal.roles)
+        if (const Role* role = find(name))
+            for (const auto& rule : role->rules)
+                if (grants(rule, access)) return true;
+    return false;
+}
+
+Verdict Policy::explain(const Principal& principal, const Access& access) const {
+    for (const auto& name : principal.roles) {
+        const Role* role = find(name);
+        if (!role) continue;
+        for (std::size_t i = 0; i < role->rules.size(); ++i)
+            if (grants(role->rules[i], access))
+                return {true, "role " + name + " (rule " + std::to_string(i + 1) + ") allows " +
+                                  principal.name + " to " + text_of(access)};
+    }
+    return {false, principal.name + " may not " + text_of(access) +
+                       "; its roles: " + join(principal.roles) + ". A role with verbs [" +
+                       std::string(to_string(access.verb)) + "], kinds [" +
+                       std::string(access.kind) + "], domains [" + std::string(access.domain) +
+                       "] would allow it"};
+}
+
+std::optional<std::vector<std::string>> Policy::domains(const Principal& principal, Verb verb,
+                                                        std::string_view kind) const {
+    std::vector<std::string> some;
+    for (const auto& name : principal.roles) {
+        const Role* role = find(name);
+        if (!role) continue;
+        for (const auto& rule : role->rules) {
+            if (!(rule.verbs & bit(verb)) || !contains(rule.kinds, kind)) continue;
+            for (const auto& domain : rule.domains) {
+                if (domain == any) return std::nullopt;
+                some.push_back(domain);
+            }
+        }
+    }
+    std::sort(some.begin(), some.end());
+    some.erase(std::unique(some.begin(), some.end()), some.end());
+    return some;
+}
+
+bool Policy::covers(const Principal& principal, std::span<const Rule> rules) const {
+    // "*" stands for itself here: only who holds "*" covers it, whatever is listed today.
+    for (const auto& rule : rules)
+        for (int v = 0; v < verb_count; ++v) {
+            const auto verb = static_cast<Verb>(v);
+            if (!(rule.verbs & bit(verb))) continue;
+            for (const auto& kind : rule.kinds)
+                for (const auto& domain : rule.domains)
+                    if (!allowed(principal, {verb, kind, domain})) return false;
+        }
+    return true;
+}
+
+bool Policy::covers_roles(const Principal& principal, std::span<const std::string> roles) const {
+    return std::all_of(roles.begin(), roles.end(), [&](const std::string& name) {
+        const Role* role = find(name);
+        return role && covers(principal, role->rules);
+    });
+}
+
+Result<Principal> authenticate(const Accounts& accounts, std::string_view token, Timestamp now) {
+    const Error refusal{Errc::denied,
+                        "the token is not valid (unknown, expired or revoked); "
+                        "log in again, or ask an administrator for a new one"};
+    auto presented = parse_token(token);
+    if (!presented) return refusal;
+    const Account* account = accounts.find(presented->user);
+    if (!account) return refusal;
+    bool found = false;
+    for (const auto& record : account->tokens) {  // all of them: no early end to measure
+        const bool live = record.expires.ns == 0 || now < record.expires;
+        found |= crypto::equal_in_constant_time(record.hash, presented->hash) && live;
+    }
+    if (!found) return refusal;
+    return Principal{"user:" + presented->user, account->roles};
+}
+
+}  // namespace mw::policy

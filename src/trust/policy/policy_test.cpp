@@ -1,0 +1,165 @@
+#include "trust/policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace mw::policy {
+namespace {
+
+std::shared_ptr<const Policy> sample_policy() {
+    std::vector<Role> roles;
+    for (const auto& role : built_in_roles())
+        roles.push_back(*role_from_spec(role.name, role.spec));
+    roles.push_back(*role_from_spec(
+        "north", *parse_json(R"({"rules":[{"verbs":["get","list"],"kinds":["Device","Asset"],
+                                           "domains":["north","east"]}]})")));
+    return Policy::compile(std::move(roles));
+}
+
+struct AccessCase {
+    const char* role;
+    Verb verb;
+    const char* kind;
+    const char* domain;
+    bool allowed;
+};
+
+TEST(Policy, decides_by_role_verb_kind_and_domain) {
+    const auto policy = sample_policy();
+    const AccessCase cases[] = {
+        {"admin", Verb::remove, "User", "any", true},
+        {"admin", Verb::approve, "KindOfTomorrow", "any", true},
+        {"operator", Verb::create, "Device", "north", true},
+        {"operator", Verb::create, "User", "default", false},
+        {"operator", Verb::token, "User", "default", false},
+        {"operator", Verb::get, "User", "default", true},
+        {"operator", Verb::list, "AuditFact", "default", false},
+        {"viewer", Verb::get, "Device", "north", true},
+        {"viewer", Verb::query, "History", "default", true},
+        {"viewer", Verb::patch, "Device", "north", false},
+        {"viewer", Verb::get, "User", "default", false},
+        {"north", Verb::get, "Device", "north", true},
+        {"north", Verb::get, "Device", "south", false},
+        {"north", Verb::get, "Site", "north", false},
+        {"north", Verb::watch, "Device", "north", false},
+        {"nobody-made-this", Verb::get, "Device", "north", false},
+    };
+    for (const auto& row : cases) {
+        const Principal ada{"user:ada", {row.role}};
+        const Access access{row.verb, row.kind, row.domain};
+        EXPECT_EQ(policy->allowed(ada, access), row.allowed)
+            << row.role << " " << to_string(row.verb) << " " << row.kind << " " << row.domain;
+        EXPECT_EQ(policy->explain(ada, access).allowed, row.allowed);
+    }
+}
+
+TEST(Policy, says_no_to_who_has_no_role) {
+    EXPECT_FALSE(sample_policy()->allowed({"user:eve", {}}, {Verb::get, "Device", "default"}));
+}
+
+TEST(Policy, explains_both_answers) {
+    const auto policy = sample_policy();
+    const Principal ada{"user:ada", {"viewer", "north"}};
+    EXPECT_EQ(policy->explain(ada, {Verb::query, "History", "default"}).why,
+              "role viewer (rule 1) allows user:ada to query on History in domain default");
+    const auto no = policy->explain(ada, {Verb::remove, "Device", "south"});
+    EXPECT_NE(no.why.find("its roles: viewer, north"), std::string::npos) << no.why;
+    EXPECT_NE(no.why.find("verbs [delete], kinds [Device], domains [south]"), std::string::npos);
+}
+
+TEST(Policy, tells_the_domains_to_list_in) {
+    const auto policy = sample_policy();
+    EXPECT_FALSE(policy->domains({"a", {"north", "viewer"}}, Verb::list, "Device").has_value());
+    EXPECT_EQ(policy->domains({"a", {"north"}}, Verb::list, "Device"),
+              (std::vector<std::string>{"east", "north"}));
+    EXPECT_TRUE(policy->domains({"a", {"north"}}, Verb::list, "User")->empty());
+}
+
+TEST(Policy, nobody_covers_more_than_they_hold) {
+    const auto policy = sample_policy();
+    const std::string admin = "admin", viewer = "viewer", north = "north", gone = "gone";
+    const Principal boss{"user:boss", {"admin"}}, op{"user:op", {"operator"}};
+    EXPECT_TRUE(policy->covers_roles(boss, std::span(&admin, 1)));
+    EXPECT_TRUE(policy->covers_roles(op, std::span(&viewer, 1)));
+    EXPECT_TRUE(policy->covers_roles(op, std::span(&north, 1)));
+    EXPECT_FALSE(policy->covers_roles(op, std::span(&admin, 1)));
+    EXPECT_FALSE(policy->covers_roles(boss, std::span(&gone, 1)));
+}
+
+TEST(PolicyRole, names_the_path_of_a_fault) {
+    const std::map<std::string, std::string> cases = {
+        {R"({})", "spec.rules"},
+        {R"({"rules":[{"verbs":["fly"],"kinds":["*"],"domains":["*"]}]})", "spec.rules[0].verbs"},
+        {R"({"rules":[{"verbs":["get"],"domains":["*"]}]})", "spec.rules[0].kinds"},
+        {R"({"rules":[{"verbs":["get"],"kinds":["*"],"domains":[1]}]})", "spec.rules[0].domains"},
+    };
+    for (const auto& [text, path] : cases) {
+        const auto role = role_from_spec("x", *parse_json(text));
+        ASSERT_FALSE(role) << text;
+        EXPECT_TRUE(role.error().message.starts_with(path + ": ")) << role.error().message;
+    }
+}
+
+class OneAccount final : public Accounts {
+ public:
+    std::string user = "ada_b";
+    Account account{{"viewer"}, {}};
+    const Account* find(const std::string& name) const override {
+        return name == user ? &account : nullptr;
+    }
+    std::shared_ptr<const Policy> policy() const override { return sample_policy(); }
+    Task<> add_token(TokenRecord, AuditNote) override { co_return Result<>{}; }
+    Task<> revoke_tokens(std::string, AuditNote) override { co_return Result<>{}; }
+};
+
+TEST(PolicyToken, is_accepted_until_it_expires) {
+    SeededRandom random(1);
+    OneAccount accounts;
+    const auto issued = issue_token("ada_b", "api", {1'000}, nanoseconds{500}, random);
+    accounts.account.tokens.push_back(issued.record);
+    EXPECT_EQ(issued.text.size(), 4 + 5 + 1 + 43u);
+    const auto who = authenticate(accounts, issued.text, {1'499});
+    ASSERT_TRUE(who);
+    EXPECT_EQ(who->name, "user:ada_b");
+    EXPECT_EQ(who->roles, std::vector<std::string>{"viewer"});
+    EXPECT_FALSE(authenticate(accounts, issued.text, {1'500}));
+}
+
+TEST(PolicyToken, record_does_not_hold_the_secret) {
+    SeededRandom random(1);
+    const auto issued = issue_token("ada", "api", {1}, nanoseconds{0}, random);
+    const auto secret = issued.text.substr(8);
+    EXPECT_EQ(text_of(issued.record.hash).find(secret.substr(0, 8)), std::string_view::npos);
+    EXPECT_EQ(issued.record.expires.ns, 0);
+}
+
+TEST(PolicyToken, refuses_what_is_not_exactly_it) {
+    SeededRandom random(1);
+    OneAccount accounts;
+    const auto issued = issue_token("ada_b", "api", {1}, nanoseconds{0}, random);
+    accounts.account.tokens.push_back(issued.record);
+    ASSERT_TRUE(authenticate(accounts, issued.text, {2}));
+    std::vector<std::string> wrong = {"",
+                                      "mwt_",
+                                      "mwt_ada_b_",
+                                      std::string(100'000, 'a'),
+                                      issued.text + "A",
+                                      issued.text.substr(1),
+                                      "MWT" + issued.text.substr(3)};
+    for (std::size_t i = 0; i < issued.text.size(); ++i) {
+        auto changed = issued.text;
+        changed[i] = changed[i] == 'x' ? 'y' : 'x';
+        wrong.push_back(changed);
+        changed[i] = '\0';
+        wrong.push_back(changed);
+    }
+    for (const auto& text : wrong) {
+        const auto outcome = authenticate(accounts, text, {2});
+        ASSERT_FALSE(outcome) << text;
+        EXPECT_EQ(outcome.error().code, Errc::denied);
+    }
+}
+
+}  // namespace
+}  // namespace mw::policy

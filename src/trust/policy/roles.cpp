@@ -1,0 +1,95 @@
+#include "trust/policy/policy.h"
+
+namespace mw::policy {
+namespace {
+
+constexpr std::string_view verb_names[verb_count] = {"get",     "list",  "watch",  "create",
+                                                     "replace", "patch", "delete", "query",
+                                                     "enroll",  "token", "label",  "approve"};
+
+Error wrong(const std::string& path, std::string_view wanted) {
+    return {Errc::invalid_input, path + ": " + std::string(wanted)};
+}
+
+Result<std::vector<std::string>> names(const Json& rule, const char* key, const std::string& at) {
+    const Json* list = find(rule, key);
+    const auto path = at + "." + key;
+    if (!list || !list->is_array() || list->get_array().empty())
+        return wrong(path, "want a list of names, or [\"*\"]");
+    std::vector<std::string> result;
+    for (const auto& name : list->get_array()) {
+        if (!name.is_string()) return wrong(path, "want a list of names, or [\"*\"]");
+        result.emplace_back(name.get_string());
+    }
+    return result;
+}
+
+Result<std::uint32_t> verbs(const Json& rule, const std::string& at) {
+    TRY(const auto words, names(rule, "verbs", at));
+    std::uint32_t bits = 0;
+    for (const auto& word : words) {
+        if (word == "*") {
+            bits = (1u << verb_count) - 1;
+            continue;
+        }
+        auto verb = verb_from(word);
+        if (!verb) return std::move(verb).error().context(at + ".verbs");
+        bits |= 1u << static_cast<unsigned>(*verb);
+    }
+    return bits;
+}
+
+Json spec_of(const char* text) { return *parse_json(text); }
+
+}  // namespace
+
+std::string_view to_string(Verb verb) { return verb_names[static_cast<std::size_t>(verb)]; }
+
+Result<Verb> verb_from(std::string_view text) {
+    std::string all;
+    for (int i = 0; i < verb_count; ++i) {
+        if (verb_names[i] == text) return static_cast<Verb>(i);
+        all += (i ? " " : "") + std::string(verb_names[i]);
+    }
+    return Error{Errc::invalid_input,
+                 "no verb '" + std::string(text.substr(0, 40)) + "' (want one of: " + all + " *)"};
+}
+
+Result<Role> role_from_spec(std::string_view name, const Json& spec) {
+    const Json* rules = find(spec, "rules");
+    if (!rules || !rules->is_array()) return wrong("spec.rules", "want a list of rules");
+    Role role{std::string(name), {}};
+    for (std::size_t i = 0; i < rules->get_array().size(); ++i) {
+        const auto& json = rules->get_array()[i];
+        const auto at = "spec.rules[" + std::to_string(i) + "]";
+        Rule rule;
+        TRY(rule.verbs, verbs(json, at));
+        TRY(rule.kinds, names(json, "kinds", at));
+        TRY(rule.domains, names(json, "domains", at));
+        role.rules.push_back(std::move(rule));
+    }
+    return role;
+}
+
+const std::vector<BuiltInRole>& built_in_roles() {
+    static const std::vector<BuiltInRole> roles = {
+        {"admin", "Everything, in every domain.",
+         spec_of(R"({"rules":[{"verbs":["*"],"kinds":["*"],"domains":["*"]}]})")},
+        {"operator",
+         "Runs the plant: devices, models, products, alerts and queries; reads users and roles.",
+         spec_of(R"({"rules":[
+            {"verbs":["*"],
+             "kinds":["Site","Asset","DeviceProfile","Device","EnrollmentGroup","DataProduct",
+                      "Model","ModelVersion","AlertRule","Blob","History","Alarm"],
+             "domains":["*"]},
+            {"verbs":["get","list","watch"],"kinds":["User","Role"],"domains":["*"]}]})")},
+        {"viewer", "Reads resources and alarms, and queries history.", spec_of(R"({"rules":[
+            {"verbs":["get","list","watch","query"],
+             "kinds":["Site","Asset","DeviceProfile","Device","EnrollmentGroup","DataProduct",
+                      "Model","ModelVersion","AlertRule","Blob","History","Alarm"],
+             "domains":["*"]}]})")},
+    };
+    return roles;
+}
+
+}  // namespace mw::policy
