@@ -1,0 +1,26 @@
+#include "device/sources/sources.h"
+
+#include "device/sources/csv_replay.h"
+#include "device/sources/host.h"
+
+namespace mw::sources {
+
+Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context) {
+    if (!description.is_object())
+        return Error{Errc::invalid_input, "a source must be an object with a type"};
+    TRY(const std::string type, want_string(description, "type"));
+    if (type == "csv") {
+        TRY(auto options, csv_replay_options(description));
+        TRY(auto replay, CsvReplay::open(std::move(options), std::move(context)));
+        return std::unique_ptr<Source>(std::move(replay));
+    }
+    if (type == "host") {
+        TRY(const auto every, parse_duration(find_string(description, "every").value_or("10s")));
+        if (every < milliseconds{100})
+            return Error{Errc::invalid_input, "'every' must be at least 100ms"};
+        return std::unique_ptr<Source>(std::make_unique<HostSource>(every, std::move(context)));
+    }
+    return Error{Errc::invalid_input, "unknown source type '" + type + "' (want csv or host)"};
+}
+
+}  // namespace mw::sources

@@ -1,0 +1,54 @@
+#pragma once
+// Where a gateway's points come from. A Source is described by a small JSON document
+// (Device.spec.sources.NAME), runs as one coroutine on the agent's loop, and hands every batch over
+// together with the checkpoint from which it would continue.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "domain/point.h"
+#include "platform/loop/loop.h"
+
+namespace mw::sources {
+
+// Takes batches; owned by the agent. Yields when the batch and its checkpoint are accepted for the
+// disk; waits while the outbox has no room.
+class SourceSink {
+ public:
+    virtual ~SourceSink() = default;
+    virtual Task<> accept(const Batch& batch, Bytes checkpoint) = 0;
+};
+
+struct SourceStatus {
+    std::string state = "starting";  // starting, running, held, finished, failed
+    std::string reason;              // of failed
+    std::uint64_t points = 0;
+};
+
+class Source {
+ public:
+    virtual ~Source() = default;
+    // Until cancelled, finished or failed. `checkpoint` empty: from the start.
+    virtual Task<> run(SourceSink& sink, Bytes checkpoint) = 0;
+    virtual SourceStatus status() const = 0;
+    // A new description that this running source can take over without a restart; false if not.
+    virtual bool reconfigure(const Json& description) = 0;
+    // Calls `visit` for at most `rows` batches before the checkpoint, oldest first, where a source
+    // can look back (a recording); others visit nothing. Rebuilds windows after a restart.
+    virtual Result<> look_back(const Bytes& checkpoint, std::size_t rows,
+                               const std::function<void(const Batch&)>& visit) = 0;
+};
+
+struct SourceContext {
+    DeviceId device;
+    std::string name;  // of the source; its stream
+    Clock* clock = nullptr;
+};
+
+// {"type":"csv", ...} or {"type":"host", ...}. Errors name the key and what is expected.
+Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
+
+}  // namespace mw::sources
