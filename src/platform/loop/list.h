@@ -33,6 +33,10 @@ class List {
  public:
     bool empty() const { return !head_.listed(); }
     T* front() { return empty() ? nullptr : static_cast<T*>(head_.next_); }
+    T* after(const T& node) {
+        const ListNode& n = node;
+        return n.next_ == &head_ ? nullptr : static_cast<T*>(n.next_);
+    }
     void push_back(T& node) {
         ListNode& n = node;
         ASSERT(!n.listed());

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "platform/loop/loop.h"
+#include "platform/loop/event_loop.h"
 
 namespace mw {
 

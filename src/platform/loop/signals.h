@@ -22,6 +22,7 @@ class Signals : private Watcher {
 
     Loop& loop_;
     int fd_;
+    bool watched_ = false;
     Channel<int> arrived_{{.capacity = 16, .overflow = Overflow::drop_oldest}};
 };
 

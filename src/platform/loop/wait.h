@@ -7,7 +7,7 @@
 #include <deque>
 #include <memory>
 
-#include "platform/loop/loop.h"
+#include "platform/loop/event_loop.h"
 
 namespace mw {
 

@@ -63,6 +63,9 @@ class Waiter : public ListNode, public CancelPoint {
  protected:
     // False when the line is cancelled already.
     bool suspend(std::coroutine_handle<> waiting, Cancellation& in);
+    // For waits that end by themselves soon and can't be left before; on_cancel() hastens them.
+    void suspend_on(Loop& loop, std::coroutine_handle<> waiting, Cancellation& in);
+    void give_up() { cancelled_ = true; }
     bool cancelled() const { return cancelled_; }
     bool suspended() const { return waiting_ != nullptr; }
     Loop& loop() const { return *loop_; }

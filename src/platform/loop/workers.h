@@ -58,7 +58,6 @@ class Workers {
     class Work;
 
  private:
-    class Done;
     Result<> enqueue(std::shared_ptr<Work> work);
     bool withdraw(const Work& work);  // true if it was still queued
     void await_end(const Work& work);
@@ -101,6 +100,7 @@ class Workers::Work {
     std::shared_ptr<Mailbox> home_;  // written once, before it is queued
     std::stop_source stop_;
     bool ended_ = false;        // under the Workers' mutex
+    bool arrived_ = false;      // home loop
     Waiter* waiter_ = nullptr;  // home loop
 };
 
