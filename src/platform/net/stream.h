@@ -1,0 +1,155 @@
+#pragma once
+// Stream is one connection as bytes in order, whatever carries it: TCP, TLS or memory. It belongs
+// to its loop; one coroutine reads and any may write. Limits: unsent output (set_write_limit),
+// silence while somebody reads (set_idle_limit).
+//
+//     for (;;) {
+//         CO_TRY(ByteView bytes, co_await stream->read());
+//         if (bytes.empty()) break;                    // the peer has finished
+//         CO_TRY_VOID(stream->write(answer(bytes)));   // sent at the end of the turn
+//     }
+//
+// The bytes that read() gives lie in memory shared by all streams of the loop. They are valid until
+// the coroutine next waits for anything; copy what must last longer.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+#include "platform/loop/loop.h"
+
+namespace mw::net {
+
+struct Address {
+    std::string host;  // numeric
+    std::uint16_t port = 0;
+    bool operator==(const Address&) const = default;
+};
+std::string to_text(const Address& address);  // "127.0.0.1:8883", "[::1]:8883"
+
+class Stream : private TurnEnd {
+ public:
+    class Read;
+    class Drain;
+    static constexpr std::size_t default_write_limit = 1 << 20;
+
+    ~Stream() override;  // waits of others end as cancelled; derived classes close()
+    Stream(const Stream&) = delete;
+
+    // Result<ByteView>: what has arrived, at most Loop::read_buffer_size; empty at the peer's end,
+    // from then on always. Errors stay too, but timed_out (set_idle_limit) and cancelled may be
+    // followed by another read. A value awaiter: nothing is allocated. Not reading stops the peer.
+    Await<Read> read();
+
+    // Appends to the output, which is sent at the end of this turn. All or nothing: overloaded when
+    // the unsent output would pass the limit, io_failed after finish(), close() or an error.
+    Result<> write(ByteView bytes);
+    Result<> write(std::string_view text) { return write(bytes_of(text)); }
+
+    Await<Drain> writable();  // Result<>: until at most half of the limit is unsent
+    Await<Drain> flush();     // Result<>: until the kernel (or the other end) has taken it all
+    void finish();            // we write no more: ends our direction once the output is sent
+    void close();             // tries to send what is left, once; then it is gone
+
+    bool is_open() const { return open_; }
+    std::size_t unsent() const { return out_.size() - sent_ + transport_unsent(); }
+    const Address& peer() const { return peer_; }
+    // The peer's certificate in DER, verified against our trust; empty if it gave none.
+    const Bytes& peer_certificate() const { return peer_certificate_; }
+    std::uint64_t bytes_read() const { return bytes_read_; }
+    std::uint64_t bytes_written() const { return bytes_written_; }
+
+    void set_write_limit(std::size_t bytes) { write_limit_ = bytes; }
+    // A read ends as timed_out when nothing came for this long. Zero: no limit. Costs nothing per
+    // read.
+    void set_idle_limit(nanoseconds limit) { idle_.limit = limit; }
+
+ protected:
+    Stream(Loop& loop, Address peer);
+
+    // What carries the bytes. Called on the loop.
+    virtual void start_reading() = 0;                // a reader waits: call arrived(), ended()...
+    virtual Result<std::size_t> send(ByteView) = 0;  // takes some; 0 means wait for sendable()
+    virtual void send_end() = 0;                     // after the last byte of finish()
+    virtual void shut() = 0;                         // releases everything
+    virtual std::size_t transport_unsent() const { return 0; }
+
+    // What derived classes report. The first two resume the reader; from the loop's top only.
+    void arrived(ByteView bytes);
+    void ended();
+    void broke(Error error);  // both directions; wakes everyone
+    void sendable();          // after send() gave 0
+    bool reader_waits() const { return !readers_.empty(); }
+    bool peer_ended() const { return peer_ended_; }
+    const Error* error() const { return error_.get(); }
+    void mark_dirty() { loop_.at_turn_end(*this); }
+    Loop& loop() { return loop_; }
+
+    Address peer_;
+    Bytes peer_certificate_;
+
+ private:
+    struct Idle final : Timer {
+        explicit Idle(Stream& stream) : stream(stream) {}
+        void on_timer() override { stream.on_idle(); }
+        Stream& stream;
+        nanoseconds limit{0};
+    };
+    void on_turn_end() override { push(); }
+    void push();
+    void wake_drains();
+    void on_idle();
+    void release_output();
+
+    Loop& loop_;
+    Bytes out_;             // from a pool while it holds something
+    std::size_t sent_ = 0;  // of out_
+    std::size_t write_limit_ = default_write_limit;
+    List<Read> readers_;  // at most one
+    List<Waiter> drains_;
+    std::unique_ptr<Error> error_;
+    bool open_ = true;
+    bool peer_ended_ = false;
+    bool finishing_ = false;
+    bool finished_ = false;
+    bool blocked_ = false;  // send() gave 0
+    std::uint64_t bytes_read_ = 0, bytes_written_ = 0;
+    SteadyTime heard_;
+    Idle idle_{*this};
+};
+
+class Stream::Read : public Waiter {
+ public:
+    explicit Read(Stream& stream) : stream_(&stream) {}
+    bool await_ready() const;
+    bool begin(std::coroutine_handle<> h, Cancellation& in);
+    Result<ByteView> await_resume();
+
+ private:
+    friend class Stream;
+    Stream* stream_;  // null once the stream is gone
+    ByteView bytes_;
+    bool has_bytes_ = false;
+    bool timed_out_ = false;
+};
+
+class Stream::Drain : public Waiter {
+ public:
+    Drain(Stream& stream, bool all) : stream_(&stream), all_(all) {}
+    bool await_ready() const { return done(); }
+    bool begin(std::coroutine_handle<> h, Cancellation& in);
+    Result<> await_resume();
+
+ private:
+    friend class Stream;
+    bool done() const;
+    Stream* stream_;
+    bool all_;
+};
+
+inline Await<Stream::Read> Stream::read() { return Await<Read>(*this); }
+inline Await<Stream::Drain> Stream::writable() { return {*this, false}; }
+inline Await<Stream::Drain> Stream::flush() { return {*this, true}; }
+
+}  // namespace mw::net

@@ -1,0 +1,51 @@
+#pragma once
+// TlsContext is one side's certificates and trust, made once and shared by its connections. It is
+// immutable: to reload, make another and swap the shared_ptr (Listener::set_tls). TLS 1.2 and 1.3.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/bytes.h"
+
+namespace mw::net {
+
+enum class ClientCertificate { none, optional, required };
+
+struct TlsOptions {
+    // PEM texts. A server needs the first two; a client gives them if it has a certificate.
+    std::string certificate_chain;  // our own first, then the intermediates
+    std::string private_key;
+    std::string trusted;  // CA certificates that may vouch for the peer
+    // Server: whether to ask for a client certificate. One that is given must verify.
+    ClientCertificate client_certificate = ClientCertificate::none;
+    // After the chain was verified: a last word on the peer's certificate (DER), as revocation.
+    // Called on the loop, for each connection. An error ends the connection.
+    std::function<Result<>(ByteView der)> admit;
+};
+
+// The same from files; each error names its file.
+struct TlsFiles {
+    std::string certificate_chain, private_key, trusted;  // paths; empty ones are left out
+};
+Result<TlsOptions> read_tls_files(const TlsFiles& files);
+
+class TlsContext {
+ public:
+    static Result<std::shared_ptr<const TlsContext>> server(TlsOptions options);
+    // Server certificates must verify against `trusted` and carry the name we connect to.
+    static Result<std::shared_ptr<const TlsContext>> client(TlsOptions options);
+    ~TlsContext();
+    TlsContext(const TlsContext&) = delete;
+
+    struct Handle;  // OpenSSL's; seen by tls.cpp only
+    const Handle& handle() const { return *handle_; }
+    const TlsOptions& options() const { return options_; }
+
+ private:
+    TlsContext(TlsOptions options, std::unique_ptr<Handle> handle);
+    TlsOptions options_;
+    std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace mw::net
