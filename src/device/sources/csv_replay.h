@@ -27,6 +27,7 @@ class CsvReplay final : public Source {
     static Result<std::unique_ptr<CsvReplay>> open(CsvReplayOptions options, SourceContext context);
 
     Task<> run(SourceSink& sink, Bytes checkpoint) override;
+    const std::string& name() const override { return context_.name; }
     SourceStatus status() const override { return status_; }
     bool reconfigure(const Json& description) override;
     Result<> look_back(const Bytes& checkpoint, std::size_t rows,

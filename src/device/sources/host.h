@@ -27,6 +27,7 @@ class HostSource final : public Source {
  public:
     HostSource(nanoseconds every, SourceContext context);
     Task<> run(SourceSink& sink, Bytes checkpoint) override;
+    const std::string& name() const override { return context_.name; }
     SourceStatus status() const override { return status_; }
     bool reconfigure(const Json&) override { return false; }
     Result<> look_back(const Bytes&, std::size_t,

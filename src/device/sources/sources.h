@@ -31,6 +31,7 @@ struct SourceStatus {
 class Source {
  public:
     virtual ~Source() = default;
+    virtual const std::string& name() const = 0;
     // Until cancelled, finished or failed. `checkpoint` empty: from the start.
     virtual Task<> run(SourceSink& sink, Bytes checkpoint) = 0;
     virtual SourceStatus status() const = 0;

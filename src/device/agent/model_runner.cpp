@@ -1,0 +1,59 @@
+#include "device/agent/model_runner.h"
+
+namespace mw::agent {
+namespace {
+constexpr std::size_t bundle_id_bytes = 64;  // SHA-256 in hex
+}
+
+ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
+    : assignment_(std::move(assignment)),
+      bundle_(std::move(bundle)),
+      aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align) {}
+
+void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
+    aligner_.add(batch);
+    while (auto row = aligner_.next()) {
+        auto outcome = bundle_.pipeline.push(*row);
+        if (!outcome) continue;
+        Decision& d = decisions.emplace_back();
+        d.device = assignment_.device;
+        d.asset = assignment_.asset;
+        d.model = assignment_.model;
+        d.version = assignment_.version;
+        d.bundle_hash = bundle_.id;
+        d.window_from = outcome->window_from;
+        d.window_to = outcome->window_to;
+        d.samples = outcome->samples;
+        d.inputs_quality = outcome->inputs_quality;
+        d.score = outcome->score;
+        d.decision = outcome->decision;
+        d.fallback = std::move(outcome->fallback);
+        d.latency_us = outcome->latency_us;
+        latency_us_.add(d.latency_us);
+        ++decisions_;
+        alarms_ += d.decision;
+        fallbacks_ += !d.fallback.empty();
+    }
+}
+
+Bytes ModelRunner::checkpoint() const {
+    Bytes bytes(bundle_.id.begin(), bundle_.id.end());
+    const Bytes state = bundle_.pipeline.checkpoint();
+    bytes.insert(bytes.end(), state.begin(), state.end());
+    return bytes;
+}
+
+bool ModelRunner::restore(const Bytes& checkpoint) {
+    if (checkpoint.size() <= bundle_id_bytes ||
+        text_of(checkpoint).substr(0, bundle_id_bytes) != bundle_.id)
+        return false;
+    return bundle_.pipeline.restore(ByteView(checkpoint).subspan(bundle_id_bytes)).ok();
+}
+
+void ModelRunner::look_back(const Batch& batch) {
+    aligner_.add(batch);
+    // What it says about the past was said before, or belongs to another model.
+    while (auto row = aligner_.next()) static_cast<void>(bundle_.pipeline.push(*row));
+}
+
+}  // namespace mw::agent

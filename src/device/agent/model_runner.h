@@ -1,0 +1,54 @@
+#pragma once
+// One assigned model on the gateway: its pipeline, fed with every batch of the device, and what it
+// has observed about itself. Belongs to the agent's loop.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/histogram.h"
+#include "domain/decision.h"
+#include "insight/pipeline/pipeline.h"
+
+namespace mw::agent {
+
+// How a decision is filled in beside what the pipeline says.
+struct Assignment {
+    DeviceId device;
+    std::string asset;
+    std::string model;
+    std::string version;
+};
+
+class ModelRunner {
+ public:
+    ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle);
+
+    const std::string& bundle_id() const { return bundle_.id; }
+    const Assignment& assignment() const { return assignment_; }
+    // Rows it must see again to be as if it had never stopped.
+    features::Memory memory() const { return bundle_.pipeline.memory(); }
+
+    // Feeds a batch; appends the decisions it led to.
+    void feed(const Batch& batch, std::vector<Decision>& decisions);
+
+    // Bundle id and pipeline state; restore() says false when it is of another bundle.
+    Bytes checkpoint() const;
+    bool restore(const Bytes& checkpoint);
+    // Past rows, before the first feed(): nothing is decided.
+    void look_back(const Batch& batch);
+
+    const Histogram& latency_us() const { return latency_us_; }
+    std::uint64_t decisions() const { return decisions_; }
+    std::uint64_t alarms() const { return alarms_; }
+    std::uint64_t fallbacks() const { return fallbacks_; }
+
+ private:
+    Assignment assignment_;
+    pipeline::LoadedBundle bundle_;
+    features::Aligner aligner_;
+    Histogram latency_us_;
+    std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0;
+};
+
+}  // namespace mw::agent

@@ -1,0 +1,106 @@
+#include "device/agent/processor.h"
+
+#include "device/agent/topics.h"
+#include "protocols/payload/payload.h"
+
+namespace mw::agent {
+
+class Processor::Turn {
+ public:
+    explicit Turn(Processor& processor) : processor_(processor) {}
+    ~Turn() {
+        processor_.busy_ = false;
+        processor_.idle_.set();
+    }
+
+ private:
+    Processor& processor_;
+};
+
+Processor::Processor(DeviceId device, outbox::Outbox& outbox)
+    : device_(std::move(device)), outbox_(outbox) {}
+
+Task<> Processor::take_turn() {
+    while (busy_) {
+        idle_.reset();
+        CO_TRY_VOID(co_await idle_.wait());
+    }
+    busy_ = true;
+    co_return Result<>{};
+}
+
+Task<> Processor::accept(const Batch& batch, Bytes checkpoint) {
+    CO_TRY_VOID(co_await take_turn());
+    Turn turn(*this);
+    points_ += batch.size();
+    outbox::Entry entry = make_entry(batch, std::move(checkpoint));
+    co_return co_await put(std::move(entry));
+}
+
+outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
+    outbox::Entry entry;
+    const std::string& source = batch.position.stream;
+    Batch numbered = batch;
+    const std::string stream = "data/" + source;
+    numbered.position.sequence = outbox_.next_sequence(stream);
+    text_.clear();
+    payload::encode(numbered, text_);
+    entry.messages.push_back(
+        {stream, topic_of(device_, stream), Bytes(text_.begin(), text_.end())});
+    entry.checkpoints["source/" + source] = std::move(checkpoint);
+
+    for (const auto& [name, runner] : models_) {
+        decisions_.clear();
+        runner->feed(batch, decisions_);
+        const std::string decision_stream = "decision/" + name;
+        std::uint64_t sequence = outbox_.next_sequence(decision_stream);
+        for (Decision& decision : decisions_) {
+            decision.position.sequence = sequence++;
+            text_.clear();
+            payload::encode(decision, text_);
+            entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
+                                      Bytes(text_.begin(), text_.end())});
+        }
+        if (!decisions_.empty()) entry.checkpoints["pipeline/" + name] = runner->checkpoint();
+    }
+    return entry;
+}
+
+Task<> Processor::put(outbox::Entry entry) {
+    for (;;) {
+        auto outcome = outbox_.append(entry);
+        if (outcome || outcome.error().code != Errc::overloaded) co_return outcome;
+        CO_TRY_VOID(co_await outbox_.room());
+    }
+}
+
+Bytes Processor::source_checkpoint(const std::string& source) const {
+    return outbox_.checkpoint("source/" + source).value_or(Bytes{});
+}
+
+Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
+                          std::vector<sources::Source*> recordings) {
+    CO_TRY_VOID(co_await take_turn());
+    Turn turn(*this);
+    const std::string name = runner->assignment().model;
+    if (const auto checkpoint = outbox_.checkpoint("pipeline/" + name))
+        runner->restore(*checkpoint);  // of an older bundle: it starts afresh
+    const features::Memory memory = runner->memory();
+    // Rows of a span are not known in number; a recording is read back generously.
+    const std::size_t rows = memory.rows + (memory.span > nanoseconds{0} ? 10'000 : 0);
+    for (sources::Source* source : recordings) {
+        const auto visit = [&](const Batch& batch) { runner->look_back(batch); };
+        CO_TRY_VOID(source->look_back(source_checkpoint(source->name()), rows, visit));
+    }
+    models_[name] = std::move(runner);
+    co_return Result<>{};
+}
+
+Task<> Processor::uninstall(std::string model) {
+    CO_TRY_VOID(co_await take_turn());
+    Turn turn(*this);
+    models_.erase(model);
+    co_return Result<>{};
+}
+
+}  // namespace mw::agent

@@ -1,0 +1,47 @@
+#pragma once
+// The path of a point through the gateway: a source's batch becomes one data message and the
+// decisions of every model, and goes to the outbox with all checkpoints as one durable entry. So a
+// restart at any instant repeats nothing and loses nothing. Belongs to the agent's loop.
+
+#include <map>
+#include <memory>
+
+#include "device/agent/model_runner.h"
+#include "device/outbox/outbox.h"
+#include "device/sources/sources.h"
+
+namespace mw::agent {
+
+class Processor final : public sources::SourceSink {
+ public:
+    Processor(DeviceId device, outbox::Outbox& outbox);
+
+    Task<> accept(const Batch& batch, Bytes checkpoint) override;
+
+    // Takes a model into use from the next batch on. `recordings` are the sources to look back in.
+    // Waits until no batch is under way.
+    Task<> install(std::unique_ptr<ModelRunner> runner, std::vector<sources::Source*> recordings);
+    Task<> uninstall(std::string model);
+
+    Bytes source_checkpoint(const std::string& source) const;
+    const std::map<std::string, std::unique_ptr<ModelRunner>>& models() const { return models_; }
+    std::uint64_t points() const { return points_; }
+
+ private:
+    // One batch at a time: sequences are given when a message is encoded.
+    class Turn;
+    Task<> take_turn();
+    outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
+    Task<> put(outbox::Entry entry);
+
+    DeviceId device_;
+    outbox::Outbox& outbox_;
+    std::map<std::string, std::unique_ptr<ModelRunner>> models_;
+    std::vector<Decision> decisions_;
+    std::string text_;
+    std::uint64_t points_ = 0;
+    bool busy_ = false;
+    Event idle_;
+};
+
+}  // namespace mw::agent
