@@ -51,6 +51,10 @@ class ResourceStore {
     // Status only: generation stays, no schema of spec is checked.
     virtual Task<Resource> set_status(std::string kind, std::string name, Json status,
                                       AuditNote note) = 0;
+    // Merges top-level keys into the status, atomically; null removes a key. Several writers share a
+    // status this way. An outcome that changes nothing writes nothing.
+    virtual Task<Resource> merge_status(std::string kind, std::string name, JsonObject changes,
+                                        AuditNote note) = 0;
     virtual Task<> remove(std::string kind, std::string name, std::uint64_t revision,
                           AuditNote note) = 0;
     // The outcome that the write would have, by the same checks; nothing is written.
