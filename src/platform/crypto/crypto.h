@@ -1,0 +1,10 @@
+#pragma once
+// Hashes, keys, certificates and signing requests: the only place with OpenSSL's EVP and X509,
+// apart from TLS in platform/net. Everything here is a value or a pure function and may be used
+// from any thread; raw handles never leave. A signature takes tens of microseconds: thousands at
+// once belong on the worker pool.
+
+#include "platform/crypto/certificate.h"
+#include "platform/crypto/csr.h"
+#include "platform/crypto/hash.h"
+#include "platform/crypto/key.h"

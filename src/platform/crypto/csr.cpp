@@ -1,0 +1,129 @@
+#include "platform/crypto/csr.h"
+
+#include "platform/crypto/pem.h"
+#include "platform/crypto/verify_signature.h"
+#include "platform/crypto/x509_parts.h"
+
+namespace mw::crypto {
+namespace {
+
+constexpr std::size_t csr_bytes_max = 16 * 1024;
+constexpr std::string_view label = "CERTIFICATE REQUEST";
+
+// CertificationRequestInfo.attributes: only requested extensions mean something to us.
+Result<x509::Extensions> parse_attributes(ByteView content) {
+    x509::Extensions found;
+    bool seen = false;
+    for (der::Reader attributes{content}; !attributes.empty();) {
+        TRY(auto attribute, attributes.want(der::sequence, "attribute"));
+        der::Reader inside{attribute.content};
+        TRY(auto oid, inside.want(der::oid, "attribute"));
+        TRY(auto values, inside.want(der::set, "attribute"));
+        if (!x509::same(oid.content, x509::oid_extension_request)) continue;
+        if (seen) return Error{Errc::invalid_input, "extensions are requested twice"};
+        seen = true;
+        der::Reader each{values.content};
+        TRY(auto list, each.want(der::sequence, "requested extensions"));
+        TRY_VOID(each.want_end("requested extensions"));
+        TRY(found, x509::parse_extensions(list.content));
+    }
+    return found;
+}
+
+Result<> prove_possession(const Csr& csr, ByteView info, const der::Element& algorithm,
+                          const der::Element& signature) {
+    TRY(auto kind, x509::parse_signature_algorithm(algorithm.content, "signature"));
+    TRY(auto bits, der::whole_bits(signature, "signature"));
+    using x509::SignatureKind;
+    TRY(auto key, PublicKey::from_spki(csr.spki));
+    bool ec = csr.key_kind == KeyKind::p256 || csr.key_kind == KeyKind::p384;
+    bool of_kind = kind == SignatureKind::ed25519      ? csr.key_kind == KeyKind::ed25519
+                   : kind == SignatureKind::rsa_sha256 ? csr.key_kind == KeyKind::rsa
+                                                       : ec;
+    if (!of_kind) return Error{Errc::invalid_input, "the signature algorithm does not fit the key"};
+    const char* digest = kind == SignatureKind::ed25519        ? nullptr
+                         : kind == SignatureKind::ecdsa_sha384 ? "SHA384"
+                                                               : "SHA256";
+    if (verify_signature(handle_of(key), digest, info, bits)) return {};
+    return Error{Errc::invalid_input,
+                 "the signature does not match the key: possession is not proved"};
+}
+
+Result<Csr> parse(ByteView der) {
+    der::Reader outside{der};
+    TRY(auto request, outside.want(der::sequence, "request"));
+    TRY_VOID(outside.want_end("request"));
+    der::Reader reader{request.content};
+    TRY(auto info, reader.want(der::sequence, "request"));
+    TRY(auto algorithm, reader.want(der::sequence, "signature algorithm"));
+    TRY(auto signature, reader.want(der::bit_string, "signature"));
+    TRY_VOID(reader.want_end("request"));
+
+    der::Reader inside{info.content};
+    TRY_VOID(inside.want(der::integer, "version"));
+    TRY(auto subject, inside.want(der::sequence, "subject"));
+    TRY(auto spki, inside.want(der::sequence, "public key"));
+    // RFC 2986 wants the attributes, if only an empty set; some devices leave them out.
+    TRY(auto attributes, inside.maybe(der::context_constructed(0), "attributes"));
+    TRY_VOID(inside.want_end("request"));
+
+    TRY(auto name, x509::parse_name(subject.content, "subject"));
+    TRY(auto key, x509::parse_spki(spki.whole));
+    x509::Extensions extensions;
+    if (attributes) {
+        TRY(extensions, parse_attributes(attributes->content));
+    }
+    Csr csr;
+    csr.subject_cn = std::move(name.common_name);
+    csr.subject_attributes = name.other_attributes;
+    csr.names = std::move(extensions.names);
+    csr.asks_for_ca = extensions.is_ca || extensions.signs_certificates;
+    csr.spki.assign(spki.whole.begin(), spki.whole.end());
+    csr.key_kind = key.kind, csr.key_bits = key.bits;
+    TRY_VOID(prove_possession(csr, info.whole, algorithm, signature));
+    return csr;
+}
+
+}  // namespace
+
+Result<Csr> csr_from_der(ByteView der) {
+    if (der.size() > csr_bytes_max)
+        return Error{Errc::invalid_input, "signing request: longer than 16 KiB"};
+    return parse(der).context("signing request");
+}
+
+Result<Csr> csr_from_pem(std::string_view text) {
+    for (auto name : {label, std::string_view{"NEW CERTIFICATE REQUEST"}}) {
+        TRY(auto blocks, pem::decode(text, name));
+        if (!blocks.empty()) return csr_from_der(blocks[0]);
+    }
+    return Error{Errc::invalid_input,
+                 "signing request: no '-----BEGIN CERTIFICATE REQUEST-----' in the text"};
+}
+
+Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
+    static constexpr std::uint8_t version[] = {2, 1, 0};
+    if (key.kind() != KeyKind::p256 && key.kind() != KeyKind::ed25519)
+        return Error{Errc::invalid_input, "signing request: want a P-256 or Ed25519 key"};
+    Bytes attributes;
+    if (!order.names.empty()) {
+        TRY(auto names, x509::make_alternative_names(order.names));
+        auto extension = x509::make_extension(x509::oid_alternative_name, false, names);
+        auto list = der::element(der::sequence, {extension});
+        attributes =
+            der::element(der::sequence, {der::element(der::oid, {x509::oid_extension_request}),
+                                         der::element(der::set, {list})});
+    }
+    auto info = der::element(der::sequence,
+                             {version, x509::make_name(order.subject_cn), key.public_key().spki(),
+                              der::element(der::context_constructed(0), {attributes})});
+    TRY(auto signature, key.sign(info));
+    static constexpr std::uint8_t no_unused_bits[] = {0};
+    return der::element(der::sequence,
+                        {info, x509::signature_algorithm(key.kind()),
+                         der::element(der::bit_string, {no_unused_bits, signature})});
+}
+
+std::string csr_to_pem(ByteView der) { return pem::encode(der, label); }
+
+}  // namespace mw::crypto

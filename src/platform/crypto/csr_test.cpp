@@ -1,0 +1,136 @@
+#include "platform/crypto/csr.h"
+
+#include <gtest/gtest.h>
+
+#include "platform/crypto/crypto_samples.h"
+
+namespace mw::crypto {
+namespace {
+
+using samples::Folder;
+
+Bytes sample(const AlternativeNames& names = {}) {
+    return *make_csr({"gw-1", names}, *PrivateKey::generate(KeyKind::p256));
+}
+
+TEST(Csr, what_was_made_reads_back_the_same) {
+    for (auto kind : {KeyKind::p256, KeyKind::ed25519}) {
+        auto key = *PrivateKey::generate(kind);
+        AlternativeNames names{{"gw.example"}, {"10.0.0.9"}, {"urn:millwright:device:gw-1"}, {}};
+        auto csr = csr_from_der(*make_csr({"gw-1", names}, key));
+        ASSERT_TRUE(csr.ok()) << csr.error().message;
+        EXPECT_EQ(csr->subject_cn, "gw-1");
+        EXPECT_EQ(csr->subject_attributes, 0);
+        EXPECT_EQ(csr->names, names);
+        EXPECT_EQ(csr->spki, key.public_key().spki());
+        EXPECT_EQ(csr->key_kind, kind);
+        EXPECT_FALSE(csr->asks_for_ca);
+    }
+}
+
+TEST(Csr, possession_must_be_proved) {
+    auto der = sample();
+    auto forged = der;
+    forged[std::string_view(text_of(der)).find("gw-1")] = 'x';  // another subject, same signature
+    auto read = csr_from_der(forged);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().message,
+              "signing request: the signature does not match the key: possession is not proved");
+}
+
+TEST(Csr, every_cut_and_every_flipped_bit_is_an_error) {
+    auto der = sample({{"gw.example"}, {}, {}, {}});
+    for (std::size_t cut = 0; cut < der.size(); ++cut)
+        EXPECT_FALSE(csr_from_der(ByteView{der}.first(cut)).ok()) << cut;
+    for (std::size_t i = 0; i < der.size(); ++i) {
+        auto altered = der;
+        altered[i] ^= 1;
+        EXPECT_FALSE(csr_from_der(altered).ok()) << i;
+    }
+    der.push_back(0);
+    EXPECT_FALSE(csr_from_der(der).ok());
+    EXPECT_FALSE(csr_from_der(Bytes(20'000, 0x30)).ok());
+}
+
+// Each row is made by the openssl program from a request configuration.
+struct Hostile {
+    const char* name;
+    const char* command;  // writes c.pem
+    const char* error;    // part of the message; empty: it is read
+};
+const Hostile hostiles[] = {
+    {"plain",
+     "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k "
+     "-subj /CN=gw-1 -out c.pem",
+     ""},
+    {"rsa", "openssl req -new -newkey rsa:2048 -nodes -keyout r -subj /CN=gw-1 -out c.pem", ""},
+    {"p384 with sha256",
+     "openssl req -new -sha256 -newkey ec -pkeyopt ec_paramgen_curve:P-384 "
+     "-nodes -keyout k -subj /CN=gw-1 -out c.pem",
+     ""},
+    {"sha1", "openssl req -new -sha1 -key r -subj /CN=gw-1 -out c.pem",
+     "the signature algorithm is not supported"},
+    {"another curve",
+     "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:secp256k1 -nodes "
+     "-keyout k -subj /CN=gw-1 -out c.pem",
+     "the kind is not supported"},
+    {"explicit curve",
+     "openssl ecparam -name prime256v1 -genkey -param_enc explicit -out k && "
+     "openssl req -new -key k -subj /CN=gw-1 -out c.pem",
+     "want a named one"},
+    {"compressed point",
+     "openssl genpkey -algorithm ec -pkeyopt ec_paramgen_curve:P-256 | openssl "
+     "ec -conv_form compressed -out k && openssl req -new -key k -subj "
+     "/CN=gw-1 -out c.pem",
+     "not an uncompressed point"},
+    {"two names",
+     "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k "
+     "-subj /CN=gw-1/CN=gw-2 -out c.pem",
+     "more than one common name"},
+};
+
+TEST(CsrInterop, requests_of_openssl_are_read_or_refused_with_a_reason) {
+    Folder folder;
+    for (const auto& row : hostiles) {
+        folder.run("rm -f c.pem; " + std::string(row.command));
+        auto csr = csr_from_pem(folder.read("c.pem"));
+        if (*row.error) {
+            ASSERT_FALSE(csr.ok()) << row.name;
+            EXPECT_NE(csr.error().message.find(row.error), std::string::npos)
+                << row.name << ": " << csr.error().message;
+        } else {
+            ASSERT_TRUE(csr.ok()) << row.name << ": " << csr.error().message;
+            EXPECT_EQ(csr->subject_cn, "gw-1") << row.name;
+        }
+    }
+}
+
+TEST(CsrInterop, what_it_asks_for_is_seen) {
+    Folder folder;
+    folder.run(
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k "
+        "-subj '/O=Acme/CN=gw-1' -addext basicConstraints=CA:TRUE "
+        "-addext 'subjectAltName=DNS:evil.example,IP:10.0.0.1,otherName:1.2.3;UTF8:x' "
+        "-out c.pem");
+    auto csr = csr_from_pem(folder.read("c.pem"));
+    ASSERT_TRUE(csr.ok()) << csr.error().message;
+    EXPECT_TRUE(csr->asks_for_ca);
+    EXPECT_EQ(csr->subject_attributes, 1);
+    EXPECT_EQ(csr->names.dns, std::vector<std::string>{"evil.example"});
+    EXPECT_EQ(csr->names.other, std::vector<std::string>{"otherName"});
+    folder.run("openssl req -new -key k -subj /CN=gw-1 -addext keyUsage=keyCertSign -out c.pem");
+    EXPECT_TRUE(csr_from_pem(folder.read("c.pem"))->asks_for_ca);
+}
+
+TEST(CsrInterop, openssl_verifies_our_requests) {
+    Folder folder;
+    auto der = sample({{"gw.example"}, {}, {"urn:millwright:device:gw-1"}, {}});
+    folder.write("ours.pem", csr_to_pem(der));
+    auto text = folder.run("openssl req -in ours.pem -verify -noout -text");
+    EXPECT_NE(text.find("self-signature verify OK"), std::string::npos) << text;
+    EXPECT_NE(text.find("DNS:gw.example, URI:urn:millwright:device:gw-1"), std::string::npos)
+        << text;
+}
+
+}  // namespace
+}  // namespace mw::crypto

@@ -1,0 +1,65 @@
+#include "platform/crypto/hash.h"
+
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+
+#include "base/assert.h"
+#include "platform/crypto/openssl_handles.h"
+
+namespace mw::crypto {
+namespace {
+
+// Fetched once: EVP_sha256() alone makes OpenSSL 3 look the algorithm up on every call.
+const EVP_MD* sha256_algorithm() {
+    static const EVP_MD* fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    ASSERT(fetched);
+    return fetched;
+}
+
+}  // namespace
+
+struct Sha256::State {
+    EvpDigestContext context{EVP_MD_CTX_new()};
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+    ASSERT(state_->context &&
+           EVP_DigestInit_ex(state_->context.get(), sha256_algorithm(), nullptr));
+}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+void Sha256::update(ByteView bytes) {
+    ASSERT(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()));
+}
+
+Sha256Digest Sha256::finish() {
+    Sha256Digest digest;
+    ASSERT(EVP_DigestFinal_ex(state_->context.get(), digest.data(), nullptr));
+    ASSERT(EVP_DigestInit_ex(state_->context.get(), nullptr, nullptr));
+    return digest;
+}
+
+Sha256Digest sha256(ByteView bytes) {
+    Sha256Digest digest;
+    ASSERT(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, sha256_algorithm(),
+                      nullptr));
+    return digest;
+}
+
+Sha256Digest hmac_sha256(ByteView key, ByteView message) {
+    Sha256Digest digest;
+    unsigned length = digest.size();
+    // OpenSSL takes a null key pointer for "the previous key", so an empty key needs an address.
+    static const std::uint8_t none = 0;
+    ASSERT(HMAC(sha256_algorithm(), key.empty() ? &none : key.data(), static_cast<int>(key.size()),
+                message.data(), message.size(), digest.data(), &length));
+    return digest;
+}
+
+bool equal_in_constant_time(ByteView a, ByteView b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace mw::crypto

@@ -1,0 +1,35 @@
+#pragma once
+// SHA-256 and what is made of it. Pure; a Sha256 belongs to one thread.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "base/bytes.h"
+
+namespace mw::crypto {
+
+using Sha256Digest = std::array<std::uint8_t, 32>;
+
+Sha256Digest sha256(ByteView bytes);
+Sha256Digest hmac_sha256(ByteView key, ByteView message);
+
+// In parts, for files that do not fit in memory.
+class Sha256 {
+ public:
+    Sha256();
+    ~Sha256();
+    Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
+    void update(ByteView bytes);
+    Sha256Digest finish();  // and starts anew
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+// Takes the same time wherever the first difference is. Different lengths are unequal at once.
+bool equal_in_constant_time(ByteView a, ByteView b);
+
+}  // namespace mw::crypto

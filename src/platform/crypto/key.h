@@ -1,0 +1,57 @@
+#pragma once
+// Keys: P-256 and Ed25519 of our own; P-384 and RSA are only verified. Immutable values that may be
+// shared between threads. A private key leaves only as PEM text, for a file with mode 0600.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "platform/crypto/hash.h"
+
+namespace mw::crypto {
+
+enum class KeyKind { p256, p384, ed25519, rsa, other };
+std::string_view to_string(KeyKind kind);
+
+struct KeyHandle;  // OpenSSL's, defined in one private header
+
+class PublicKey {
+ public:
+    static Result<PublicKey> from_spki(ByteView der);  // SubjectPublicKeyInfo
+    const Bytes& spki() const { return spki_; }
+    KeyKind kind() const { return kind_; }
+    int bits() const { return bits_; }  // RSA: of the modulus
+    // SHA-256 of the SPKI: what people pin (curl --pinnedpubkey sha256//BASE64).
+    Sha256Digest pin() const { return sha256(spki_); }
+    // ECDSA signatures are DER; SHA-256 (P-384: SHA-384) except for Ed25519, which hashes by
+    // itself.
+    bool verify(ByteView message, ByteView signature) const;
+
+ private:
+    friend class PrivateKey;
+    friend const KeyHandle& handle_of(const PublicKey& key);
+    PublicKey() = default;
+    std::shared_ptr<const KeyHandle> handle_;
+    Bytes spki_;
+    KeyKind kind_ = KeyKind::other;
+    int bits_ = 0;
+};
+
+class PrivateKey {
+ public:
+    static Result<PrivateKey> generate(KeyKind kind);          // p256 or ed25519
+    static Result<PrivateKey> from_pem(std::string_view pem);  // PKCS#8, not encrypted
+    std::string to_pem() const;                                // PKCS#8
+    const PublicKey& public_key() const { return public_; }
+    KeyKind kind() const { return public_.kind(); }
+    Result<Bytes> sign(ByteView message) const;
+
+ private:
+    PrivateKey() = default;
+    std::shared_ptr<const KeyHandle> handle_;
+    PublicKey public_;
+};
+
+}  // namespace mw::crypto

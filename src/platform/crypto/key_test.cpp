@@ -1,0 +1,103 @@
+#include "platform/crypto/key.h"
+
+#include <gtest/gtest.h>
+
+#include "platform/crypto/crypto_samples.h"
+
+namespace mw::crypto {
+namespace {
+
+using samples::Folder;
+
+TEST(Key, signs_verifies_and_survives_pem) {
+    for (auto kind : {KeyKind::p256, KeyKind::ed25519}) {
+        auto key = *PrivateKey::generate(kind);
+        EXPECT_EQ(key.kind(), kind);
+        auto signature = *key.sign(bytes_of("message"));
+        EXPECT_TRUE(key.public_key().verify(bytes_of("message"), signature));
+        EXPECT_FALSE(key.public_key().verify(bytes_of("massage"), signature));
+        auto again = PrivateKey::from_pem(key.to_pem());
+        ASSERT_TRUE(again.ok()) << again.error().message;
+        EXPECT_EQ(again->public_key().spki(), key.public_key().spki());
+        auto published = PublicKey::from_spki(key.public_key().spki());
+        ASSERT_TRUE(published.ok()) << published.error().message;
+        EXPECT_TRUE(published->verify(bytes_of("message"), signature));
+        EXPECT_EQ(published->bits(), 256);
+    }
+}
+
+TEST(Key, altered_signatures_do_not_verify) {
+    auto key = *PrivateKey::generate(KeyKind::p256);
+    auto signature = *key.sign(bytes_of("m"));
+    for (std::size_t i = 0; i < signature.size(); ++i) {
+        auto altered = signature;
+        altered[i] ^= 1;
+        EXPECT_FALSE(key.public_key().verify(bytes_of("m"), altered)) << i;
+    }
+    EXPECT_FALSE(key.public_key().verify(bytes_of("m"), {}));
+}
+
+TEST(Key, points_off_the_curve_and_odd_spki_are_refused) {
+    auto spki = PrivateKey::generate(KeyKind::p256)->public_key().spki();
+    auto off_curve = spki;
+    off_curve.back() ^= 1;
+    EXPECT_FALSE(PublicKey::from_spki(off_curve).ok());
+    auto longer = spki;
+    longer.push_back(0);
+    EXPECT_FALSE(PublicKey::from_spki(longer).ok());
+    EXPECT_FALSE(PublicKey::from_spki({}).ok());
+    EXPECT_FALSE(PublicKey::from_spki(ByteView{spki}.first(40)).ok());
+}
+
+TEST(Key, encrypted_or_foreign_pem_is_refused_without_asking_a_terminal) {
+    Folder folder;
+    folder.run(
+        "openssl genpkey -algorithm ec -pkeyopt ec_paramgen_curve:P-256 -aes256 "
+        "-pass pass:secret -out k.pem");
+    EXPECT_FALSE(PrivateKey::from_pem(folder.read("k.pem")).ok());
+    EXPECT_FALSE(PrivateKey::from_pem("nonsense").ok());
+    EXPECT_FALSE(PrivateKey::from_pem("").ok());
+    EXPECT_EQ(PrivateKey::generate(KeyKind::rsa).error().code, Errc::invalid_input);
+}
+
+TEST(Key, openssl_reads_our_keys_and_verifies_our_signatures) {
+    Folder folder;
+    auto key = *PrivateKey::generate(KeyKind::p256);
+    folder.write("key.pem", key.to_pem());
+    folder.write("message", "hello");
+    auto signature = *key.sign(bytes_of("hello"));
+    folder.write("signature", text_of(signature));
+    EXPECT_EQ(folder.run("openssl pkey -in key.pem -pubout -out public.pem && "
+                         "openssl dgst -sha256 -verify public.pem -signature signature message"),
+              "Verified OK\n");
+    EXPECT_EQ(folder.run("openssl pkey -in key.pem -pubout -outform DER | openssl dgst -sha256 -r"),
+              to_hex(key.public_key().pin()) + " *stdin\n");
+}
+
+TEST(Key, keys_made_by_openssl_are_read_and_their_signatures_verified) {
+    Folder folder;
+    struct Row {
+        const char* make;
+        KeyKind kind;
+        int bits;
+        const char* digest;
+    };
+    for (auto [make, kind, bits, digest] :
+         {Row{"-algorithm rsa -pkeyopt rsa_keygen_bits:2048", KeyKind::rsa, 2048, "sha256"},
+          Row{"-algorithm ec -pkeyopt ec_paramgen_curve:P-384", KeyKind::p384, 384, "sha384"}}) {
+        folder.write("m", "hello");
+        folder.run("openssl genpkey " + std::string(make) +
+                   " -out k.pem && openssl pkey -in k.pem -pubout -outform DER -out p.der && "
+                   "openssl dgst -" +
+                   digest + " -sign k.pem -out s m");
+        auto der = folder.read("p.der"), signature = folder.read("s");
+        auto key = PublicKey::from_spki(bytes_of(der));
+        ASSERT_TRUE(key.ok()) << key.error().message;
+        EXPECT_EQ(key->kind(), kind);
+        EXPECT_EQ(key->bits(), bits);
+        EXPECT_TRUE(key->verify(bytes_of("hello"), bytes_of(signature)));
+    }
+}
+
+}  // namespace
+}  // namespace mw::crypto

@@ -1,0 +1,17 @@
+#pragma once
+// Private to this module: PEM (RFC 7468).
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace mw::crypto::pem {
+
+// The DER of every block with that label; other blocks and text between blocks are skipped.
+Result<std::vector<Bytes>> decode(std::string_view text, std::string_view label);
+std::string encode(ByteView der, std::string_view label);
+
+}  // namespace mw::crypto::pem
