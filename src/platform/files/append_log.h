@@ -5,8 +5,9 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,17 +79,23 @@ struct LogOpenReport {
 // What a segment's bytes hold; a pure function of them.
 struct SegmentScan {
     bool header_ok = false;
-    std::uint64_t first_number = 0;  // says the header
-    std::uint64_t last_number = 0;   // of the last good frame, or first_number - 1
+    std::uint64_t first_number = 0;    // of the first good frame; 0: none
+    std::uint64_t last_number = 0;     // of the last good frame
+    std::uint64_t synced_through = 0;  // highest number known to have been durable
     std::uint64_t frames = 0;
-    std::uint64_t good_bytes = 0;   // everything after this is torn
+    std::uint64_t good_bytes = 0;   // what comes after this is torn or rotten
+    bool rotten_tail = false;       // rotten
     std::vector<LogDamage> damage;  // path left empty
 };
-// Calls `visit` for each good frame with a number below `end_number`, in order. synced_through:
-// what is known from elsewhere to have been durable, so damage up to there is rot and not a torn
-// tail.
-SegmentScan scan_segment(ByteView bytes, std::string_view purpose, std::uint64_t synced_through,
-                         std::uint64_t end_number,
+// What is known from elsewhere about a segment.
+struct ScanContext {
+    std::string_view purpose;
+    std::uint64_t number_before = 0;   // the last good frame before this segment
+    std::uint64_t synced_through = 0;  // damage up to here is rot; a torn tail lies behind it
+    std::uint64_t end_number = std::numeric_limits<std::uint64_t>::max();  // void from here on
+};
+// Calls `visit` for each good frame that is not void, in order.
+SegmentScan scan_segment(ByteView bytes, const ScanContext& context,
                          const std::function<void(const LogFrame&)>& visit);
 
 class AppendLog {
@@ -123,13 +130,15 @@ class AppendLog {
     // Visits committed frames numbered `from` and later, oldest first, until `visit` says false.
     // Costs a pass over the segments it touches; a Cursor continues where it was.
     struct Cursor {
-        std::uint64_t next_number = 0;
+        Cursor(std::uint64_t from = 0) : next_number(from) {}
+        std::uint64_t next_number;
 
      private:
         friend class AppendLog;
-        std::uint64_t segment = 0;  // id of the segment that bytes holds
+        std::uint64_t segment = 0;  // id; 0: not placed yet
+        std::uint64_t base = 0;     // where in the segment `bytes` begins
         Bytes bytes;
-        std::size_t offset = 0;
+        std::size_t offset = 0;  // of the next frame in `bytes`
     };
     // The next frame at or after cursor.next_number; a frame of number 0 at the end of the log.
     // The payload lives in the cursor.
@@ -142,17 +151,25 @@ class AppendLog {
         std::uint64_t bytes = 0;
         std::string path;
     };
+    struct Found;
     AppendLog(Files& files, AppendLogOptions options);
     Result<> recover(const Visitor& visit);
-    Result<> start_segment(std::uint64_t first_number);
+    Result<> recover_segment(std::vector<Found>& found, std::size_t i, const Visitor& visit);
+    Result<> cut_tail(Segment& segment, std::uint64_t good_bytes);
+    Result<> start_segment();
     Result<> write_group(FrameGroup& group);
-    Result<> load(Cursor& cursor, const Segment& segment);
+    const Segment* place(Cursor& cursor) const;
+    Result<bool> load(Cursor& cursor, const Segment& segment, std::size_t wanted);
+    std::uint64_t end_number(const Segment& segment) const;
 
     Files* files_;
     AppendLogOptions options_;
     std::vector<Segment> segments_;  // the last one is being written while active_ is set
     std::unique_ptr<File> active_;
+    std::uint64_t next_id_ = 1;
     std::uint64_t next_ = 1;
+    std::uint64_t last_ = 0;       // number of the last frame that was synced
+    std::uint64_t last_good_ = 0;  // of the last one that was readable when opening
     bool rotate_ = false;
     LogOpenReport report_;
 };

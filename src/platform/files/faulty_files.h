@@ -57,11 +57,12 @@ class FaultyFiles final : public Files {
     bool is_cut() const;
     std::uint64_t calls(Call kind = Call::any) const;  // under root, so far
 
-    Result<std::unique_ptr<File>> open(std::string path, Mode mode, unsigned permissions) override;
+    Result<std::unique_ptr<File>> open(std::string path, Mode mode,
+                                       unsigned permissions = 0640) override;
     Result<> rename(std::string from, std::string to) override;
     Result<> remove(std::string path) override;
     Result<std::vector<Entry>> list(std::string directory) override;
-    Result<> make_directories(std::string directory, unsigned permissions) override;
+    Result<> make_directories(std::string directory, unsigned permissions = 0750) override;
     Result<> sync_directory(std::string directory) override;
     Result<> sync_path(std::string path) override;
     Result<std::optional<std::uint64_t>> size(std::string path) override;

@@ -69,11 +69,12 @@ class Files {
 // The operating system's files.
 class RealFiles final : public Files {
  public:
-    Result<std::unique_ptr<File>> open(std::string path, Mode mode, unsigned permissions) override;
+    Result<std::unique_ptr<File>> open(std::string path, Mode mode,
+                                       unsigned permissions = 0640) override;
     Result<> rename(std::string from, std::string to) override;
     Result<> remove(std::string path) override;
     Result<std::vector<Entry>> list(std::string directory) override;
-    Result<> make_directories(std::string directory, unsigned permissions) override;
+    Result<> make_directories(std::string directory, unsigned permissions = 0750) override;
     Result<> sync_directory(std::string directory) override;
     Result<> sync_path(std::string path) override;
     Result<std::optional<std::uint64_t>> size(std::string path) override;
@@ -105,6 +106,20 @@ class DirectoryLock {
  private:
     explicit DirectoryLock(int descriptor) : descriptor_(descriptor) {}
     int descriptor_ = -1;
+};
+
+// A fresh folder under $TMPDIR or /tmp, removed with everything in it by the destructor.
+class TemporaryDirectory {
+ public:
+    static Result<TemporaryDirectory> make(std::string_view prefix = "millwright-");
+    TemporaryDirectory(TemporaryDirectory&& other) noexcept;
+    TemporaryDirectory& operator=(TemporaryDirectory&& other) noexcept;
+    ~TemporaryDirectory();
+    const std::string& path() const { return path_; }
+
+ private:
+    explicit TemporaryDirectory(std::string path) : path_(std::move(path)) {}
+    std::string path_;
 };
 
 }  // namespace mw::files

@@ -17,7 +17,6 @@ namespace mw::files {
 struct GroupLogOptions {
     AppendLogOptions log;
     std::size_t waiting_bytes_max = std::size_t{16} << 20;  // not yet given to a sync
-    std::size_t group_bytes_max = std::size_t{4} << 20;     // of one sync
     nanoseconds retry_after = milliseconds{250};            // when the disk refused
 };
 
@@ -57,7 +56,8 @@ class GroupLog {
     std::uint64_t durable() const { return durable_; }
     // Called on the loop each time durable() has grown.
     void on_durable(std::function<void(std::uint64_t)> listener);
-    // When every frame appended so far is durable.
+    // Until every frame appended so far is durable; the disk's error if it refuses meanwhile (the
+    // frames stay and are tried again).
     Task<> flush();
 
     // Frames up to here are not needed any more; segments go with the next commit.
@@ -70,7 +70,7 @@ class GroupLog {
     AppendLog& log() { return log_; }
     const LogOpenReport& report() const { return log_.report(); }
 
-    // Commits what is waiting, if the disk takes it at once, and ends.
+    // Commits what is waiting, if the disk takes it at once, and ends: nothing runs afterwards.
     Task<> stop();
 
  private:
@@ -79,8 +79,8 @@ class GroupLog {
     void wake();
     Task<> commit_until_idle();
     Task<> commit_once();
+    void made_durable();
 
-    Loop& loop_;
     Workers& workers_;
     GroupLogOptions options_;
     AppendLog log_;
@@ -93,7 +93,8 @@ class GroupLog {
     bool stopping_ = false;
     std::optional<Error> failure_;
     std::vector<std::function<void(std::uint64_t)>> listeners_;
-    Event progressed_;
+    Event progressed_;  // durable_ grew, or a commit failed
+    Event retry_now_;
     GroupLogFigures figures_;
     metrics::Histogram* sync_seconds_ = nullptr;
     Scope scope_;  // last: its tasks use everything above

@@ -1,0 +1,154 @@
+#include "platform/files/group_log.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "platform/files/files.h"
+
+namespace mw::files {
+namespace {
+
+// Not dropping costs space, nothing else: the next drop tries again.
+void drop_segments(AppendLog& log, std::uint64_t through) {
+    if (auto dropped = log.drop(through); !dropped)
+        log::warn("files.log.drop_failed", {{"why", dropped.error()}});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GroupLog>> GroupLog::open(Files& files, Loop& loop, Workers& workers,
+                                                 GroupLogOptions options,
+                                                 const AppendLog::Visitor& replay) {
+    TRY(auto log, AppendLog::open(files, options.log, replay));
+    return std::unique_ptr<GroupLog>(
+        new GroupLog(loop, workers, std::move(options), std::move(log)));
+}
+
+GroupLog::GroupLog(Loop& loop, Workers& workers, GroupLogOptions options, AppendLog log)
+    : workers_(workers),
+      options_(std::move(options)),
+      log_(std::move(log)),
+      next_(log_.next()),
+      durable_(next_ - 1),
+      scope_(loop) {}
+
+GroupLog::~GroupLog() = default;
+
+Result<std::uint64_t> GroupLog::append(ByteView payload) {
+    return append(payload.size(), [payload](std::span<std::uint8_t> into) {
+        std::copy(payload.begin(), payload.end(), into.begin());
+    });
+}
+
+Result<> GroupLog::admit(std::size_t payload_bytes) const {
+    if (failure_) return *failure_;
+    if (stopping_) return Error{Errc::cancelled, "log " + options_.log.directory + " is closing"};
+    if (payload_bytes > options_.log.frame_bytes_max)
+        return Error{Errc::invalid_input, std::to_string(payload_bytes) + " bytes for log " +
+                                              options_.log.directory + ", at most " +
+                                              std::to_string(options_.log.frame_bytes_max)};
+    if (waiting_.bytes() + payload_bytes > options_.waiting_bytes_max)
+        return Error{Errc::overloaded, "log " + options_.log.directory + ": " +
+                                           std::to_string(waiting_.bytes()) +
+                                           " bytes wait for the disk already"};
+    return {};
+}
+
+Result<std::uint64_t> GroupLog::appended() {
+    figures_.waiting_bytes = waiting_.bytes();
+    wake();
+    return next_++;
+}
+
+void GroupLog::on_durable(std::function<void(std::uint64_t)> listener) {
+    listeners_.push_back(std::move(listener));
+}
+
+void GroupLog::drop(std::uint64_t through) {
+    drop_through_ = std::max(drop_through_, through);
+    if (!stopping_) wake();
+}
+
+Task<> GroupLog::flush() {
+    auto target = last();
+    while (durable_ < target) {
+        progressed_.reset();
+        CO_TRY_VOID(co_await progressed_.wait());
+        if (durable_ < target && failure_) co_return *failure_;
+    }
+    co_return Result<>{};
+}
+
+Task<> GroupLog::stop() {
+    stopping_ = true;
+    retry_now_.set();
+    CO_TRY_VOID(co_await scope_.join());
+    if (durable_ == last()) co_return Result<>{};
+    co_return failure_ ? *failure_
+                       : Error{Errc::io_failed, "log " + options_.log.directory +
+                                                    " ends with frames that are not durable"};
+}
+
+void GroupLog::wake() {
+    if (committing_) return;
+    committing_ = true;
+    scope_.spawn(commit_until_idle());
+}
+
+Task<> GroupLog::commit_until_idle() {
+    while (!waiting_.empty() || !in_flight_.empty() || drop_through_ > 0) {
+        if (in_flight_.empty()) {
+            std::swap(in_flight_, waiting_);
+            figures_.waiting_bytes = 0;
+        }
+        auto outcome = co_await commit_once();
+        if (outcome) continue;
+        if (outcome.error().code == Errc::cancelled || stopping_) break;
+        retry_now_.reset();
+        ignore(co_await within(options_.retry_after, retry_now_.wait()), "time to try again");
+    }
+    committing_ = false;
+    co_return Result<>{};
+}
+
+// One write and one sync on a worker. A failure keeps the group for the next try.
+Task<> GroupLog::commit_once() {
+    auto job = [log = &log_, group = &in_flight_, through = drop_through_]() -> Result<double> {
+        RealClock clock;
+        auto before = clock.steady();
+        TRY_VOID(log->commit(*group));
+        auto took = clock.steady() - before;
+        if (through > 0) drop_segments(*log, through);
+        return std::chrono::duration<double>(took).count();
+    };
+    auto drop_through = drop_through_;
+    auto outcome = co_await workers_.run(job);
+    if (!outcome) {
+        ++figures_.failures;
+        if (!failure_)
+            log::warn("files.log.refused",
+                      {{"log", options_.log.directory}, {"why", outcome.error()}});
+        failure_ = outcome.error();
+        progressed_.set();
+        co_return std::move(outcome).error();
+    }
+    if (failure_) log::info("files.log.recovered", {{"log", options_.log.directory}});
+    failure_.reset();
+    if (drop_through == drop_through_) drop_through_ = 0;
+    if (!in_flight_.empty()) {
+        if (sync_seconds_) sync_seconds_->observe(*outcome);
+        made_durable();
+    }
+    co_return Result<>{};
+}
+
+void GroupLog::made_durable() {
+    ++figures_.commits;
+    figures_.bytes += in_flight_.bytes();
+    durable_ = in_flight_.last();
+    in_flight_.clear();
+    progressed_.set();
+    for (const auto& listener : listeners_) listener(durable_);
+}
+
+}  // namespace mw::files
