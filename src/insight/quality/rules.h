@@ -13,7 +13,7 @@ namespace mw::quality {
 
 // A zero duration, a zero k and an infinite bound mean: not judged.
 struct SignalRules {
-    std::string unit;  // empty: any
+    std::string unit = {};  // empty: any
     double min = -std::numeric_limits<double>::infinity();
     double max = std::numeric_limits<double>::infinity();
     double max_rate = std::numeric_limits<double>::infinity();  // per second
@@ -24,7 +24,8 @@ struct SignalRules {
 };
 
 struct RuleSet {
-    std::string profile;  // empty: the device has none, so no signal is undeclared
+    std::string profile;  // empty: the device has none
+    // Where any are declared, others are undeclared.
     std::unordered_map<std::string, SignalRules> signals;
     SignalRules others;                         // for what is not declared
     nanoseconds ahead_tolerance = seconds{10};  // event time may lead the hub's clock by this much

@@ -1,0 +1,233 @@
+#include "insight/quality/engine.h"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_map>
+
+#include "insight/quality/series.h"
+
+namespace mw::quality {
+namespace {
+
+// An episode goes on when its reason comes back after at most this many good points.
+constexpr std::uint32_t good_between = 16;
+
+bool overlaps(const Episode& episode, Timestamp from, Timestamp to) {
+    return episode.points > 0 && episode.from <= to && from <= episode.to;
+}
+
+Finding finding_of(const std::string& device, const std::string& signal, const Episode& episode) {
+    return {device, signal, episode.reason, episode.from, episode.to, episode.points};
+}
+
+}  // namespace
+
+class Engine::Book {
+ public:
+    explicit Book(Options options) : options_(options) {}
+
+    void judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes);
+    void forget(const std::string& device);
+    Scorecard scorecard(const std::string* only) const;
+    std::vector<Finding> findings(const std::string& device, Timestamp from, Timestamp to) const;
+
+    std::size_t series_count = 0;
+    std::uint64_t unremembered = 0;
+
+ private:
+    struct Device {
+        Rules rules;
+        std::uint64_t epoch = 0;
+        std::unordered_map<std::string, std::unique_ptr<Series>> series;
+        std::vector<Series*> order;  // of the runs in its last message: the next is likely the same
+    };
+    // What was found; forget() removes those whose names go.
+    struct Kept {
+        const std::string* device;
+        const std::string* signal;
+        Episode episode;
+    };
+
+    Device& device_of(const Batch& batch, const Rules& rules);
+    Series* series_of(Device& device, const Batch& batch, std::size_t run);
+    Series* find_or_add(Device& device, const std::string& signal);
+    void judge_run(const std::string& device, Series& series, const Batch& batch, const Run& run,
+                   const Moment& moment, Quality* codes);
+    void note(const std::string& device, Series& series, Timestamp time, Quality code);
+    void keep(const std::string& device, const Series& series, const Episode& episode);
+
+    Options options_;
+    std::unordered_map<std::string, Device> devices_;
+    std::deque<Kept> kept_;
+    Series stranger_;  // judges one run when there is no room to remember it
+};
+
+void Engine::Book::judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes) {
+    Device& device = device_of(batch, rules);
+    const Moment moment{batch.arrival, judge_time, rules->ahead_tolerance};
+    for (std::size_t i = 0; i < batch.runs.size(); ++i) {
+        Series* series = series_of(device, batch, i);
+        if (series->rules_epoch != device.epoch) {
+            const auto found = rules->signals.find(batch.runs[i].signal);
+            const bool declared = found != rules->signals.end();
+            series->use(declared ? found->second : rules->others,
+                        declared || rules->signals.empty(), device.epoch);
+        }
+        judge_run(batch.device.text, *series, batch, batch.runs[i], moment, codes);
+    }
+}
+
+Engine::Book::Device& Engine::Book::device_of(const Batch& batch, const Rules& rules) {
+    Device& device = devices_[batch.device.text];
+    if (device.rules != rules) {
+        device.rules = rules;
+        ++device.epoch;
+    }
+    return device;
+}
+
+Series* Engine::Book::series_of(Device& device, const Batch& batch, std::size_t run) {
+    const std::string& signal = batch.runs[run].signal;
+    if (run < device.order.size() && device.order[run]->signal == signal) return device.order[run];
+    Series* series = find_or_add(device, signal);
+    if (series == &stranger_) return series;
+    if (run < device.order.size())
+        device.order[run] = series;
+    else if (run == device.order.size())
+        device.order.push_back(series);
+    return series;
+}
+
+Series* Engine::Book::find_or_add(Device& device, const std::string& signal) {
+    const auto found = device.series.find(signal);
+    if (found != device.series.end()) return found->second.get();
+    if (series_count >= options_.series_max) {
+        stranger_ = Series{};
+        stranger_.signal = signal;
+        return &stranger_;
+    }
+    ++series_count;
+    auto& made = device.series[signal];
+    made = std::make_unique<Series>();
+    made->signal = signal;
+    return made.get();
+}
+
+void Engine::Book::judge_run(const std::string& device, Series& series, const Batch& batch,
+                             const Run& run, const Moment& moment, Quality* codes) {
+    const unsigned common = series.common_faults(run);
+    if (&series == &stranger_) unremembered += run.end - run.begin;
+    Episode gap;
+    for (std::uint32_t i = run.begin; i < run.end; ++i) {
+        const unsigned faults =
+            series.judge(batch.times[i], batch.values[i], batch.quality[i], common, moment, gap);
+        codes[i] = code_of(faults);
+        if (gap.points > 0) [[unlikely]] {
+            keep(device, series, gap);
+            gap = {};
+        }
+        if (faults != 0)
+            note(device, series, batch.times[i], codes[i]);
+        else
+            series.good_since += series.good_since <= good_between;
+    }
+}
+
+void Engine::Book::note(const std::string& device, Series& series, Timestamp time, Quality code) {
+    Episode& episode = series.episode;
+    const bool goes_on =
+        episode.points > 0 && episode.reason == code.reason() && series.good_since <= good_between;
+    if (!goes_on) {
+        if (episode.points > 0) keep(device, series, episode);
+        episode = {code.reason(), time, time, 0};
+    }
+    episode.from = std::min(episode.from, time);
+    episode.to = std::max(episode.to, time);
+    ++episode.points;
+    series.good_since = 0;
+}
+
+void Engine::Book::keep(const std::string& device, const Series& series, const Episode& episode) {
+    if (options_.findings_max == 0 || &series == &stranger_) return;
+    if (kept_.size() == options_.findings_max) kept_.pop_front();
+    kept_.push_back({&devices_.find(device)->first, &series.signal, episode});
+}
+
+void Engine::Book::forget(const std::string& device) {
+    const auto found = devices_.find(device);
+    if (found == devices_.end()) return;
+    std::erase_if(kept_, [&](const Kept& kept) { return kept.device == &found->first; });
+    series_count -= found->second.series.size();
+    devices_.erase(found);
+}
+
+Scorecard Engine::Book::scorecard(const std::string* only) const {
+    Scorecard rows;
+    for (const auto& [name, device] : devices_) {
+        if (only && name != *only) continue;
+        for (const auto& [signal, series] : device.series)
+            rows.push_back({.device = name,
+                            .signal = signal,
+                            .counters = series->counters(),
+                            .completeness = series->completeness(),
+                            .lateness_p50_ms = series->lateness.quantile_ms(0.5),
+                            .lateness_p99_ms = series->lateness.quantile_ms(0.99),
+                            .first = series->first,
+                            .last = series->last});
+    }
+    std::sort(rows.begin(), rows.end(), [](const ScorecardRow& a, const ScorecardRow& b) {
+        return std::tie(a.device, a.signal) < std::tie(b.device, b.signal);
+    });
+    return rows;
+}
+
+std::vector<Finding> Engine::Book::findings(const std::string& device, Timestamp from,
+                                            Timestamp to) const {
+    std::vector<Finding> found;
+    const auto at = devices_.find(device);
+    if (at == devices_.end()) return found;
+    for (const auto& kept : kept_)
+        if (kept.device == &at->first && overlaps(kept.episode, from, to))
+            found.push_back(finding_of(device, *kept.signal, kept.episode));
+    for (const auto& [signal, series] : at->second.series)
+        if (overlaps(series->episode, from, to))
+            found.push_back(finding_of(device, signal, series->episode));
+    std::sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) {
+        return std::tie(a.from, a.signal, a.reason) < std::tie(b.from, b.signal, b.reason);
+    });
+    return found;
+}
+
+Engine::Engine(Options options) : book_(std::make_unique<Book>(options)) {}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+void Engine::judge(Batch& batch, const Rules& rules) {
+    book_->judge(batch, rules, !batch.replayed, batch.quality.data());
+}
+
+void Engine::restore(const Batch& stored, const Rules& rules) {
+    Batch again = stored;
+    for (auto& quality : again.quality) {
+        const Reason reason = quality.reason();
+        const bool of_source = reason == Reason::source_bad || reason == Reason::source_uncertain ||
+                               reason == Reason::not_a_number;
+        if (!of_source) quality = Quality::good();
+    }
+    book_->judge(again, rules, false, again.quality.data());
+}
+
+void Engine::forget(const DeviceId& device) { book_->forget(device.text); }
+
+Scorecard Engine::scorecard() const { return book_->scorecard(nullptr); }
+Scorecard Engine::scorecard(const DeviceId& device) const { return book_->scorecard(&device.text); }
+
+std::vector<Finding> Engine::findings(const DeviceId& device, Timestamp from, Timestamp to) const {
+    return book_->findings(device.text, from, to);
+}
+
+std::size_t Engine::series() const { return book_->series_count; }
+std::uint64_t Engine::unremembered_points() const { return book_->unremembered; }
+
+}  // namespace mw::quality

@@ -1,0 +1,83 @@
+#include "insight/quality/rules.h"
+
+#include <cmath>
+
+namespace mw::quality {
+namespace {
+
+Error wrong(const std::string& path, std::string_view what) {
+    return {Errc::invalid_input, path + ": " + std::string(what)};
+}
+
+Result<double> number_at(const Json& signal, const std::string& path, std::string_view key,
+                         double otherwise) {
+    const Json* found = find(signal, key);
+    if (!found || found->is_null()) return otherwise;
+    const auto number = find_number(signal, key);
+    if (!number || !std::isfinite(*number))
+        return wrong(path + "." + std::string(key), "must be a number");
+    return *number;
+}
+
+// Text such as "10s"; a bare number is seconds.
+Result<nanoseconds> duration_at(const Json& signal, const std::string& path, std::string_view key) {
+    const Json* found = find(signal, key);
+    if (!found || found->is_null()) return nanoseconds{0};
+    const std::string where = path + "." + std::string(key);
+    nanoseconds duration{0};
+    if (const auto number = find_number(signal, key)) {
+        if (!(std::abs(*number) < 9e9)) return wrong(where, "must be below 9e9 seconds");
+        duration = nanoseconds{std::llround(*number * 1e9)};
+    } else if (const auto text = find_string(signal, key)) {
+        auto parsed = parse_duration(*text);
+        if (!parsed) return std::move(parsed).error().context(where);
+        duration = *parsed;
+    } else {
+        return wrong(where, "must be a duration such as \"10s\" or \"250ms\"");
+    }
+    if (duration.count() < 0) return wrong(where, "must not be negative");
+    return duration;
+}
+
+Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
+    SignalRules rules;
+    rules.unit = find_string(signal, "unit").value_or("");
+    TRY(rules.min, number_at(signal, path, "min", rules.min));
+    TRY(rules.max, number_at(signal, path, "max", rules.max));
+    TRY(rules.max_rate, number_at(signal, path, "max_rate", rules.max_rate));
+    TRY(rules.spike, number_at(signal, path, "spike", 0));
+    TRY(rules.stuck_after, duration_at(signal, path, "stuck_after"));
+    TRY(rules.every, duration_at(signal, path, "every"));
+    TRY(rules.late_after, duration_at(signal, path, "late_after"));
+    if (rules.min > rules.max) return wrong(path + ".min", "is above max");
+    if (rules.max_rate <= 0) return wrong(path + ".max_rate", "must be positive, per second");
+    if (rules.spike < 0) return wrong(path + ".spike", "must be positive; 0 judges none");
+    return rules;
+}
+
+}  // namespace
+
+Rules default_rules() {
+    static const Rules rules = std::make_shared<const RuleSet>();
+    return rules;
+}
+
+Result<Rules> rules_from_profile(std::string_view name, const Json& spec) {
+    auto rules = std::make_shared<RuleSet>();
+    rules->profile = name;
+    const Json* signals = find(spec, "signals");
+    if (!signals || signals->is_null()) return Rules(std::move(rules));
+    if (!signals->is_array()) return wrong("spec.signals", "must be an array");
+    const auto& array = signals->get_array();
+    for (std::size_t i = 0; i < array.size(); ++i) {
+        const std::string path = "spec.signals[" + std::to_string(i) + "]";
+        const auto signal = find_string(array[i], "name");
+        if (!signal || signal->empty()) return wrong(path + ".name", "must be a text");
+        TRY(auto declared, signal_rules(array[i], path));
+        if (!rules->signals.emplace(*signal, std::move(declared)).second)
+            return wrong(path + ".name", "'" + *signal + "' is declared twice");
+    }
+    return Rules(std::move(rules));
+}
+
+}  // namespace mw::quality

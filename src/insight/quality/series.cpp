@@ -1,0 +1,205 @@
+#include "insight/quality/series.h"
+
+namespace mw::quality {
+namespace {
+
+// A longer pause tells of a clock that was wrong, not of points that are missing.
+constexpr std::int64_t longest_gap_ns = 366LL * 24 * 3600 * 1'000'000'000;
+constexpr std::int64_t level_lasts = 8;  // expected intervals until a level is stale
+
+constexpr std::array<Quality, fault_count> codes = {
+    Quality::bad(Reason::not_a_number),
+    Quality::bad(Reason::source_bad),
+    Quality::bad(Reason::unit),
+    Quality::bad(Reason::range),
+    Quality::uncertain(Reason::source_uncertain),
+    Quality::uncertain(Reason::spike),
+    Quality::uncertain(Reason::rate_of_change),
+    Quality::uncertain(Reason::stuck),
+    Quality::uncertain(Reason::clock),
+    Quality::uncertain(Reason::late),
+    Quality::uncertain(Reason::duplicate),
+    Quality::uncertain(Reason::undeclared),
+};
+
+unsigned source_faults(Quality source) {
+    if (source.is_good()) return 0;
+    if (!source.is_bad()) return bit(Fault::source_uncertain);
+    return source.reason() == Reason::not_a_number ? bit(Fault::not_a_number)
+                                                   : bit(Fault::source_bad);
+}
+
+}  // namespace
+
+Quality code_of(unsigned faults) {
+    return faults == 0 ? Quality::good()
+                       : codes[static_cast<std::size_t>(std::countr_zero(faults))];
+}
+
+double LatenessSketch::quantile_ms(double q) const {
+    std::uint64_t total = 0;
+    for (const auto count : buckets_) total += count;
+    if (total == 0) return 0;
+    const auto rank = static_cast<std::uint64_t>(q * static_cast<double>(total - 1));
+    std::uint64_t below = 0;
+    std::size_t index = 0;
+    while (below + buckets_[index] <= rank) below += buckets_[index++];
+    if (index == 0) return 0;
+    const auto octave = static_cast<int>((index - 1) / 2);
+    const double from = std::ldexp((index - 1) % 2 == 0 ? 1.0 : 1.5, octave + 16);
+    const double width = std::ldexp(0.5, octave + 16);
+    return (from + width / 2) * 1e-6;
+}
+
+void Series::use(const SignalRules& now, bool is_declared, std::uint64_t epoch) {
+    rules = &now;
+    declared = is_declared;
+    rules_epoch = epoch;
+    max_rate_per_ns = rules->max_rate * 1e-9;
+    judges_change =
+        rules->spike > 0 || rules->stuck_after.count() > 0 || std::isfinite(rules->max_rate);
+}
+
+unsigned Series::common_faults(const Run& run) const {
+    unsigned found = declared ? 0 : bit(Fault::undeclared);
+    if (!run.unit.empty() && !rules->unit.empty() && run.unit != rules->unit)
+        found |= bit(Fault::unit);
+    return found;
+}
+
+unsigned Series::judge(Timestamp time, double value, Quality source, unsigned common,
+                       const Moment& moment, Episode& gap) {
+    unsigned found = common | source_faults(source);
+    if (!std::isfinite(value)) [[unlikely]]
+        found |= bit(Fault::not_a_number);
+    else if (value < rules->min || value > rules->max)
+        found |= bit(Fault::range);
+    found |= judge_timeliness(time, moment);
+    // A point from the future would make everything after it look out of order.
+    if ((found & bit(Fault::clock)) == 0) {
+        const bool advances = !started || time > last;
+        found |= judge_order(time, value, gap);
+        if (advances && (found & bad_faults) == 0) {
+            if (judges_change) found |= judge_change(time, value);
+            last_value = value;
+            value_time = time;
+            has_value = true;
+        }
+    }
+    for (unsigned rest = found; rest != 0; rest &= rest - 1)
+        ++faults[static_cast<std::size_t>(std::countr_zero(rest))];
+    ++classes[code_of(found).code >> 6];
+    return found;
+}
+
+unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
+    if (!moment.judge_time) return 0;
+    const std::int64_t late_by = minus(moment.arrival, time);
+    lateness.add(late_by);
+    if (late_by < -moment.ahead_tolerance.count()) return bit(Fault::clock);
+    const bool late = rules->late_after.count() > 0 && late_by > rules->late_after.count();
+    return late ? bit(Fault::late) : 0;
+}
+
+unsigned Series::judge_order(Timestamp time, double value, Episode& gap) {
+    if (!started) {
+        started = true;
+        first = last = time;
+        return 0;
+    }
+    const std::int64_t step = minus(time, last);
+    if (step > 0) [[likely]] {
+        const std::int64_t every = rules->every.count();
+        if (every > 0 && step - every > every / 2) note_gap(time, step, gap);
+        last = time;
+        return 0;
+    }
+    if (step == 0) {
+        ++duplicates;
+        const bool other =
+            has_value && value_time == time &&
+            std::bit_cast<std::uint64_t>(value) != std::bit_cast<std::uint64_t>(last_value);
+        return other ? bit(Fault::duplicate) : 0;
+    }
+    ++out_of_order;
+    if (time < first) first = time;
+    if (missing > 0) --missing;  // it fills what looked like a gap
+    return 0;
+}
+
+void Series::note_gap(Timestamp time, std::int64_t step, Episode& gap) {
+    const std::int64_t every = rules->every.count();
+    ++gaps;
+    gap.from = last;
+    gap.to = time;
+    gap.points = 1;
+    if (step <= longest_gap_ns) {
+        const auto steps = static_cast<std::uint64_t>((step + every / 2) / every);
+        gap.points = steps > 1 ? steps - 1 : 1;
+        missing += gap.points;
+    }
+}
+
+unsigned Series::judge_change(Timestamp time, double value) {
+    unsigned found = 0;
+    if (!has_value) {
+        same_since = trusted_time = time;
+        trusted_value = value;
+        if (rules->spike > 0) spike.judge(value, rules->spike);
+        return 0;
+    }
+    const std::int64_t step = minus(time, value_time);
+    if (rules->spike > 0) {
+        const std::int64_t every = rules->every.count();
+        if (every > 0 && step / level_lasts > every) spike.forget_level();
+        if (spike.judge(value, rules->spike)) found |= bit(Fault::spike);
+    }
+    // Too fast both from the last trusted point and from the one before: so neither the way back
+    // from a spike nor the second point of a new level is blamed.
+    const auto too_fast = [&](double from, std::int64_t ns) {
+        return std::abs(value - from) > max_rate_per_ns * static_cast<double>(ns);
+    };
+    if (too_fast(last_value, step) && too_fast(trusted_value, minus(time, trusted_time))) {
+        found |= bit(Fault::rate_of_change);
+    } else {
+        trusted_value = value;
+        trusted_time = time;
+    }
+    if (value != last_value)
+        same_since = time;
+    else if (rules->stuck_after.count() > 0 &&
+             minus(time, same_since) >= rules->stuck_after.count())
+        found |= bit(Fault::stuck);
+    return found;
+}
+
+Counters Series::counters() const {
+    const auto of = [&](Fault fault) { return faults[static_cast<std::size_t>(fault)]; };
+    return {.points = classes[0] + classes[1] + classes[2] + classes[3],
+            .good = classes[3],
+            .uncertain = classes[1],
+            .bad = classes[0],
+            .out_of_range = of(Fault::range),
+            .rate_of_change = of(Fault::rate_of_change),
+            .stuck = of(Fault::stuck),
+            .spike = of(Fault::spike),
+            .not_a_number = of(Fault::not_a_number),
+            .source_bad = of(Fault::source_bad),
+            .source_uncertain = of(Fault::source_uncertain),
+            .unit = of(Fault::unit),
+            .undeclared = of(Fault::undeclared),
+            .late = of(Fault::late),
+            .clock_ahead = of(Fault::clock),
+            .duplicates = duplicates,
+            .out_of_order = out_of_order,
+            .missing = missing,
+            .gaps = gaps};
+}
+
+double Series::completeness() const {
+    const std::uint64_t points = classes[0] + classes[1] + classes[3];
+    const double seen = static_cast<double>(points - std::min(points, duplicates));
+    return missing == 0 ? 1 : seen / (seen + static_cast<double>(missing));
+}
+
+}  // namespace mw::quality

@@ -1,0 +1,128 @@
+#pragma once
+// One series as the engine remembers it, and the judgement of one point. Inner header of quality.
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "domain/point.h"
+#include "insight/quality/rules.h"
+#include "insight/quality/scorecard.h"
+#include "insight/quality/spike.h"
+
+namespace mw::quality {
+
+// What can be wrong with a point, the gravest first: the lowest bit that is set gives the code.
+enum class Fault : unsigned {
+    not_a_number,
+    source_bad,
+    unit,
+    range,
+    source_uncertain,  // from here on: doubt
+    spike,
+    rate_of_change,
+    stuck,
+    clock,
+    late,
+    duplicate,
+    undeclared,
+    count
+};
+constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::count);
+constexpr unsigned bit(Fault fault) { return 1U << static_cast<unsigned>(fault); }
+constexpr unsigned bad_faults = bit(Fault::source_uncertain) - 1;
+Quality code_of(unsigned faults);  // good when there are none
+
+// Arrival minus event time in half octaves from 65 us to 39 hours.
+class LatenessSketch {
+ public:
+    void add(std::int64_t ns) {
+        const auto scaled = static_cast<std::uint64_t>(ns < 0 ? 0 : ns) >> 15;
+        if (scaled < 2) return void(++buckets_[0]);
+        const auto octave = static_cast<unsigned>(std::bit_width(scaled)) - 2;  // from 0
+        const auto half = static_cast<unsigned>(scaled >> octave) & 1;
+        const auto index = 2 * octave + half + 1;
+        ++buckets_[index < buckets_.size() ? index : buckets_.size() - 1];
+    }
+    double quantile_ms(double q) const;
+
+ private:
+    std::array<std::uint32_t, 64> buckets_{};
+};
+
+// What one message says about all its points.
+struct Moment {
+    Timestamp arrival;
+    bool judge_time = true;  // false: replayed or restored
+    nanoseconds ahead_tolerance{0};
+};
+
+// A gap, or points with the same reason.
+struct Episode {
+    Reason reason = Reason::none;
+    Timestamp from;
+    Timestamp to;
+    std::uint64_t points = 0;
+};
+
+struct Series {
+    std::string signal;
+    const SignalRules* rules = nullptr;  // in the device's rule set
+    bool declared = true;
+    bool judges_change = false;  // rate, stuck or spike is declared
+    double max_rate_per_ns = 0;
+    std::uint64_t rules_epoch = 0;
+
+    // Order and change: times are event times.
+    bool started = false;
+    bool has_value = false;
+    Timestamp first;
+    Timestamp last;
+    double last_value = 0;
+    Timestamp same_since;
+    double trusted_value = 0;  // the last point whose rate was fine
+    Timestamp trusted_time;
+    Timestamp value_time;  // of last_value
+    SpikeTracker spike;
+
+    // Counted.
+    std::array<std::uint64_t, fault_count> faults{};
+    std::array<std::uint64_t, 4> classes{};  // by the code's two upper bits
+    std::uint64_t duplicates = 0;
+    std::uint64_t out_of_order = 0;
+    std::uint64_t missing = 0;
+    std::uint64_t gaps = 0;
+    LatenessSketch lateness;
+
+    // The newest episode; open while points with its reason keep coming.
+    Episode episode;
+    std::uint32_t good_since = 0;
+
+    void use(const SignalRules& now, bool is_declared, std::uint64_t epoch);
+    // Faults of the message's points that do not depend on the point: unit, undeclared.
+    unsigned common_faults(const Run& run) const;
+    // All faults of one point; moves the state on.
+    unsigned judge(Timestamp time, double value, Quality source, unsigned common,
+                   const Moment& moment, Episode& gap);
+    Counters counters() const;
+    double completeness() const;
+
+ private:
+    unsigned judge_timeliness(Timestamp time, const Moment& moment);
+    unsigned judge_order(Timestamp time, double value, Episode& gap);
+    unsigned judge_change(Timestamp time, double value);
+    void note_gap(Timestamp time, std::int64_t step, Episode& gap);
+};
+
+// Without overflow, for times that are anywhere.
+inline std::int64_t minus(Timestamp a, Timestamp b) {
+    std::int64_t difference = 0;
+    if (!__builtin_sub_overflow(a.ns, b.ns, &difference)) return difference;
+    return a.ns < b.ns ? std::numeric_limits<std::int64_t>::min()
+                       : std::numeric_limits<std::int64_t>::max();
+}
+
+}  // namespace mw::quality

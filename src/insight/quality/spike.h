@@ -1,0 +1,32 @@
+#pragma once
+// Is a point a lone outlier? Causal and robust: the level is the median of the last five values,
+// the deviation a mean of absolute residuals in which each counts at most as the limit allows
+// (Huber 1964), over about the last 32. A new level is accepted when three points agree on it.
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+namespace mw::quality {
+
+class SpikeTracker {
+ public:
+    // True when the value lies further than k robust deviations from the level. Always learns.
+    bool judge(double value, double k);
+    // After a gap the level may be anywhere; the deviation stays.
+    void forget_level() { filled_ = 0; }
+
+ private:
+    double level() const;
+
+    std::array<double, 5> recent_{};
+    std::uint8_t filled_ = 0;
+    std::uint8_t at_ = 0;
+    std::uint16_t learned_ = 0;  // residuals so far, up to the memory's length
+    double mean_residual_ = 0;
+    double last_ = 0;
+    // The smallest step seen: a signal of steps moves by a few of them without being a spike.
+    double resolution_ = std::numeric_limits<double>::infinity();
+};
+
+}  // namespace mw::quality
