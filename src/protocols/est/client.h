@@ -1,0 +1,46 @@
+#pragma once
+// EST on a device: a first certificate by token, renewal by certificate. The token goes out only on
+// a connection whose server is proved by the pinned root: the first contact, unproved, fetches the
+// authorities and nothing else. Runs on the caller's loop; each step waits at most `limit`.
+
+#include <string>
+#include <vector>
+
+#include "platform/crypto/crypto.h"
+#include "platform/loop/loop.h"
+
+namespace mw::est {
+
+struct Enrolled {
+    crypto::Certificate certificate;
+    std::vector<crypto::Certificate> intermediates;
+    crypto::Certificate root;
+    std::string chain_pem() const;    // certificate, then intermediates: what TLS presents
+    std::string anchors_pem() const;  // the root: whom to trust
+};
+
+struct EnrollOptions {
+    std::string url;     // "https://hub.example:8444"
+    std::string device;  // resource name
+    std::string token;
+    std::string pin;              // SHA-256 of the root's public key (SPKI), 64 hex digits
+    Workers* resolver = nullptr;  // for names; without it the host must be numeric
+    nanoseconds limit = seconds{20};
+};
+// Errors: invalid_input (options; the hub did not like the request), denied (pin or token),
+// conflict, overloaded (try later), timed_out, io_failed.
+Task<Enrolled> enroll(EnrollOptions options, crypto::PrivateKey key, const Clock& clock);
+
+struct RenewOptions {
+    std::string url;
+    std::string device;
+    std::string anchors_pem;
+    std::string chain_pem;  // the certificate that is to be replaced
+    std::string key_pem;    // and its key
+    Workers* resolver = nullptr;
+    nanoseconds limit = seconds{20};
+};
+// key: the new key; it may be the old one.
+Task<Enrolled> renew(RenewOptions options, crypto::PrivateKey key, const Clock& clock);
+
+}  // namespace mw::est

@@ -1,0 +1,95 @@
+#pragma once
+// The hub's own certificate authority: a root, an issuing authority below it, and the hub's server
+// certificate, in one directory. Made on first start, reopened later. Belongs to the control loop;
+// an issuance takes about 0.1 ms and one unsynced append. root.key may be moved to a safe once the
+// authority exists: it is needed again only for a new issuing authority.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "platform/crypto/crypto.h"
+#include "platform/files/files.h"
+#include "trust/identity/peers.h"
+
+namespace mw::identity {
+
+struct AuthorityOptions {
+    std::string directory;  // "DATA/pki"; made with mode 0700
+    std::string organisation = "Millwright";
+    std::vector<std::string> server_names = {"localhost"};
+    std::vector<std::string> server_addresses = {"127.0.0.1", "::1"};
+    nanoseconds root_lifetime = hours{24} * 7300;     // 20 years
+    nanoseconds issuing_lifetime = hours{24} * 3650;  // 10 years
+    nanoseconds server_lifetime = hours{24} * 397;
+    nanoseconds server_renewal = hours{24} * 30;  // this long before it ends
+    nanoseconds device_lifetime = hours{24} * 90;
+    nanoseconds clock_slack = minutes{10};  // certificates begin this much before now
+};
+
+class CertificateAuthority {
+ public:
+    // Blocks for a few synced writes on first start. corrupt names the file that does not fit.
+    static Result<std::unique_ptr<CertificateAuthority>> open(files::Files& files,
+                                                              const Clock& clock, Random& random,
+                                                              AuthorityOptions options);
+    ~CertificateAuthority();
+    CertificateAuthority(const CertificateAuthority&) = delete;
+
+    // For the key of the request; every name in it is ours. lifetime 0: device_lifetime. It never
+    // outlives the issuing authority. The serial is in issued.jsonl before the certificate is out.
+    Result<crypto::Certificate> issue_device(std::string_view device, ByteView spki,
+                                             nanoseconds lifetime = nanoseconds{0});
+    // A client certificate for a person: mutual TLS to the API and the broker.
+    Result<crypto::Certificate> issue_user(std::string_view user, ByteView spki,
+                                           nanoseconds lifetime);
+
+    const crypto::Certificate& root() const { return root_; }
+    const crypto::Certificate& issuing() const { return issuing_; }
+    const Peers& peers() const { return *peers_; }
+
+    // What platform/net wants: PEM texts. The server's chain ends with the root, so that a client
+    // which only knows the pin finds it.
+    std::string trust_anchors_pem() const;
+    std::string server_chain_pem() const;
+    const std::string& server_key_pem() const { return server_key_pem_; }
+    const crypto::Certificate& server() const { return server_; }
+    // A new server key and certificate when the old one is due or its names differ: true when so.
+    Result<bool> renew_server_if_due();
+
+    // SHA-256 of the root's SPKI, hex: what a device is given to know us by.
+    std::string root_pin() const;
+    std::uint64_t issued() const { return issued_; }  // since this object was opened
+
+ private:
+    CertificateAuthority(files::Files& files, const Clock& clock, Random& random,
+                         AuthorityOptions options);
+    Result<> open_root();
+    Result<> open_issuing();
+    Result<> open_server();
+    Result<> make_server();
+    Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
+                                             std::string_view name, ByteView spki,
+                                             nanoseconds lifetime);
+    Result<> record(const crypto::Certificate& certificate, std::string_view profile);
+    std::string path(std::string_view file) const;
+
+    files::Files& files_;
+    const Clock& clock_;
+    Random& random_;
+    AuthorityOptions options_;
+    std::optional<crypto::PrivateKey> root_key_;
+    std::optional<crypto::PrivateKey> issuing_key_;
+    crypto::Certificate root_;
+    crypto::Certificate issuing_;
+    crypto::Certificate server_;
+    std::string server_key_pem_;
+    std::unique_ptr<Peers> peers_;
+    std::unique_ptr<files::File> issued_log_;
+    std::uint64_t issued_ = 0;
+};
+
+}  // namespace mw::identity
