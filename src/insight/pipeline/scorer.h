@@ -32,6 +32,8 @@ class Pipeline {
     const Spec& spec() const { return spec_; }
     // The row's values are in the order of spec().inputs.
     std::optional<Outcome> push(const features::Row& row);
+    void reset();  // forget everything, as after opening
+    inference::Model& model() { return *model_; }
     bool alarmed() const { return alarmed_; }
     std::uint64_t refused_rows() const { return extractor_.refused_rows(); }
     // Features of the last outcome, in the signals' units (for counting into reference bins).
@@ -39,7 +41,8 @@ class Pipeline {
 
     // The past rows that rebuild the state.
     features::Memory memory() const;
-    // 26 bytes: the state that rows alone don't give, as of the last pushed row.
+    // 26 bytes: the state that rows alone don't give, as of the last pushed row
+    // (docs/formats/pipeline.md).
     Bytes checkpoint() const;
     // On a fresh pipeline: then push rows from the past again. Those up to the checkpoint's time
     // warm it up and yield nothing; from there on it continues as if it had never stopped.
@@ -49,10 +52,6 @@ class Pipeline {
     Pipeline(Spec spec, features::Extractor extractor, std::unique_ptr<inference::Model> model,
              Clock& clock);
 
-    struct Scored {
-        double score = 0;
-        std::string fallback;
-    };
     struct KeptRow {
         Timestamp time;
         std::vector<double> values;
@@ -66,8 +65,10 @@ class Pipeline {
 
     void keep(const features::Row& row);
     void finish_warm_up();
-    Scored score(const features::Frame& frame);
-    double smooth(double score);
+    std::optional<features::Frame> advance(const features::Row& row);
+    void take(const features::Frame& frame, Outcome& outcome);
+    double model_score(const features::Frame& frame, std::string& fallback);
+    double smoothed() const;
     void decide(Outcome& outcome);
 
     Spec spec_;
@@ -75,9 +76,9 @@ class Pipeline {
     std::unique_ptr<inference::Model> model_;
     Clock* clock_;
     std::vector<float> model_out_;
-    std::vector<double> recent_;  // the last smoothing_scores raw scores, a ring
-    std::vector<double> sorted_;
-    std::size_t recent_next_ = 0;
+    std::deque<double> recent_;  // scores of the last smoothing_scores frames; NaN: a fallback's
+    mutable std::vector<double> sorted_;
+    bool forget_scores_ = false;  // the extractor started anew after a gap
     bool alarmed_ = false;
     std::vector<double> last_features_;
     std::optional<WarmUp> warm_up_;

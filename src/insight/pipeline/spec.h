@@ -9,6 +9,9 @@
 
 namespace mw::pipeline {
 
+constexpr std::size_t spec_bytes_max = 8u << 20;
+constexpr std::uint32_t smoothing_scores_max = 4096;
+
 enum class Smoothing { none, mean, median };
 enum class FallbackDecision { hold, off, on };  // hold: what was decided last
 

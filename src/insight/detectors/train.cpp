@@ -1,0 +1,169 @@
+#include "insight/detectors/train.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "insight/detectors/algorithms.h"
+#include "insight/detectors/quantile.h"
+#include "insight/detectors/windows.h"
+
+namespace mw::detectors {
+namespace {
+
+Error bad(std::string message) {
+    return Error{Errc::invalid_input, "train: " + std::move(message)};
+}
+
+Result<void> check(const TrainOptions& o) {
+    if (o.window_rows == 0 || o.every == 0) return bad("window_rows and every must be at least 1");
+    if (o.neighbours == 0 || o.neighbours > 100) return bad("neighbours must be 1 to 100");
+    if (!(o.kept_variance > 0) || o.kept_variance > 1)
+        return bad("kept_variance must be above 0 and at most 1");
+    if (!(o.quantile > 0) || o.quantile > 1) return bad("quantile must be above 0 and at most 1");
+    if (!(o.factor > 0) || !std::isfinite(o.factor)) return bad("factor must be above 0");
+    if (!(o.clear_ratio > 0) || o.clear_ratio > 1)
+        return bad("clear_ratio must be above 0 and at most 1");
+    if (o.smoothing_scores == 0 || o.smoothing_scores > pipeline::smoothing_scores_max)
+        return bad("smoothing_scores must be 1 to 4096");
+    if (o.stored_windows_max < 10 || o.stored_windows_max > 100'000)
+        return bad("stored_windows_max must be 10 to 100000");
+    return {};
+}
+
+double smooth(std::vector<double> scores, pipeline::Smoothing smoothing) {
+    if (smoothing == pipeline::Smoothing::median) return quantile_of(std::move(scores), 0.5);
+    double sum = 0;
+    for (const double score : scores) sum += score;
+    return sum / static_cast<double>(scores.size());
+}
+
+// The training scores as the pipeline would smooth them. Those before the smoothing window is full
+// vary more; they count only where a recording is shorter than it.
+std::vector<double> smoothed(const Windows& windows, const std::vector<double>& distances) {
+    const pipeline::Spec& spec = windows.spec;
+    if (spec.smoothing == pipeline::Smoothing::none) return distances;
+    std::vector<double> out;
+    for (std::size_t begin = 0, end = 0; begin < distances.size(); begin = end) {
+        while (end < distances.size() && windows.recording[end] == windows.recording[begin]) ++end;
+        const std::size_t span = std::min<std::size_t>(spec.smoothing_scores, end - begin);
+        for (std::size_t last = begin + span; last <= end; ++last)
+            out.push_back(smooth({distances.begin() + static_cast<std::ptrdiff_t>(last - span),
+                                  distances.begin() + static_cast<std::ptrdiff_t>(last)},
+                                 spec.smoothing));
+    }
+    return out;
+}
+
+pipeline::Reference reference_of(const Windows& windows, std::vector<double> scores,
+                                 double threshold) {
+    pipeline::Reference reference;
+    for (std::size_t i = 0; i < windows.width; ++i) {
+        std::vector<double> column;
+        for (std::size_t w = 0; w < windows.size(); ++w)
+            column.push_back(windows.values[w * windows.width + i]);
+        reference.features.push_back(
+            pipeline::distribution_of(windows.spec.plan.features[i].name, column));
+    }
+    for (double& score : scores) score /= threshold;
+    reference.score = pipeline::distribution_of("score", scores);
+    return reference;
+}
+
+Json summary_of(const Windows& windows, const TrainOptions& options, const Fitted& fitted,
+                double threshold) {
+    JsonArray signals, warnings;
+    for (const SignalLevel& level : windows.levels) {
+        signals.push_back(
+            JsonObject{{"signal", level.signal}, {"mean", level.mean}, {"sd", level.deviation}});
+        if (level.constant)
+            warnings.emplace_back("signal '" + level.signal + "' never changed in training");
+    }
+    if (windows.lacking > 0)
+        warnings.emplace_back(std::to_string(windows.lacking) +
+                              " windows were left out because of bad or missing values");
+    if (windows.size() < 200)
+        warnings.emplace_back("only " + std::to_string(windows.size()) +
+                              " windows: expect false alarms in states not seen");
+    JsonObject summary{{"algorithm", to_string(options.algorithm)},
+                       {"rows", windows.rows},
+                       {"windows", windows.size()},
+                       {"window_rows", options.window_rows},
+                       {"smoothing_scores", windows.spec.smoothing_scores},
+                       {"quantile", options.quantile},
+                       {"factor", options.factor},
+                       {"threshold", threshold},
+                       {"trained_on", options.trained_on},
+                       {"signals", std::move(signals)},
+                       {"warnings", std::move(warnings)}};
+    for (const auto& [key, value] : fitted.facts) summary[key] = value;
+    return summary;
+}
+
+std::string number(double value) {
+    char text[40];
+    std::snprintf(text, sizeof text, "%.6g", value);
+    return text;
+}
+
+std::string card_of(const Windows& windows, const TrainOptions& options, const Json& summary) {
+    const bool knn = options.algorithm == Algorithm::knn;
+    std::string card = "# Model card\n\nAnomaly detector `" +
+                       std::string(to_string(options.algorithm)) + "`: " +
+                       (knn ? "mean distance to the nearest training windows"
+                            : "Hotelling's T2 and residual of a principal component model") +
+                       ".\nScore 1 is the alarm threshold; it has no probability.\n\n## Training\n";
+    if (!options.trained_on.empty()) card += "- data: " + options.trained_on + "\n";
+    card += "- rows: " + std::to_string(windows.rows) + ", windows of " +
+            std::to_string(options.window_rows) + " rows: " + std::to_string(windows.size()) + "\n";
+    card += "- threshold: " + number(options.factor) + " x quantile " + number(options.quantile) +
+            " of the smoothed training scores\n\n## Signals\n\n| signal | mean | deviation |\n"
+            "|---|---|---|\n";
+    for (const SignalLevel& level : windows.levels)
+        card += "| " + level.signal + " | " + number(level.mean) + " | " + number(level.deviation) +
+                " |\n";
+    card +=
+        "\n## Limits\n- It knows only the states in its training rows; a new but healthy "
+        "operating point raises it too.\n- It says that something changed, not what.\n";
+    for (const Json& warning : summary.at("warnings").get_array())
+        card += "- " + std::string(warning.get_string()) + "\n";
+    return card;
+}
+
+}  // namespace
+
+Result<Algorithm> parse_algorithm(std::string_view text) {
+    for (const Algorithm algorithm : {Algorithm::t2q, Algorithm::knn})
+        if (to_string(algorithm) == text) return algorithm;
+    return bad("'" + std::string(text) + "' is no algorithm; known are t2q and knn");
+}
+
+std::string_view to_string(Algorithm algorithm) {
+    return algorithm == Algorithm::t2q ? "t2q" : "knn";
+}
+
+Result<Trained> train(const std::vector<Recording>& recordings, const TrainOptions& options,
+                      inference::Engine& engine) {
+    TRY_VOID(check(options));
+    TRY(Windows windows, make_windows(recordings, options));
+    const std::size_t least = 2 * (options.neighbours + windows.width);
+    if (windows.size() < least)
+        return bad("only " + std::to_string(windows.size()) + " usable windows, want at least " +
+                   std::to_string(least) + "; take a longer time range");
+    const Fitted fitted =
+        options.algorithm == Algorithm::knn ? fit_knn(windows, options) : fit_t2q(windows, options);
+    const std::vector<double> scores = smoothed(windows, fitted.distances);
+    const double level = quantile_of(scores, options.quantile);
+    const double threshold = options.factor * (level > 1e-6 ? level : 1.0);
+    windows.spec.model_input = "features";
+    windows.spec.model_output = "score";
+    Json summary = summary_of(windows, options, fitted, threshold);
+    pipeline::BundleParts parts{fitted.graph(threshold), to_yaml(windows.spec),
+                                card_of(windows, options, summary),
+                                to_text(reference_of(windows, scores, threshold))};
+    TRY(Bytes bundle, pipeline::make_bundle(std::move(parts), engine));
+    std::string id = pipeline::bundle_id(bundle);
+    return Trained{std::move(bundle), std::move(id), std::move(summary)};
+}
+
+}  // namespace mw::detectors

@@ -1,0 +1,39 @@
+#pragma once
+// Windows: the training set as the model will see it, made by the edge's own feature code.
+
+#include <string>
+#include <vector>
+
+#include "insight/detectors/recording.h"
+#include "insight/detectors/train.h"
+
+namespace mw::detectors {
+
+struct SignalLevel {
+    std::string signal;
+    double mean = 0;
+    double deviation = 0;
+    double scale = 1;  // the deviation, or what stands in for it where the signal never moved
+    bool constant = false;
+};
+
+struct Windows {
+    pipeline::Spec spec;  // inputs, window, features with their scaling; no model part yet
+    std::vector<SignalLevel> levels;
+    std::size_t rows = 0;     // training rows
+    std::size_t lacking = 0;  // windows that were left out for bad inputs
+    std::size_t width = 0;
+    std::vector<float> scaled;           // window by window
+    std::vector<double> values;          // the same in the signals' units
+    std::vector<std::size_t> recording;  // per window, whose it is
+    std::vector<std::size_t> index;      // per window, its place in that recording
+
+    std::size_t size() const { return recording.size(); }
+    std::span<const float> at(std::size_t window) const {
+        return std::span(scaled).subspan(window * width, width);
+    }
+};
+
+Result<Windows> make_windows(const std::vector<Recording>& recordings, const TrainOptions& options);
+
+}  // namespace mw::detectors

@@ -1,0 +1,242 @@
+#include "insight/pipeline/spec.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "insight/pipeline/yaml_reader.h"
+
+namespace mw::pipeline {
+namespace {
+
+using features::Extent;
+using features::OnBad;
+using features::WindowKind;
+
+Result<void> read_inputs(const Section& root, Spec& spec) {
+    TRY(const auto items, root.list("inputs", features::max_inputs));
+    for (const Section& item : items) {
+        Input input;
+        TRY(input.name, item.text("name"));
+        TRY(input.signal, item.text_or("signal", input.name));
+        TRY_VOID(item.only({"name", "signal"}));
+        spec.plan.inputs.push_back(input.name);
+        spec.inputs.push_back(std::move(input));
+    }
+    return {};
+}
+
+Result<void> read_align(const Section& align, Spec& spec) {
+    TRY(spec.align.tolerance, align.duration_or("tolerance", spec.align.tolerance));
+    TRY(spec.align.wait, align.duration_or("wait", spec.align.wait));
+    TRY(spec.align.max_pending, align.count_or("max_pending", 8192, 1, 1'000'000));
+    return align.only({"tolerance", "wait", "max_pending"});
+}
+
+Result<Extent> read_extent(const Section& section, Extent fallback) {
+    const bool rows = section.has("rows"), time = section.has("time");
+    if (rows && time) return section.error("give rows or time, not both");
+    if (!rows && !time) return fallback;
+    Extent extent;
+    if (rows) {
+        TRY(extent.rows, section.count_or("rows", 1, 1, features::max_window_rows));
+    } else {
+        TRY(extent.time, section.duration_or("time", {}));
+        if (extent.time.count() <= 0) return section.error("time: must be longer than 0");
+    }
+    return extent;
+}
+
+Result<void> read_window(const Section& section, Spec& spec) {
+    features::Window& window = spec.plan.window;
+    TRY(const auto kind, section.choice("kind", {"sliding", "tumbling"}, "sliding"));
+    window.kind = kind == 1 ? WindowKind::tumbling : WindowKind::sliding;
+    TRY(window.length, read_extent(section, Extent{}));
+    if (window.length.empty()) return section.error("rows or time: is missing");
+    TRY(const Section every, section.part("every"));
+    if (window.kind == WindowKind::tumbling && section.has("every"))
+        return section.error("every: tumbling windows follow each other, leave it out");
+    const Extent step = window.length.by_rows() ? Extent{1, {}} : Extent{0, window.length.time};
+    TRY(window.every, read_extent(every, step));
+    TRY_VOID(every.only({"rows", "time"}));
+    TRY(window.min_rows, section.count_or("min_rows", 0, 0, features::max_window_rows));
+    TRY(window.max_rows, section.count_or("max_rows", 4096, 1, features::max_window_rows));
+    TRY(window.max_gap, section.duration_or("max_gap", {}));
+    return section.only({"kind", "rows", "time", "every", "min_rows", "max_rows", "max_gap"});
+}
+
+Result<void> read_on_bad(const Section& section, Spec& spec) {
+    TRY(const auto policy, section.choice("policy", {"skip", "hold"}, "skip"));
+    spec.plan.on_bad = policy == 1 ? OnBad::hold : OnBad::skip;
+    if (policy == 0 && section.has("hold_rows"))
+        return section.error("hold_rows: only with policy hold");
+    TRY(spec.plan.hold_rows,
+        section.count_or("hold_rows", policy == 1 ? 1 : 0, 0, features::max_window_rows));
+    return section.only({"policy", "hold_rows"});
+}
+
+Result<std::uint32_t> input_index(const Section& item, const Spec& spec) {
+    TRY(const std::string name, item.text("input"));
+    for (std::size_t i = 0; i < spec.inputs.size(); ++i)
+        if (spec.inputs[i].name == name) return static_cast<std::uint32_t>(i);
+    return item.error("input: there is no input '" + name + "'");
+}
+
+Result<void> read_features(const Section& root, Spec& spec) {
+    TRY(const auto items, root.list("features", features::max_features));
+    for (const Section& item : items) {
+        features::Feature feature;
+        TRY(feature.name, item.text("name"));
+        TRY(feature.input, input_index(item, spec));
+        TRY(const std::string statistic, item.text_or("statistic", "mean"));
+        auto parsed = features::parse_statistic(statistic);
+        if (!parsed) return item.error("statistic: " + parsed.error().message);
+        feature.statistic = *parsed;
+        TRY(const Section over, item.part("over"));
+        TRY(feature.over, read_extent(over, Extent{}));
+        TRY_VOID(over.only({"rows", "time"}));
+        TRY(feature.center, item.number_or("center", 0));
+        TRY(feature.scale, item.number_or("scale", 1));
+        TRY_VOID(item.only({"name", "input", "statistic", "over", "center", "scale"}));
+        spec.plan.features.push_back(std::move(feature));
+    }
+    return {};
+}
+
+Result<void> read_model(const Section& section, Spec& spec) {
+    TRY(const std::string file, section.text_or("file", "model.onnx"));
+    if (file != "model.onnx") return section.error("file: must be model.onnx, the bundle's model");
+    TRY(spec.model_input, section.text_or("input", ""));
+    TRY(spec.model_output, section.text_or("output", ""));
+    TRY(spec.output_index, section.count_or("index", 0, 0, 1'000'000));
+    return section.only({"file", "input", "output", "index"});
+}
+
+Result<void> read_score(const Section& section, Spec& spec) {
+    TRY(const auto smoothing, section.choice("smoothing", {"none", "mean", "median"}, "none"));
+    spec.smoothing = static_cast<Smoothing>(smoothing);
+    if (smoothing == 0 && section.has("scores"))
+        return section.error("scores: only with smoothing mean or median");
+    TRY(spec.smoothing_scores,
+        section.count_or("scores", smoothing == 0 ? 1 : 5, 1, smoothing_scores_max));
+    return section.only({"smoothing", "scores"});
+}
+
+Result<void> read_threshold(const Section& section, Spec& spec) {
+    TRY(spec.raise_at, section.number_or("raise", 1));
+    TRY(spec.clear_at, section.number_or("clear", spec.raise_at));
+    if (spec.clear_at > spec.raise_at) return section.error("clear: must not be above raise");
+    return section.only({"raise", "clear"});
+}
+
+Result<void> read_fallback(const Section& section, Spec& spec) {
+    TRY(const auto decision, section.choice("decision", {"hold", "off", "on"}, "hold"));
+    spec.fallback = static_cast<FallbackDecision>(decision);
+    return section.only({"decision"});
+}
+
+Result<void> read_parts(const Section& root, Spec& spec) {
+    using Read = Result<void> (*)(const Section&, Spec&);
+    constexpr std::pair<const char*, Read> parts[] = {
+        {"align", read_align},      {"window", read_window}, {"on_bad", read_on_bad},
+        {"model", read_model},      {"score", read_score},   {"threshold", read_threshold},
+        {"fallback", read_fallback}};
+    for (const auto& [name, read] : parts) {
+        TRY(const Section section, root.part(name));
+        TRY_VOID(read(section, spec));
+    }
+    return {};
+}
+
+// A JSON string is a YAML string too, and needs no rules of its own about what must be quoted.
+std::string quoted(const std::string& text) { return to_json(Json(text)); }
+
+std::string number(double value) {  // the shortest text that reads back as the same bits
+    char text[32];
+    const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+    return {text, end};
+}
+
+std::string extent_text(const Extent& extent) {
+    return extent.by_rows() ? "rows: " + std::to_string(extent.rows)
+                            : "time: " + to_text(extent.time);
+}
+
+std::string window_text(const Spec& spec) {
+    const features::Window& window = spec.plan.window;
+    const bool sliding = window.kind == WindowKind::sliding;
+    std::string text = "window:\n  kind: " + std::string(sliding ? "sliding" : "tumbling") +
+                       "\n  " + extent_text(window.length) + "\n";
+    if (sliding) text += "  every: {" + extent_text(window.every) + "}\n";
+    if (window.min_rows > 0) text += "  min_rows: " + std::to_string(window.min_rows) + "\n";
+    if (!window.length.by_rows()) text += "  max_rows: " + std::to_string(window.max_rows) + "\n";
+    if (window.max_gap.count() > 0) text += "  max_gap: " + to_text(window.max_gap) + "\n";
+    if (spec.plan.on_bad == OnBad::hold)
+        text += "on_bad: {policy: hold, hold_rows: " + std::to_string(spec.plan.hold_rows) + "}\n";
+    return text;
+}
+
+std::string features_text(const Spec& spec) {
+    std::string text = "features:\n";
+    for (const auto& feature : spec.plan.features) {
+        text += "  - {name: " + quoted(feature.name) +
+                ", input: " + quoted(spec.inputs[feature.input].name) +
+                ", statistic: " + std::string(to_string(feature.statistic));
+        if (!feature.over.empty()) text += ", over: {" + extent_text(feature.over) + "}";
+        text += ", center: " + number(feature.center) + ", scale: " + number(feature.scale) + "}\n";
+    }
+    return text;
+}
+
+std::string model_text(const Spec& spec) {
+    std::string text = "model:\n  file: model.onnx\n";
+    if (!spec.model_input.empty()) text += "  input: " + quoted(spec.model_input) + "\n";
+    if (!spec.model_output.empty()) text += "  output: " + quoted(spec.model_output) + "\n";
+    if (spec.output_index > 0) text += "  index: " + std::to_string(spec.output_index) + "\n";
+    constexpr const char* kinds[] = {"none", "mean", "median"};
+    if (spec.smoothing != Smoothing::none)
+        text += "score: {smoothing: " + std::string(kinds[static_cast<int>(spec.smoothing)]) +
+                ", scores: " + std::to_string(spec.smoothing_scores) + "}\n";
+    constexpr const char* fallbacks[] = {"hold", "off", "on"};
+    return text + "threshold: {raise: " + number(spec.raise_at) +
+           ", clear: " + number(spec.clear_at) + "}\nfallback: {decision: \"" +
+           fallbacks[static_cast<int>(spec.fallback)] + "\"}\n";
+}
+
+}  // namespace
+
+std::vector<std::string> Spec::signals() const {
+    std::vector<std::string> names;
+    for (const Input& input : inputs) names.push_back(input.signal);
+    return names;
+}
+
+Result<Spec> parse_spec(std::string_view yaml) {
+    if (yaml.size() > spec_bytes_max)
+        return Error{Errc::invalid_input, "pipeline.yaml is larger than 8 MB"};
+    TRY(const auto documents, parse_yaml(yaml));
+    if (documents.size() != 1)
+        return Error{Errc::invalid_input, "pipeline.yaml must hold one document, it has " +
+                                              std::to_string(documents.size())};
+    TRY(const Section root, Section::root(documents[0]));
+    if (auto version = root.count("version", 1, 1); !version) return std::move(version).error();
+    Spec spec;
+    TRY_VOID(read_inputs(root, spec));
+    TRY_VOID(read_parts(root, spec));
+    TRY_VOID(read_features(root, spec));
+    TRY_VOID(root.only({"version", "inputs", "align", "window", "on_bad", "features", "model",
+                        "score", "threshold", "fallback"}));
+    TRY_VOID(features::check(spec.plan));
+    return spec;
+}
+
+std::string to_yaml(const Spec& spec) {
+    std::string text = "version: 1\ninputs:\n";
+    for (const Input& input : spec.inputs)
+        text += "  - {name: " + quoted(input.name) + ", signal: " + quoted(input.signal) + "}\n";
+    text += "align: {tolerance: " + to_text(spec.align.tolerance) +
+            ", wait: " + to_text(spec.align.wait) +
+            ", max_pending: " + std::to_string(spec.align.max_pending) + "}\n";
+    return text + window_text(spec) + features_text(spec) + model_text(spec);
+}
+
+}  // namespace mw::pipeline
