@@ -37,7 +37,7 @@ struct Alarm {
     Window last_window;    // of the last positive decision
     double peak_score = 0;
     std::uint64_t decisions = 0;  // positive ones, from the first
-    std::string cleared_by;       // "decisions", or "rule" when the rule was removed
+    std::string cleared_by;  // "decisions", or "rule", "device": it was removed or selects others
 
     bool is_open() const { return state != State::cleared; }
     bool operator==(const Alarm&) const = default;
@@ -50,11 +50,11 @@ struct Track {
     std::string rule;
     std::string device;
     State state = State::ok;
-    std::uint32_t count = 0;  // consecutive decisions, while pending or clearing
-    Timestamp cursor;         // window_to of the last decision it saw
-    std::string alarm;        // id of the open alarm
-    Window first_window;      // while pending
-    double peak_score = 0;    // while pending
+    std::uint32_t count = 0;   // consecutive decisions, while pending or clearing
+    Timestamp cursor = {};     // window_to of the last decision it saw
+    std::string alarm = {};    // id of the open alarm
+    Window first_window = {};  // while pending
+    double peak_score = 0;     // while pending
     bool operator==(const Track&) const = default;
 };
 Json to_json(const Track& track);

@@ -9,7 +9,7 @@
 namespace mw::alerts {
 
 // What is written together. A later alarm of the same id, and a later track of the same rule and
-// device, replaces the earlier one.
+// device, replaces the earlier one; a track in state ok with cursor 0 takes it away.
 struct AlarmRecord {
     std::vector<Alarm> alarms;
     std::vector<Track> tracks;
