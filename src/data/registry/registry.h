@@ -23,8 +23,8 @@
 namespace mw::registry {
 
 struct Options {
-    std::string path;  // ":memory:" for tests of others: the real store, nothing kept
-    std::string vfs;   // empty: the system's files
+    std::string path{};  // ":memory:" for tests of others: the real store, nothing kept
+    std::string vfs{};   // empty: the system's files
     std::uint64_t changes_kept = 100'000;
     std::size_t writes_waiting_max = 4'096;
 };
@@ -32,7 +32,7 @@ struct Options {
 class Registry final : public ResourceStore, public policy::Accounts {
  public:
     // Opens or makes the database, brings it to the newest step and makes the built-in roles.
-    // Blocks; call it before the loop runs.
+    // Blocks for milliseconds; call it on the loop's thread or before the loop runs.
     static Result<std::unique_ptr<Registry>> open(Loop& loop, const Clock& clock,
                                                   metrics::Registry& metrics, Options options);
     ~Registry() override;
@@ -44,6 +44,8 @@ class Registry final : public ResourceStore, public policy::Accounts {
     Task<Resource> replace(Resource resource, AuditNote note) override;
     Task<Resource> set_status(std::string kind, std::string name, Json status,
                               AuditNote note) override;
+    Task<Resource> merge_status(std::string kind, std::string name, JsonObject changes,
+                                AuditNote note) override;
     Task<> remove(std::string kind, std::string name, std::uint64_t revision,
                   AuditNote note) override;
     Task<Resource> rehearse(Deed deed, Resource resource) override;
@@ -51,6 +53,9 @@ class Registry final : public ResourceStore, public policy::Accounts {
     std::shared_ptr<void> subscribe(Listener listener) override;
     Task<std::vector<ResourceChange>> changes_since(std::string kind,
                                                     std::uint64_t revision) override;
+
+    // For a first start: the user and its first token in one transaction. conflict: it exists.
+    Task<Resource> create_user_with_token(Resource user, policy::TokenRecord token, AuditNote note);
 
     // Accounts.
     const policy::Account* find(const std::string& user) const override;
@@ -63,7 +68,7 @@ class Registry final : public ResourceStore, public policy::Accounts {
     // Walks the whole chain; the error names the first fact that does not follow. Returns the
     // count.
     Task<std::uint64_t> verify_audit();
-    // Copies the database, consistent and while in use, to a new file.
+    // Copies the database, consistent and while in use, to a new file of the same VFS.
     Task<> backup(std::string path);
 
  private:
@@ -75,7 +80,7 @@ class Registry final : public ResourceStore, public policy::Accounts {
 // On first start: makes the user admin (role admin) with a token that never expires, and writes the
 // token to token_path with mode 0600 before it is valid. Does nothing once the user exists.
 // Returns whether it made one.
-Task<bool> bootstrap_admin(Registry& registry, Files& files, std::string token_path,
+Task<bool> bootstrap_admin(Registry& registry, files::Files& files, std::string token_path,
                            const Clock& clock, Random& random);
 
 }  // namespace mw::registry

@@ -1,0 +1,122 @@
+#include "data/registry/reader.h"
+
+namespace mw::registry {
+namespace {
+
+// A read transaction: everything read inside belongs to one moment.
+class Snapshot {
+ public:
+    static Result<Snapshot> begin(sqlite::Database& database) {
+        TRY_VOID(database.run("BEGIN"));
+        return Snapshot{database};
+    }
+    Snapshot(Snapshot&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+    ~Snapshot() {
+        if (database_) ignore(database_->run("COMMIT"), "a read transaction has nothing to lose");
+    }
+
+ private:
+    explicit Snapshot(sqlite::Database& database) : database_(&database) {}
+    sqlite::Database* database_;
+};
+
+}  // namespace
+
+Result<Resource> Reader::get(const std::string& kind, const std::string& name) {
+    TRY_VOID(want_kind(kind));
+    TRY(auto found, load_resource(prepared_, kind, name));
+    if (found) return std::move(*found);
+    return Error{Errc::not_found, "there is no " + kind + " '" + name.substr(0, 63) + "'"};
+}
+
+Result<ResourcePage> Reader::list(const ListQuery& query) {
+    TRY_VOID(want_kind(query.kind));
+    if (query.limit == 0 || query.limit > page_limit_max)
+        return Error{Errc::invalid_input, "limit: want 1 to " + std::to_string(page_limit_max)};
+    ContinuePoint from;
+    if (!query.continue_from.empty()) {
+        TRY(from, parse_continue(query.continue_from));
+    }
+    // One more than asked for tells whether there is a next page.
+    TRY(const auto made, make_list_statement(query, from.last, query.limit + 1));
+    TRY(auto snapshot, Snapshot::begin(prepared_.database()));
+    TRY(const auto counters, load_counters(prepared_));
+    ResourcePage page;
+    page.revision = from.revision ? from.revision : counters.revision;
+    TRY(auto* select, prepared_.get(made.sql));
+    int parameter = 0;
+    for (const auto& text : made.parameters) select->bind(++parameter, text);
+    for (;;) {
+        TRY(const bool row, select->step());
+        if (!row) break;
+        if (page.items.size() == query.limit) {
+            page.continue_from = make_continue(page.revision, page.items.back().name);
+            select->reset();
+            break;
+        }
+        TRY(auto resource, read_resource(*select));
+        page.items.push_back(std::move(resource));
+    }
+    return page;
+}
+
+Result<std::vector<ResourceChange>> Reader::changes_since(const std::string& kind,
+                                                          std::uint64_t revision) {
+    if (!kind.empty()) TRY_VOID(want_kind(kind));
+    TRY(auto snapshot, Snapshot::begin(prepared_.database()));
+    TRY(const auto counters, load_counters(prepared_));
+    if (revision < counters.compacted || revision > counters.revision)
+        return Error{Errc::conflict,
+                     "changes after revision " + std::to_string(revision) + " are not kept (only " +
+                         std::to_string(counters.compacted) + " to " +
+                         std::to_string(counters.revision) + "): list again and watch from there"};
+    const std::string where = kind.empty() ? "" : "kind=?2 AND ";
+    TRY(auto* select,
+        prepared_.get("SELECT what, body FROM changes WHERE " + where +
+                      "revision>?1 ORDER BY revision LIMIT " + std::to_string(changes_per_call)));
+    select->bind(1, revision);
+    if (!kind.empty()) select->bind(2, kind);
+    std::vector<ResourceChange> changes;
+    for (;;) {
+        TRY(const bool row, select->step());
+        if (!row) return changes;
+        TRY(const auto json, parse_json(select->text(1)));
+        TRY(auto resource, resource_from_json(json));
+        changes.push_back(
+            {static_cast<ResourceChange::What>(select->integer(0)), std::move(resource)});
+    }
+}
+
+Result<std::vector<audit::Fact>> Reader::facts(std::uint64_t after, std::size_t limit) {
+    TRY(auto* select, prepared_.get(std::string("SELECT ") + fact_columns +
+                                    " FROM audit WHERE sequence>?1 ORDER BY sequence LIMIT ?2"));
+    select->bind(1, after).bind(2, static_cast<std::uint64_t>(limit));
+    std::vector<audit::Fact> facts;
+    for (;;) {
+        TRY(const bool row, select->step());
+        if (!row) return facts;
+        TRY(auto fact, read_fact(*select));
+        facts.push_back(std::move(fact));
+    }
+}
+
+Result<std::uint64_t> Reader::verify_audit() {
+    TRY(auto* select,
+        prepared_.get(std::string("SELECT ") + fact_columns + " FROM audit ORDER BY sequence"));
+    audit::Verifier verifier;
+    for (;;) {
+        TRY(const bool row, select->step());
+        if (!row) return verifier.sequence();
+        auto fact = read_fact(*select);
+        auto taken = fact ? verifier.take(*fact) : Result<>(std::move(fact).error());
+        if (!taken) return select->reset(), std::move(taken).error();
+    }
+}
+
+Result<> Reader::backup(const std::string& path) {
+    // VACUUM INTO reads in one transaction, so writers go on meanwhile.
+    TRY(auto* vacuum, prepared_.get("VACUUM INTO ?1"));
+    return vacuum->bind(1, path).run();
+}
+
+}  // namespace mw::registry
