@@ -1,0 +1,259 @@
+#include "trust/identity/authority.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/log.h"
+
+namespace mw::identity {
+namespace {
+
+constexpr unsigned secret = 0600;
+constexpr unsigned published = 0644;
+constexpr std::uint64_t pem_bytes_max = 1 << 20;
+
+Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path) {
+    TRY(auto size, files.size(path));
+    if (!size) return std::optional<std::string>{};
+    TRY(auto bytes, files::read_all(files, path, pem_bytes_max));
+    return std::optional<std::string>{text_of(bytes)};
+}
+
+Error does_not_fit(const std::string& path, const std::string& why) {
+    return Error{Errc::corrupt, path + ": " + why + ". Restore the pki directory from a backup"};
+}
+
+// A certificate and its key as they lie on disk; either may be missing.
+struct Pair {
+    std::optional<crypto::Certificate> certificate;
+    std::optional<crypto::PrivateKey> key;
+};
+
+Result<Pair> read_pair(files::Files& files, const std::string& stem) {
+    Pair pair;
+    TRY(auto certificate, read_text(files, stem + ".pem"));
+    TRY(auto key, read_text(files, stem + ".key"));
+    if (certificate) {
+        auto parsed = crypto::certificates_from_pem(*certificate);
+        if (!parsed) return does_not_fit(stem + ".pem", parsed.error().message);
+        pair.certificate = parsed->front();
+    }
+    if (key) {
+        auto parsed = crypto::PrivateKey::from_pem(*key);
+        if (!parsed) return does_not_fit(stem + ".key", parsed.error().message);
+        pair.key = *std::move(parsed);
+    }
+    if (pair.certificate && pair.key && pair.certificate->spki != pair.key->public_key().spki())
+        return does_not_fit(stem + ".key", "it is not the key of " + stem + ".pem");
+    return pair;
+}
+
+// The key first: a certificate without its key could not be mended, a key without one can.
+Result<crypto::PrivateKey> make_key(files::Files& files, const std::string& stem) {
+    TRY(auto key, crypto::PrivateKey::generate(crypto::KeyKind::p256));
+    TRY_VOID(files::atomic_replace(files, stem + ".key", bytes_of(key.to_pem()), secret));
+    return key;
+}
+
+Result<> write_certificate(files::Files& files, const std::string& stem,
+                           const crypto::Certificate& certificate) {
+    auto pem = crypto::to_pem(certificate);
+    return files::atomic_replace(files, stem + ".pem", bytes_of(pem), published);
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+    std::ranges::sort(names);
+    return names;
+}
+
+}  // namespace
+
+CertificateAuthority::CertificateAuthority(files::Files& files, const Clock& clock, Random& random,
+                                           AuthorityOptions options)
+    : files_(files), clock_(clock), random_(random), options_(std::move(options)) {}
+CertificateAuthority::~CertificateAuthority() = default;
+
+Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(files::Files& files,
+                                                                         const Clock& clock,
+                                                                         Random& random,
+                                                                         AuthorityOptions options) {
+    std::unique_ptr<CertificateAuthority> authority{
+        new CertificateAuthority(files, clock, random, std::move(options))};
+    TRY_VOID(files.make_directories(authority->options_.directory, 0700));
+    TRY_VOID(authority->open_root());
+    TRY_VOID(authority->open_issuing());
+    TRY(auto peers, Peers::make(authority->root_, authority->issuing_));
+    authority->peers_ = std::make_unique<Peers>(std::move(peers));
+    TRY_VOID(authority->open_server());
+    TRY(authority->issued_log_,
+        files.open(authority->path("issued.jsonl"), files::Mode::write, secret));
+    return authority;
+}
+
+std::string CertificateAuthority::path(std::string_view file) const {
+    return files::join(options_.directory, file);
+}
+
+Result<> CertificateAuthority::open_root() {
+    TRY(auto pair, read_pair(files_, path("root")));
+    root_key_ = std::move(pair.key);
+    if (pair.certificate) {
+        root_ = *std::move(pair.certificate);
+        return {};
+    }
+    TRY(auto issuing, files_.size(path("issuing.pem")));
+    if (issuing) return does_not_fit(path("root.pem"), "it is missing and issuing.pem is there");
+    if (!root_key_) {
+        TRY(root_key_, make_key(files_, path("root")));
+    }
+    // Names that differ between installations: some programs look authorities up by name alone.
+    Bytes tag(4);
+    random_.fill(tag);
+    crypto::CertificateOrder order{crypto::Profile::root_ca,
+                                   options_.organisation + " root " + to_hex(tag),
+                                   {},
+                                   clock_.now() - options_.clock_slack,
+                                   clock_.now() + options_.root_lifetime};
+    TRY(root_, crypto::self_sign(order, *root_key_, random_));
+    TRY_VOID(write_certificate(files_, path("root"), root_));
+    log::info("identity.root.made", {{"name", root_.subject_cn}, {"pin", root_pin()}});
+    return {};
+}
+
+Result<> CertificateAuthority::open_issuing() {
+    TRY(auto pair, read_pair(files_, path("issuing")));
+    issuing_key_ = std::move(pair.key);
+    if (pair.certificate) {
+        if (!issuing_key_)
+            return does_not_fit(path("issuing.key"), "it is missing and issuing.pem is there");
+        issuing_ = *std::move(pair.certificate);
+        TRY(auto trust, crypto::TrustStore::make({&root_, 1}));
+        auto verified = trust.verify(issuing_, clock_.now());
+        if (!verified) return does_not_fit(path("issuing.pem"), verified.error().message);
+        return {};
+    }
+    if (!root_key_)
+        return does_not_fit(path("root.key"), "it is needed to make an issuing authority");
+    if (!issuing_key_) {
+        TRY(issuing_key_, make_key(files_, path("issuing")));
+    }
+    std::string name = root_.subject_cn;
+    if (auto at = name.find(" root "); at != name.npos) name.replace(at, 6, " issuing ");
+    crypto::CertificateOrder order{
+        crypto::Profile::issuing_ca,
+        name,
+        {},
+        clock_.now() - options_.clock_slack,
+        std::min(clock_.now() + options_.issuing_lifetime, root_.not_after)};
+    TRY(issuing_,
+        crypto::issue(order, issuing_key_->public_key().spki(), {root_, *root_key_}, random_));
+    TRY_VOID(write_certificate(files_, path("issuing"), issuing_));
+    log::info("identity.issuing.made", {{"name", issuing_.subject_cn}});
+    return {};
+}
+
+Result<> CertificateAuthority::open_server() {
+    auto pair = read_pair(files_, path("server"));
+    // Unlike the authorities it can be made anew at any time.
+    if (!pair) log::warn("identity.server.replaced", {{"reason", pair.error()}});
+    if (!pair || !pair->certificate || !pair->key) return make_server();
+    server_ = *std::move(pair->certificate);
+    server_key_pem_ = pair->key->to_pem();
+    TRY_VOID(renew_server_if_due());
+    return {};
+}
+
+Result<bool> CertificateAuthority::renew_server_if_due() {
+    TRY(auto trust, crypto::TrustStore::make({&root_, 1}, {&issuing_, 1}));
+    bool same_names = sorted(server_.names.dns) == sorted(options_.server_names) &&
+                      sorted(server_.names.addresses) == sorted(options_.server_addresses);
+    bool valid = trust.verify(server_, clock_.now(), crypto::Purpose::server).ok();
+    auto ends = std::min(server_.not_after, issuing_.not_after);
+    if (same_names && valid && clock_.now() + options_.server_renewal < ends) return false;
+    TRY_VOID(make_server());
+    return true;
+}
+
+Result<> CertificateAuthority::make_server() {
+    TRY(auto key, make_key(files_, path("server")));
+    std::string name =
+        options_.server_names.empty()
+            ? options_.server_addresses.empty() ? "millwright" : options_.server_addresses[0]
+            : options_.server_names[0];
+    crypto::CertificateOrder order{
+        crypto::Profile::server,
+        name.substr(0, 64),
+        {options_.server_names, options_.server_addresses, {}, {}},
+        clock_.now() - options_.clock_slack,
+        std::min(clock_.now() + options_.server_lifetime, issuing_.not_after)};
+    TRY(server_, crypto::issue(order, key.public_key().spki(), {issuing_, *issuing_key_}, random_));
+    // As parsed: addresses in their canonical text, so that names compare equal next time.
+    TRY(server_, crypto::certificate_from_der(server_.der));
+    options_.server_addresses = server_.names.addresses;
+    server_key_pem_ = key.to_pem();
+    TRY_VOID(write_certificate(files_, path("server"), server_));
+    log::info("identity.server.made",
+              {{"name", server_.subject_cn}, {"not_after", to_iso8601(server_.not_after)}});
+    return {};
+}
+
+Result<crypto::Certificate> CertificateAuthority::issue_device(std::string_view device,
+                                                               ByteView spki,
+                                                               nanoseconds lifetime) {
+    return issue_client(crypto::Profile::device, Principal::Kind::device, device, spki, lifetime);
+}
+
+Result<crypto::Certificate> CertificateAuthority::issue_user(std::string_view user, ByteView spki,
+                                                             nanoseconds lifetime) {
+    return issue_client(crypto::Profile::person, Principal::Kind::user, user, spki, lifetime);
+}
+
+Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile profile,
+                                                               Principal::Kind kind,
+                                                               std::string_view name, ByteView spki,
+                                                               nanoseconds lifetime) {
+    if (!is_device_name(name))
+        return Error{Errc::invalid_input, "'" + std::string(name.substr(0, 63)) +
+                                              "' is not a resource name ([a-z0-9][a-z0-9._-]*)"};
+    if (lifetime <= nanoseconds{0}) lifetime = options_.device_lifetime;
+    Timestamp now = clock_.now();
+    if (now >= issuing_.not_after)
+        return Error{Errc::io_failed,
+                     "the issuing authority has expired; remove issuing.pem and "
+                     "issuing.key, put root.key back and restart"};
+    crypto::CertificateOrder order{profile,
+                                   std::string(name),
+                                   {{}, {}, {urn(kind, name)}, {}},
+                                   std::max(now - options_.clock_slack, issuing_.not_before),
+                                   std::min(now + lifetime, issuing_.not_after)};
+    TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
+    TRY_VOID(record(certificate, to_string(kind)));
+    return certificate;
+}
+
+// Not synced: the device's status (data/registry) is the durable record, this one answers "which
+// certificates did this authority ever sign" even when the registry is lost.
+Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
+                                      std::string_view profile) {
+    std::string line = to_json(JsonObject{{"time", to_iso8601(clock_.now())},
+                                          {"serial", certificate.serial},
+                                          {"profile", profile},
+                                          {"subject", certificate.subject_cn},
+                                          {"not_after", to_iso8601(certificate.not_after)},
+                                          {"fingerprint", to_hex(certificate.fingerprint)}});
+    line += '\n';
+    if (auto written = issued_log_->append(bytes_of(line)); !written)
+        return std::move(written).error().context("record the certificate");
+    ++issued_;
+    return {};
+}
+
+std::string CertificateAuthority::trust_anchors_pem() const { return crypto::to_pem(root_); }
+
+std::string CertificateAuthority::server_chain_pem() const {
+    return crypto::to_pem(server_) + crypto::to_pem(issuing_) + crypto::to_pem(root_);
+}
+
+std::string CertificateAuthority::root_pin() const { return to_hex(crypto::sha256(root_.spki)); }
+
+}  // namespace mw::identity

@@ -1,0 +1,39 @@
+#include "trust/identity/peers.h"
+
+#include <array>
+
+namespace mw::identity {
+
+Result<Peers> Peers::make(const crypto::Certificate& root, const crypto::Certificate& issuing) {
+    TRY(auto trust, crypto::TrustStore::make({&root, 1}, {&issuing, 1}));
+    return Peers{std::move(trust)};
+}
+
+Result<Principal> Peers::principal(ByteView der, Timestamp at) const {
+    if (der.empty()) return Error{Errc::denied, "there is no client certificate"};
+    auto certificate = crypto::certificate_from_der(der);
+    if (!certificate) return Error{Errc::denied, certificate.error().message};
+    return principal(*certificate, at);
+}
+
+Result<Principal> Peers::principal(const crypto::Certificate& certificate, Timestamp at) const {
+    auto refuse = [&](std::string why) {
+        return Error{Errc::denied,
+                     "certificate '" + certificate.subject_cn + "': " + std::move(why)};
+    };
+    TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
+    if (certificate.is_ca) return refuse("it is an authority's and names nobody");
+    const auto& names = certificate.names;
+    if (names.uris.size() != 1 || !names.dns.empty() || !names.addresses.empty() ||
+        !names.other.empty())
+        return refuse("want one alternative name, urn:millwright:KIND:NAME");
+    using Kind = Principal::Kind;
+    for (auto kind : std::array{Kind::device, Kind::user, Kind::service})
+        if (names.uris[0] == urn(kind, certificate.subject_cn)) {
+            if (!is_device_name(certificate.subject_cn)) return refuse("it is not a resource name");
+            return Principal{kind, certificate.subject_cn, "default", {}};
+        }
+    return refuse("its alternative name '" + names.uris[0] + "' does not fit");
+}
+
+}  // namespace mw::identity
