@@ -36,9 +36,9 @@ Response streamed(std::string_view content_type, F function) {
 }
 
 struct ServerEvent {
-    std::string data;   // may have several lines
-    std::string event;  // type; empty: "message"
-    std::string id;     // what a client sends back as Last-Event-ID
+    std::string data{};   // may have several lines
+    std::string event{};  // type; empty: "message"
+    std::string id{};     // what a client sends back as Last-Event-ID
 };
 std::string to_text(const ServerEvent& event);  // as on the wire
 

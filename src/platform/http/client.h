@@ -7,12 +7,12 @@
 namespace mw::http {
 
 struct ClientOptions {
-    net::ConnectOptions server;
+    net::ConnectOptions server{};
     nanoseconds limit = seconds(30);            // for connecting, sending, and the whole response
     std::size_t body_limit = 64 * 1024 * 1024;  // of a response that request() keeps in memory
     std::size_t header_limit = 16 * 1024;
     bool keep_alive = true;
-    Headers headers;  // added to each request, as Authorization
+    Headers headers{};  // added to each request, as Authorization
 };
 
 // "https://host:port/base" for people's configuration: host, port, TLS or not, base path.

@@ -8,7 +8,7 @@
 namespace mw::http {
 
 struct ServerOptions {
-    net::ListenOptions listen;
+    net::ListenOptions listen{};
     std::size_t header_limit = 16 * 1024;
     nanoseconds header_time = seconds(10);  // from the first byte of a request to its last header
     nanoseconds body_time = seconds(60);    // from the headers to the body's last byte

@@ -10,8 +10,8 @@ namespace mw::net {
 struct FakeStreamOptions {
     std::size_t capacity = 256 * 1024;  // bytes under way in one direction; then writers wait
     std::size_t chunk = SIZE_MAX;       // a read gives at most this many bytes
-    Bytes certificate_of_first;         // what the second end sees as its peer's, and the other way
-    Bytes certificate_of_second;
+    Bytes certificate_of_first{};       // what the second end sees as its peer's, and the other way
+    Bytes certificate_of_second{};
 };
 struct StreamPair {
     std::unique_ptr<Stream> first, second;

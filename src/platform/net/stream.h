@@ -74,12 +74,15 @@ class Stream : private TurnEnd {
     virtual void send_end() = 0;                     // after the last byte of finish()
     virtual void shut() = 0;                         // releases everything
     virtual std::size_t transport_unsent() const { return 0; }
+    // What came before anybody read; valid until the next read.
+    virtual ByteView take_early() { return {}; }
 
     // What derived classes report. The first two resume the reader; from the loop's top only.
     void arrived(ByteView bytes);
     void ended();
-    void broke(Error error);  // both directions; wakes everyone
-    void sendable();          // after send() gave 0
+    void will_end() { peer_ended_ = true; }  // nothing follows the bytes that arrived() gives next
+    void broke(Error error);                 // both directions; wakes everyone
+    void sendable();                         // after send() gave 0
     bool reader_waits() const { return !readers_.empty(); }
     bool peer_ended() const { return peer_ended_; }
     const Error* error() const { return error_.get(); }
@@ -101,13 +104,14 @@ class Stream : private TurnEnd {
     void wake_drains();
     void on_idle();
     void release_output();
+    Result<> state() const;  // ok while open and whole
 
     Loop& loop_;
     Bytes out_;             // from a pool while it holds something
     std::size_t sent_ = 0;  // of out_
     std::size_t write_limit_ = default_write_limit;
     List<Read> readers_;  // at most one
-    List<Waiter> drains_;
+    List<Drain> drains_;
     std::unique_ptr<Error> error_;
     bool open_ = true;
     bool peer_ended_ = false;
@@ -119,33 +123,34 @@ class Stream : private TurnEnd {
     Idle idle_{*this};
 };
 
+// The outcome is set when it is woken: the stream may be gone by the time it resumes.
 class Stream::Read : public Waiter {
  public:
-    explicit Read(Stream& stream) : stream_(&stream) {}
-    bool await_ready() const;
+    explicit Read(Stream& stream) : stream_(stream) {}
+    bool await_ready();
     bool begin(std::coroutine_handle<> h, Cancellation& in);
     Result<ByteView> await_resume();
 
  private:
     friend class Stream;
-    Stream* stream_;  // null once the stream is gone
-    ByteView bytes_;
-    bool has_bytes_ = false;
-    bool timed_out_ = false;
+    void wake_with(Result<ByteView> outcome) { outcome_ = std::move(outcome), wake(); }
+    Stream& stream_;
+    Result<ByteView> outcome_{ByteView{}};
 };
 
 class Stream::Drain : public Waiter {
  public:
-    Drain(Stream& stream, bool all) : stream_(&stream), all_(all) {}
-    bool await_ready() const { return done(); }
+    Drain(Stream& stream, bool all) : stream_(stream), all_(all) {}
+    bool await_ready();
     bool begin(std::coroutine_handle<> h, Cancellation& in);
     Result<> await_resume();
 
  private:
     friend class Stream;
-    bool done() const;
-    Stream* stream_;
+    bool settled();  // sets the outcome if so
+    Stream& stream_;
     bool all_;
+    Result<> outcome_;
 };
 
 inline Await<Stream::Read> Stream::read() { return Await<Read>(*this); }

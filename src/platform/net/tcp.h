@@ -15,9 +15,9 @@ struct ListenOptions {
     std::string host = "127.0.0.1";  // numeric; "::" and "0.0.0.0" are all interfaces
     std::uint16_t port = 0;          // 0: any free one, see Listener::address()
     bool reuse_port = false;         // several loops, one port: the kernel spreads connections
-    std::shared_ptr<const TlsContext> tls;  // null: plain TCP
-    std::size_t connections = 100'000;      // open at once; more are closed at once
-    std::size_t handshakes = 1024;          // unfinished at once; more wait in the backlog
+    std::shared_ptr<const TlsContext> tls{};  // null: plain TCP
+    std::size_t connections = 100'000;        // open at once; more are closed at once
+    std::size_t handshakes = 1024;            // unfinished at once; more wait in the backlog
     nanoseconds handshake_limit = seconds(10);
 };
 
@@ -27,7 +27,7 @@ struct ListenerCounters {
     std::uint64_t refused_descriptors = 0;  // the process has no descriptors left
     std::uint64_t failed_handshakes = 0;
     std::size_t open = 0;
-    std::string last_failure;  // of a handshake, with the peer's address
+    std::string last_failure{};  // of a handshake, with the peer's address
 };
 
 class Listener {
@@ -50,12 +50,12 @@ class Listener {
 };
 
 struct ConnectOptions {
-    std::string host;  // numeric or a name
+    std::string host{};  // numeric or a name
     std::uint16_t port = 0;
-    std::shared_ptr<const TlsContext> tls;  // null: plain TCP
-    std::string server_name;                // to be verified in the certificate; empty: host
-    Workers* resolver = nullptr;            // looks names up; without it host must be numeric
-    nanoseconds limit = seconds(10);        // for all of it
+    std::shared_ptr<const TlsContext> tls{};  // null: plain TCP
+    std::string server_name{};                // to be verified in the certificate; empty: host
+    Workers* resolver = nullptr;              // looks names up; without it host must be numeric
+    nanoseconds limit = seconds(10);          // for all of it
 };
 // A connected stream, its handshake done. Tries each address of the name in turn.
 Task<std::unique_ptr<Stream>> connect(ConnectOptions options);

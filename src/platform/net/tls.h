@@ -14,19 +14,24 @@ enum class ClientCertificate { none, optional, required };
 
 struct TlsOptions {
     // PEM texts. A server needs the first two; a client gives them if it has a certificate.
-    std::string certificate_chain;  // our own first, then the intermediates
-    std::string private_key;
-    std::string trusted;  // CA certificates that may vouch for the peer
+    std::string certificate_chain{};  // our own first, then the intermediates
+    std::string private_key{};
+    std::string trusted{};  // CA certificates that may vouch for the peer
+    // Client, instead of `trusted`: SHA-256 of the public key (SPKI) of a root that the server must
+    // send at the end of its chain, and that the chain must verify against. For a first contact,
+    // when only the pin is known.
+    Bytes pinned_root{};
     // Server: whether to ask for a client certificate. One that is given must verify.
     ClientCertificate client_certificate = ClientCertificate::none;
-    // After the chain was verified: a last word on the peer's certificate (DER), as revocation.
-    // Called on the loop, for each connection. An error ends the connection.
-    std::function<Result<>(ByteView der)> admit;
+    // Once the chain is verified: a last word on the peer's certificate (DER), as revocation.
+    // Called on the loop, for each connection. An error ends the handshake; the peer hears "bad
+    // certificate".
+    std::function<Result<>(ByteView der)> admit{};
 };
 
 // The same from files; each error names its file.
 struct TlsFiles {
-    std::string certificate_chain, private_key, trusted;  // paths; empty ones are left out
+    std::string certificate_chain{}, private_key{}, trusted{};  // paths; empty ones are left out
 };
 Result<TlsOptions> read_tls_files(const TlsFiles& files);
 

@@ -1,0 +1,66 @@
+#pragma once
+// Private to this module: a Stream on a socket. TlsStream refines it.
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "platform/net/stream.h"
+
+namespace mw::net {
+
+class Fd {
+ public:
+    explicit Fd(int fd = -1) : fd_(fd) {}
+    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Fd& operator=(Fd&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Fd();
+    int get() const { return fd_; }
+    explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+    int fd_;
+};
+
+std::string errno_text(int error);
+Address address_of(const sockaddr_storage& from);
+Error system_error(std::string_view step, int error);
+
+class TcpStream : public Stream, private Watcher {
+ public:
+    // The socket is connected and non-blocking. `seat` is dropped with the stream.
+    TcpStream(Loop& loop, Fd fd, Address peer, std::shared_ptr<void> seat = {});
+    ~TcpStream() override;
+
+ protected:
+    void start_reading() override { want(EPOLLIN); }
+    Result<std::size_t> send(ByteView bytes) override;
+    void send_end() override;
+    void shut() override;
+
+    // What a refinement makes of raw bytes.
+    virtual bool wants_input() const { return reader_waits(); }
+    virtual void received(ByteView bytes) { arrived(bytes); }
+    virtual void received_end() { ended(); }
+
+    Result<std::size_t> send_raw(
+        ByteView bytes);  // 0: waits for the socket, then socket_sendable()
+    virtual void socket_sendable() { sendable(); }
+    void want(std::uint32_t events);
+
+ private:
+    void on_ready(std::uint32_t events) override;
+    void receive();
+    void set_interest(std::uint32_t events);
+    void stop_watching();
+
+    Fd fd_;
+    std::uint32_t interest_ = 0;
+    bool watched_ = false;
+    std::shared_ptr<void> seat_;
+};
+
+}  // namespace mw::net

@@ -1,0 +1,267 @@
+#include "platform/net/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/sha.h>
+#include <openssl/sslerr.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "platform/net/tls_handle.h"
+
+namespace mw::net {
+namespace {
+
+struct FreeBio {
+    void operator()(BIO* bio) const { BIO_free_all(bio); }
+};
+using BioHandle = std::unique_ptr<BIO, FreeBio>;
+struct FreeX509 {
+    void operator()(X509* certificate) const { X509_free(certificate); }
+};
+using X509Handle = std::unique_ptr<X509, FreeX509>;
+
+Error tls_error(std::string_view step) {
+    return {Errc::invalid_input, std::string(step) + ": " + tls_reason()};
+}
+
+BioHandle bio_of(const std::string& text) {
+    return BioHandle(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+// Calls `use` for each certificate in the PEM text; how many there were.
+template <class F>
+Result<int> each_certificate(const std::string& pem, std::string_view what, F use) {
+    auto bio = bio_of(pem);
+    int count = 0;
+    for (;;) {
+        X509Handle certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+        if (!certificate) break;
+        if (!use(std::move(certificate), count)) return tls_error(what);
+        ++count;
+    }
+    // The end of the text shows as "no start line".
+    bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (!at_end) return tls_error(std::string(what) + ", certificate " + std::to_string(count + 1));
+    ERR_clear_error();
+    if (count == 0)
+        return Error{
+            Errc::invalid_input,
+            std::string(what) + ": no PEM certificate in it (-----BEGIN CERTIFICATE-----)"};
+    return count;
+}
+
+Result<> use_certificate(SSL_CTX* context, const TlsOptions& options) {
+    auto use = [&](X509Handle certificate, int index) {
+        if (index == 0) return SSL_CTX_use_certificate(context, certificate.get()) == 1;
+        return SSL_CTX_add1_chain_cert(context, certificate.get()) == 1;
+    };
+    TRY_VOID(each_certificate(options.certificate_chain, "our certificate chain", use));
+    auto bio = bio_of(options.private_key);
+    std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
+    if (!key) return tls_error("our private key");
+    if (SSL_CTX_use_PrivateKey(context, key.get()) != 1 || SSL_CTX_check_private_key(context) != 1)
+        return tls_error("our private key doesn't belong to our certificate");
+    return {};
+}
+
+Result<> trust(SSL_CTX* context, const TlsOptions& options, bool announce) {
+    X509_STORE* store = SSL_CTX_get_cert_store(context);
+    auto use = [&](X509Handle certificate, int) {
+        if (announce && SSL_CTX_add_client_CA(context, certificate.get()) != 1) return false;
+        return X509_STORE_add_cert(store, certificate.get()) == 1;
+    };
+    TRY_VOID(each_certificate(options.trusted, "trusted certificates", use));
+    // An issuing CA may be trusted without its root.
+    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    return {};
+}
+
+Result<std::unique_ptr<SSL_CTX, FreeContext>> new_context(const SSL_METHOD* method) {
+    std::unique_ptr<SSL_CTX, FreeContext> context(SSL_CTX_new(method));
+    if (!context) return tls_error("make a TLS context");
+    SSL_CTX* c = context.get();
+    SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
+    // TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else.
+    if (SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+        return tls_error("choose ciphers");
+    SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                               SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    static constexpr unsigned char id[] = "millwright";
+    // Without it a server that asks for certificates refuses resumed sessions.
+    SSL_CTX_set_session_id_context(c, id, sizeof id - 1);
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);  // resumption is by ticket
+    SSL_CTX_set_num_tickets(c, 1);
+    return context;
+}
+
+bool has_key(X509* certificate, const Bytes& pin) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char* spki = nullptr;
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
+    if (size <= 0) return false;
+    SHA256(spki, static_cast<std::size_t>(size), digest);
+    OPENSSL_free(spki);
+    return pin.size() == sizeof digest && std::equal(pin.begin(), pin.end(), digest);
+}
+
+// The pin is SHA-256 of the SubjectPublicKeyInfo, as in RFC 7469 2.4. Trusts the one certificate of
+// the peer's chain that has it, and verifies as always.
+int verify_pinned(X509_STORE_CTX* verification, void* pin) {
+    STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(verification);
+    std::unique_ptr<STACK_OF(X509), void (*)(STACK_OF(X509)*)> trusted(
+        sk_X509_new_null(), [](STACK_OF(X509) * list) { sk_X509_free(list); });
+    for (int i = 0; trusted && i < sk_X509_num(sent); ++i)
+        if (has_key(sk_X509_value(sent, i), *static_cast<const Bytes*>(pin)))
+            sk_X509_push(trusted.get(), sk_X509_value(sent, i));
+    if (!trusted || sk_X509_num(trusted.get()) == 0) {
+        X509_STORE_CTX_set_error(verification, X509_V_ERR_CERT_UNTRUSTED);
+        return 0;
+    }
+    X509_STORE_CTX_set0_trusted_stack(verification, trusted.get());
+    int verified = X509_verify_cert(verification);
+    X509_STORE_CTX_set0_trusted_stack(verification, nullptr);  // the list ends here
+    return verified;
+}
+
+int verify_mode(ClientCertificate wanted) {
+    switch (wanted) {
+        case ClientCertificate::none:
+            return SSL_VERIFY_NONE;
+        case ClientCertificate::optional:
+            return SSL_VERIFY_PEER;
+        case ClientCertificate::required:
+            return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+    }
+    return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsOptions options) {
+    TRY(auto context, new_context(TLS_server_method()));
+    TRY_VOID(use_certificate(context.get(), options));
+    if (options.client_certificate != ClientCertificate::none)
+        TRY_VOID(trust(context.get(), options, true));
+    SSL_CTX_set_verify(context.get(), verify_mode(options.client_certificate), verify_peer);
+    auto handle = std::make_unique<Handle>(Handle{std::move(context), true});
+    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(options), std::move(handle)));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::client(TlsOptions options) {
+    TRY(auto context, new_context(TLS_client_method()));
+    if (!options.certificate_chain.empty()) TRY_VOID(use_certificate(context.get(), options));
+    std::unique_ptr<Bytes> pin;
+    if (options.pinned_root.empty()) {
+        TRY_VOID(trust(context.get(), options, false));
+    } else {
+        pin = std::make_unique<Bytes>(options.pinned_root);
+        SSL_CTX_set_cert_verify_callback(context.get(), verify_pinned, pin.get());
+    }
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, verify_peer);
+    auto handle = std::make_unique<Handle>(Handle{std::move(context), false, std::move(pin)});
+    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(options), std::move(handle)));
+}
+
+TlsContext::TlsContext(TlsOptions options, std::unique_ptr<Handle> handle)
+    : options_(std::move(options)), handle_(std::move(handle)) {
+    options_.private_key.assign(options_.private_key.size(), '\0');  // OpenSSL has its copy
+    options_.private_key.clear();
+}
+TlsContext::~TlsContext() = default;
+
+Result<TlsOptions> read_tls_files(const TlsFiles& files) {
+    auto read = [](const std::string& path, std::string& into) -> Result<> {
+        if (path.empty()) return {};
+        std::ifstream file(path, std::ios::binary);
+        if (!file) return Error{Errc::not_found, "can't read the PEM file " + path};
+        into.assign(std::istreambuf_iterator<char>(file), {});
+        return {};
+    };
+    TlsOptions options;
+    TRY_VOID(read(files.certificate_chain, options.certificate_chain));
+    TRY_VOID(read(files.private_key, options.private_key));
+    TRY_VOID(read(files.trusted, options.trusted));
+    return options;
+}
+
+void clear_tls_errors() { ERR_clear_error(); }
+
+namespace {
+// What OpenSSL's terse reasons mean to the person who must act.
+const char* remedy(int reason) {
+    switch (reason) {
+        case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+            return "the client gave no certificate. Enroll it first";
+        case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+            return "the server wants a client certificate. Enroll first";
+        case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+            return "the peer doesn't trust the CA of our certificate. "
+                   "Give it our CA, or enroll again";
+        case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+            return "the peer refused our certificate";
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+            return "the peer says that our certificate has expired. Renew it and check the clocks";
+        case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+            return "our certificate is revoked";
+        case SSL_R_HTTP_REQUEST:
+            return "the client speaks plain HTTP to a TLS port. Use https://";
+        case SSL_R_WRONG_VERSION_NUMBER:
+            return "the peer doesn't speak TLS on this port";
+        case SSL_R_UNSUPPORTED_PROTOCOL:
+        case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+            return "the peer has no TLS 1.2 or newer";
+        case SSL_R_NO_SHARED_CIPHER:
+            return "no cipher in common";
+        case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+            return "the connection ended without a farewell";
+        default:
+            return nullptr;
+    }
+}
+}  // namespace
+
+std::string tls_reason() {
+    unsigned long first = ERR_get_error();
+    ERR_clear_error();
+    if (first == 0) return "the connection ended";
+    if (ERR_GET_LIB(first) == ERR_LIB_SSL)
+        if (const char* text = remedy(ERR_GET_REASON(first))) return text;
+    const char* reason = ERR_reason_error_string(first);
+    return reason ? reason : "OpenSSL error " + std::to_string(first);
+}
+
+std::string describe_verification(long code, const TlsContext& context) {
+    std::string text = context.handle().is_server ? "the client's certificate doesn't verify: "
+                                                  : "the server's certificate doesn't verify: ";
+    text += X509_verify_cert_error_string(code);
+    switch (code) {
+        case X509_V_ERR_CERT_UNTRUSTED:
+            if (context.handle().pinned_root)
+                return "the server's chain does not hold the pinned root. "
+                       "Compare the pin with the hub's, and the address";
+            [[fallthrough]];
+        case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+        case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+        case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+            return text + ". Its CA is not among those we trust";
+        case X509_V_ERR_CERT_HAS_EXPIRED:
+        case X509_V_ERR_CERT_NOT_YET_VALID:
+            return text + ". Renew it, and check the clocks of both machines";
+        case X509_V_ERR_HOSTNAME_MISMATCH:
+        case X509_V_ERR_IP_ADDRESS_MISMATCH:
+            return text + ". Connect by a name that is in it, or issue it with this name";
+        default:
+            return text;
+    }
+}
+
+}  // namespace mw::net
