@@ -1,0 +1,93 @@
+#pragma once
+// The Ingest itself: mqtt's Uplink and the domain's PointSink over history.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/metrics.h"
+#include "data/history/history.h"
+#include "data/ingest/dead_letters.h"
+#include "data/ingest/directory.h"
+#include "data/ingest/metrics.h"
+#include "data/ingest/outboxes.h"
+#include "data/ingest/ticket_line.h"
+#include "domain/point_sink.h"
+#include "insight/quality/quality.h"
+#include "protocols/mqtt/mqtt.h"
+#include "protocols/payload/payload.h"
+
+namespace mw::ingest {
+
+struct IngestOptions {
+    payload::Limits payload;
+    quality::Options quality;
+};
+
+class Ingest final : public mqtt::Uplink, public PointSink {
+ public:
+    struct Parts {  // all outlive the Ingest and belong to its loop
+        history::History& history;
+        DeadLetters& dead_letters;
+        DecisionTap& decisions;
+        DeviceReports& reports;
+        Clock& clock;
+        metrics::Registry& metrics;
+    };
+    Ingest(IngestOptions options, Parts parts);
+    ~Ingest() override;
+
+    // Devices come and go; a message of one that is not here is refused with `denied`.
+    void put_device(const std::string& name, DeviceFacts facts);
+    void remove_device(const std::string& name);  // its series stay stored
+    DeviceDirectory& directory() { return directory_; }
+
+    // At start, after the devices: the points in history's head tell quality where each series
+    // stands.
+    void restore_quality();
+
+    // mqtt::Uplink. Topics outside mw/v1/ are plain MQTT: ticket 0.
+    Result<Ticket> publish(const mqtt::Identity& identity, std::string_view topic, ByteView body,
+                           const mqtt::PublishProperties& properties) override;
+
+    // PointSink. batch.device must be in the directory; arrival 0 becomes now.
+    Result<Ticket> accept(Batch& batch) override;
+    Result<Ticket> accept(const Decision& decision) override;
+    Ticket durable() const override { return line_.durable(); }
+    void on_durable(std::function<void(Ticket)> listener) override;
+
+    quality::Scorecard scorecard() const { return quality_.scorecard(); }
+    std::vector<quality::Finding> findings(const DeviceId& device, Timestamp from,
+                                           Timestamp to) const {
+        return quality_.findings(device, from, to);
+    }
+
+ private:
+    Result<Ticket> take_data(KnownDevice& device, const Topic& topic, std::string_view text,
+                             ByteView body);
+    Result<Ticket> take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
+                                 ByteView body);
+    Result<Ticket> take_report(const Topic& topic, std::string_view text, ByteView body);
+    Result<Ticket> bury(std::string_view device, std::string_view topic, std::string_view reason,
+                        ByteView body);
+    Result<Ticket> store(KnownDevice& device, Batch& batch);
+    Result<Ticket> store(const Decision& decision);
+    Result<> find_series(KnownDevice& device, const Batch& batch);
+    Result<history::SeriesRef> series_of(KnownDevice& device, const Run& run, std::size_t at);
+    void reached(TicketLine::Log log, std::uint64_t number);
+    Result<Ticket> refused(Error error);
+
+    Parts parts_;
+    Metrics metrics_;
+    DeviceDirectory directory_;
+    payload::Decoder decoder_;
+    quality::Engine quality_;
+    TicketLine line_;
+    Batch batch_;                             // reused by every message
+    std::vector<history::SeriesRef> series_;  // of batch_'s runs
+    std::vector<std::function<void(Ticket)>> listeners_;
+};
+
+}  // namespace mw::ingest

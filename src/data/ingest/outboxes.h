@@ -1,0 +1,93 @@
+#pragma once
+// What leaves ingest for the control loop: decisions for the alerts, and what devices say about
+// themselves. Both are bounded and neither ever blocks the data loop.
+
+#include <cstddef>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "data/ingest/relay.h"
+#include "data/ingest/topic.h"
+#include "domain/decision.h"
+
+namespace mw::ingest {
+
+// Stored decisions in the order in which they came. When the consumer is behind, further ones
+// are dropped here and their devices named: it reads those from history, where nothing is missing.
+struct DecisionBox {
+    std::vector<Decision> decisions;
+    std::set<std::string> missed;  // devices
+    bool empty() const { return decisions.empty() && missed.empty(); }
+};
+
+class DecisionTap {
+ public:
+    virtual ~DecisionTap() = default;
+    virtual void offer(const Decision& decision) = 0;
+};
+
+// One message on event, health, sketch, reported or reply.
+struct DeviceReport {
+    TopicKind kind = TopicKind::health;
+    std::string device;
+    std::string name;  // model of a sketch, id of a reply
+    std::string body;  // JSON as sent, at most ReportLimits::body_bytes
+    Timestamp arrival;
+};
+
+struct ReportLimits {
+    std::size_t body_bytes = std::size_t{256} << 10;
+    std::size_t waiting = 10'000;  // reports that are never lost: then the door is told overloaded
+    std::size_t waiting_bytes = std::size_t{16} << 20;
+};
+
+class DeviceReports {
+ public:
+    virtual ~DeviceReports() = default;
+    // overloaded: the consumer is behind; the message is offered again later.
+    virtual Result<> take(DeviceReport report) = 0;
+};
+
+// The newest health and sketch per device (and model) win; events, reported and replies are kept
+// one by one, in order.
+struct ReportBox {
+    std::vector<DeviceReport> kept;
+    std::map<std::string, DeviceReport> newest;  // by kind, device and name
+    std::size_t bytes = 0;                       // of kept
+    bool empty() const { return kept.empty() && newest.empty(); }
+};
+
+class DecisionRelay final : public DecisionTap {
+ public:
+    DecisionRelay(Loop& here, Loop& there, std::size_t capacity,
+                  Relay<DecisionBox>::Consume consume)
+        : capacity_(capacity), relay_(here, there, std::move(consume)) {}
+    void offer(const Decision& decision) override;
+    std::uint64_t missed() const { return missed_; }
+    Task<> flush() { return relay_.flush(); }
+    Task<> stop() { return relay_.stop(); }
+
+ private:
+    std::size_t capacity_;
+    std::uint64_t missed_ = 0;
+    Relay<DecisionBox> relay_;
+};
+
+class ReportRelay final : public DeviceReports {
+ public:
+    ReportRelay(Loop& here, Loop& there, ReportLimits limits, Relay<ReportBox>::Consume consume)
+        : limits_(limits), relay_(here, there, std::move(consume)) {}
+    Result<> take(DeviceReport report) override;
+    Task<> flush() { return relay_.flush(); }
+    Task<> stop() { return relay_.stop(); }
+
+ private:
+    ReportLimits limits_;
+    Relay<ReportBox> relay_;
+};
+
+}  // namespace mw::ingest
