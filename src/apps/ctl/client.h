@@ -1,0 +1,50 @@
+#pragma once
+// The command line's side of the hub's API: who we are (a file of mode 0600), and calls that wait.
+
+#include <memory>
+#include <string>
+
+#include "platform/http/http.h"
+
+namespace mw::ctl {
+
+// What `millwright login` remembers.
+struct Login {
+    std::string hub;    // https://host:port
+    std::string token;  // bearer
+    std::string ca;     // PEM of the root that vouches for the hub
+};
+
+std::string
+login_path();  // $MILLWRIGHT_CONFIG, or millwright/login.json in the user's config folder
+Result<Login> load_login(const std::string& path);
+Result<> save_login(const std::string& path, const Login& login);  // mode 0600
+// Of a hub on this machine: hub.json, admin.token and the root in its data directory.
+Result<Login> login_of_data_directory(const std::string& directory);
+
+class Hub {
+ public:
+    static Result<std::unique_ptr<Hub>> open(Login login);
+
+    // The body of a 2xx answer as JSON; errors carry the hub's code and message.
+    Result<Json> get(std::string path, std::vector<std::pair<std::string, std::string>> query = {});
+    Result<Json> send(http::Method method, std::string path, const Json& body,
+                      std::vector<std::pair<std::string, std::string>> query = {});
+    // The body as it is.
+    Result<http::Response> call(http::Request request);
+    // Server-sent events, one call per event, until `on_event` says stop or the hub ends it.
+    Result<> follow(std::string path, std::vector<std::pair<std::string, std::string>> query,
+                    std::function<bool(const http::ServerEvent&)> on_event);
+
+ private:
+    Hub(std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers);
+    Task<> follow_task(http::Request request,
+                       std::function<bool(const http::ServerEvent&)> on_event);
+
+    std::unique_ptr<Loop> loop_;
+    std::unique_ptr<Workers> workers_;
+    std::unique_ptr<http::Client> client_;
+    std::string base_;
+};
+
+}  // namespace mw::ctl

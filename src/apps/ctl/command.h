@@ -1,0 +1,56 @@
+#pragma once
+// What all verbs share: where the login is, how output looks, how an error becomes an exit code.
+// A verb is a function that fills in a CLI11 subcommand whose callback stores its outcome here.
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "apps/ctl/client.h"
+#include "apps/ctl/table.h"
+
+namespace mw::ctl {
+
+enum class Output { table, wide, json, yaml, csv, ndjson, parquet };
+
+class Context {
+ public:
+    std::string data_directory;  // --data: use the hub of this directory, without a login
+    std::string output_text = "table";
+
+    Result<Output> output() const;
+    Result<Hub*> hub();  // opened at first use
+
+    // Runs a verb and remembers its outcome for exit_code().
+    void run(const std::function<Result<>()>& verb);
+    int exit_code() const { return exit_code_; }
+
+ private:
+    std::unique_ptr<Hub> hub_;
+    int exit_code_ = 0;
+};
+
+// 2 invalid input, 3 not found, 4 denied, 5 conflict, 1 the rest.
+int exit_code_of(Errc code);
+
+void add_output_option(CLI::App& verb, Context& context, const std::string& allowed);
+
+void add_login_verbs(CLI::App& app, Context& context);
+void add_resource_verbs(CLI::App& app, Context& context);
+void add_query_verb(CLI::App& app, Context& context);
+void add_model_verbs(CLI::App& app, Context& context);
+void add_alarm_verbs(CLI::App& app, Context& context);
+
+// "devices", "device", "Device" -> the path segment "devices". invalid_input lists the kinds.
+Result<std::string> plural_of(std::string_view text);
+Result<std::string> plural_of_kind(std::string_view kind);
+
+Result<std::string> read_file(const std::string& path);  // "-" is standard input
+Result<> write_file(const std::string& path, std::string_view content);
+// "key=value,key2=value2" filters as the API's labelSelector; the list of all pages.
+Result<JsonArray> list_all(Hub& hub, const std::string& plural, const std::string& selector = "",
+                           const std::string& fields = "");
+void print_json_or_yaml(const Json& value, Output output);
+
+}  // namespace mw::ctl

@@ -1,0 +1,99 @@
+// login, whoami, enroll, token.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <iostream>
+
+#include "apps/ctl/command.h"
+
+namespace mw::ctl {
+namespace {
+
+struct LoginArguments {
+    std::string hub, token_file, ca;
+};
+
+Result<> login(Context& context, const LoginArguments& a) {
+    Login login;
+    if (!context.data_directory.empty()) {
+        TRY(login, login_of_data_directory(context.data_directory));
+    } else {
+        if (a.hub.empty() || a.token_file.empty() || a.ca.empty())
+            return Error{Errc::invalid_input,
+                         "want --hub URL, --token-file FILE and --ca FILE; or --data DIR"};
+        login.hub = a.hub;
+        TRY(login.token, read_file(a.token_file));
+        while (!login.token.empty() && login.token.back() == '\n') login.token.pop_back();
+        TRY(login.ca, read_file(a.ca));
+    }
+    TRY(auto hub, Hub::open(login));
+    TRY(const Json who, hub->get("/v1/whoami"));
+    TRY_VOID(save_login(login_path(), login));
+    std::cout << "logged in to " << login.hub << " as " << cell(who, "name") << "\n";
+    return {};
+}
+
+Result<> whoami(Context& context) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Json who, hub->get("/v1/whoami"));
+    TRY(const Output output, context.output());
+    if (output != Output::table) return print_json_or_yaml(who, output), Result<>{};
+    std::cout << cell(who, "name") << "  roles " << cell(who, "roles") << '\n';
+    return {};
+}
+
+Result<> enroll_token(Context& context, const std::string& group) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Json answer,
+        hub->send(http::Method::post, "/v1/enrollment-groups/" + group + "/token", JsonObject{}));
+    TRY(const Output output, context.output());
+    if (output != Output::table) return print_json_or_yaml(answer, output), Result<>{};
+    std::cout << cell(answer, "token") << '\n';
+    return {};
+}
+
+Result<> user_token(Context& context, const std::string& user) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Json answer,
+        hub->send(http::Method::post, "/v1/users/" + user + "/token", JsonObject{}));
+    std::cout << cell(answer, "token") << '\n';
+    return {};
+}
+
+}  // namespace
+
+void add_login_verbs(CLI::App& app, Context& context) {
+    auto* in = app.add_subcommand("login", "remember a hub and a token (mode 0600)");
+    auto arguments = std::make_shared<LoginArguments>();
+    in->add_option("--hub", arguments->hub, "the hub's API, https://host:8443");
+    in->add_option("--token-file", arguments->token_file, "file with the token; - reads it");
+    in->add_option("--ca", arguments->ca, "PEM of the root that vouches for the hub");
+    in->footer("Example, on the hub's machine:\n  millwright login --data /var/lib/millwright");
+    in->callback(
+        [&context, arguments] { context.run([&] { return login(context, *arguments); }); });
+
+    auto* who = app.add_subcommand("whoami", "the user and roles of the login");
+    add_output_option(*who, context, "table, json, yaml");
+    who->callback([&context] { context.run([&] { return whoami(context); }); });
+
+    auto* enroll = app.add_subcommand("enroll", "let devices in");
+    enroll->require_subcommand(1);
+    auto* token =
+        enroll->add_subcommand("token", "make a token of an enrollment group; shown once");
+    auto group = std::make_shared<std::string>();
+    token->add_option("group", *group, "an EnrollmentGroup")->required();
+    add_output_option(*token, context, "table, json, yaml");
+    token->footer(
+        "Then, on the device:\n"
+        "  millwright-edge enroll --hub https://hub:8444 --token TOKEN --pin ROOT_SPKI_SHA256 \\\n"
+        "    --name gw-1 --data DIR");
+    token->callback(
+        [&context, group] { context.run([&] { return enroll_token(context, *group); }); });
+
+    auto* user = app.add_subcommand("token", "make a token for a user; shown once");
+    auto name = std::make_shared<std::string>();
+    user->add_option("user", *name, "a User")->required();
+    user->callback([&context, name] { context.run([&] { return user_token(context, *name); }); });
+}
+
+}  // namespace mw::ctl

@@ -1,0 +1,233 @@
+// model train, push, assign, list.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <iostream>
+
+#include "apps/ctl/command.h"
+#include "apps/ctl/recordings.h"
+
+namespace mw::ctl {
+namespace {
+
+struct VersionName {
+    std::string model, version;
+};
+Result<VersionName> parse_version(const std::string& text) {
+    const auto colon = text.find(':');
+    if (colon == std::string::npos || colon == 0 || colon + 1 == text.size())
+        return Error{Errc::invalid_input, "'" + text + "' is not MODEL:VERSION"};
+    return VersionName{text.substr(0, colon), text.substr(colon + 1)};
+}
+
+struct TrainArguments {
+    std::string algorithm = "knn", product = "points", from, to, out, push;
+    std::vector<std::string> devices, signals;
+    detectors::TrainOptions options;
+};
+
+std::string sql_quoted(std::string_view text, char quote) {
+    std::string out(1, quote);
+    for (char c : text) {
+        if (c == quote) out += quote;
+        out += c;
+    }
+    return out + quote;
+}
+
+Result<std::string> training_sql(const TrainArguments& a) {
+    std::string sql = "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM " +
+                      sql_quoted(a.product, '"') + " WHERE TRUE";
+    for (const auto& [bound, text] : {std::pair{" >= ", a.from}, std::pair{" < ", a.to}}) {
+        if (text.empty()) continue;
+        TRY(const Timestamp time, parse_iso8601(text));
+        sql +=
+            std::string(" AND time") + bound + "make_timestamp_ns(" + std::to_string(time.ns) + ")";
+    }
+    const auto in = [&](const char* column, const std::vector<std::string>& names) {
+        if (names.empty()) return;
+        sql += std::string(" AND ") + column + " IN (";
+        for (std::size_t i = 0; i < names.size(); ++i)
+            sql += (i > 0 ? ", " : "") + sql_quoted(names[i], '\'');
+        sql += ")";
+    };
+    in("device", a.devices);
+    in("signal", a.signals);
+    return sql + " ORDER BY device, t";
+}
+
+Result<std::string> fetch_csv(Hub& hub, const std::string& sql) {
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = "/v1/query";
+    request.headers.set("Accept", "text/csv");
+    request.headers.set("Content-Type", "application/json");
+    request.body = to_json(JsonObject{{"sql", sql}, {"limits", {{"time_ms", 120'000}}}});
+    TRY(auto response, hub.call(std::move(request)));
+    return std::move(response.body);
+}
+
+Result<> push_bundle(Hub& hub, ByteView bundle, const VersionName& name, const Json& provenance) {
+    http::Request upload;
+    upload.method = http::Method::post;
+    upload.path = "/v1/blobs";
+    upload.headers.set("Content-Type", "application/octet-stream");
+    upload.body = std::string(text_of(bundle));
+    TRY(const auto stored, hub.call(std::move(upload)));
+    TRY(const Json blob, parse_json(stored.body));
+    auto model = hub.get("/v1/models/" + name.model);
+    if (!model && model.error().code == Errc::not_found) {
+        const Json fresh = {{"kind", "Model"}, {"name", name.model}, {"spec", JsonObject{}}};
+        TRY_VOID(hub.send(http::Method::post, "/v1/models", fresh));
+    } else if (!model) {
+        return std::move(model).error();
+    }
+    Json spec = provenance.is_object() ? provenance : Json(JsonObject{});
+    set(spec, "model", Json(name.model));
+    set(spec, "version", Json(name.version));
+    set(spec, "bundle", *find(blob, "sha256"));
+    set(spec, "size", bundle.size());
+    const Json version = {{"kind", "ModelVersion"},
+                          {"name", name.model + "--" + name.version},
+                          {"spec", std::move(spec)}};
+    TRY_VOID(hub.send(http::Method::post, "/v1/model-versions", version));
+    std::cout << "model-versions/" << name.model << "--" << name.version << " pushed, bundle "
+              << cell(blob, "sha256") << ", " << bundle.size() << " bytes\n";
+    return {};
+}
+
+Result<> train(Context& context, TrainArguments a) {
+    TRY(a.options.algorithm, detectors::parse_algorithm(a.algorithm));
+    if (a.out.empty() && a.push.empty())
+        return Error{Errc::invalid_input, "want --out FILE or --push MODEL:VERSION"};
+    VersionName name;
+    if (!a.push.empty()) {
+        TRY(name, parse_version(a.push));
+    }
+    TRY(Hub * hub, context.hub());
+    TRY(const std::string sql, training_sql(a));
+    std::cerr << "training on: " << sql << '\n';
+    TRY(const std::string csv, fetch_csv(*hub, sql));
+    TRY(const auto recordings, recordings_from_csv(csv, a.signals));
+    std::size_t rows = 0;
+    for (const auto& recording : recordings) rows += recording.rows();
+    a.options.signals = a.signals;
+    a.options.trained_on = sql;
+    TRY(auto engine, inference::open_onnx_runtime());
+    TRY(const auto trained, detectors::train(recordings, a.options, *engine));
+    std::cout << to_pretty_json(trained.summary) << '\n';
+    if (!a.out.empty()) TRY_VOID(write_file(a.out, text_of(trained.bundle)));
+    if (a.push.empty()) return {};
+    JsonObject trained_on{{"sql", sql}, {"rows", rows}};
+    if (!a.from.empty()) trained_on["from"] = a.from;
+    if (!a.to.empty()) trained_on["to"] = a.to;
+    const Json provenance = {{"algorithm", std::string(detectors::to_string(a.options.algorithm))},
+                             {"trained_on", std::move(trained_on)}};
+    return push_bundle(*hub, trained.bundle, name, provenance);
+}
+
+struct PushArguments {
+    std::string file, onnx, pipeline, card, name;
+};
+
+Result<Bytes> bundle_of(const PushArguments& a) {
+    if (!a.file.empty()) {
+        TRY(const std::string text, read_file(a.file));
+        return Bytes(text.begin(), text.end());
+    }
+    if (a.onnx.empty() || a.pipeline.empty())
+        return Error{Errc::invalid_input, "want --bundle FILE, or --onnx FILE and --pipeline FILE"};
+    pipeline::BundleParts parts;
+    TRY(const std::string onnx, read_file(a.onnx));
+    parts.model.assign(onnx.begin(), onnx.end());
+    TRY(parts.pipeline, read_file(a.pipeline));
+    if (!a.card.empty()) {
+        TRY(parts.card, read_file(a.card));
+    }
+    TRY(auto engine, inference::open_onnx_runtime());
+    return pipeline::make_bundle(std::move(parts), *engine);
+}
+
+Result<> push(Context& context, const PushArguments& a) {
+    TRY(const VersionName name, parse_version(a.name));
+    TRY(const Bytes bundle, bundle_of(a));
+    TRY_VOID(pipeline::unpack(bundle).context("the bundle"));
+    TRY(Hub * hub, context.hub());
+    return push_bundle(*hub, bundle, name, nullptr);
+}
+
+struct AssignArguments {
+    std::string name, selector;
+    std::vector<std::string> devices;
+};
+
+Result<> assign(Context& context, const AssignArguments& a) {
+    TRY(const VersionName name, parse_version(a.name));
+    TRY(Hub * hub, context.hub());
+    TRY_VOID(hub->get("/v1/model-versions/" + name.model + "--" + name.version));
+    std::vector<std::string> devices = a.devices;
+    if (!a.selector.empty()) {
+        TRY(const JsonArray items, list_all(*hub, "devices", a.selector));
+        for (const Json& item : items) devices.push_back(cell(item, "name"));
+    }
+    if (devices.empty())
+        return Error{Errc::invalid_input,
+                     "no device: want --device NAME or -l SELECTOR that matches"};
+    for (const auto& device : devices) {
+        Json patch = JsonObject{};
+        patch.get_object()["spec"] =
+            JsonObject{{"models", JsonObject{{name.model, {{"version", name.version}}}}}};
+        TRY_VOID(hub->send(http::Method::patch, "/v1/devices/" + device, patch));
+        std::cout << "devices/" << device << " is to run " << a.name << '\n';
+    }
+    return {};
+}
+
+void add_train(CLI::App& model, Context& context) {
+    auto* sub = model.add_subcommand("train", "fit a detector on stored normal data");
+    auto a = std::make_shared<TrainArguments>();
+    sub->add_option("--algo", a->algorithm, "knn or t2q");
+    sub->add_option("--product", a->product, "data product or table to read");
+    sub->add_option("--from", a->from, "event time of the first row, ISO 8601");
+    sub->add_option("--to", a->to, "before this event time");
+    sub->add_option("--device", a->devices, "only these devices");
+    sub->add_option("--signals", a->signals, "the model's inputs, in order")->delimiter(',');
+    sub->add_option("--window", a->options.window_rows, "rows in a window");
+    sub->add_option("--neighbours", a->options.neighbours, "knn: k");
+    sub->add_option("--quantile", a->options.quantile, "of the training scores");
+    sub->add_option("--factor", a->options.factor, "times the quantile is the threshold");
+    sub->add_option("--out", a->out, "write the bundle to a file");
+    sub->add_option("--push", a->push, "push it as MODEL:VERSION");
+    sub->footer(
+        "Example:\n  millwright model train --algo knn --product pump-house --to "
+        "2026-03-09T12:00:00Z \\\n    --signals accelerometer1,accelerometer2,flow --push pump:1");
+    sub->callback([&context, a] { context.run([&] { return train(context, *a); }); });
+}
+
+void add_push(CLI::App& model, Context& context) {
+    auto* sub = model.add_subcommand("push", "store a bundle, or any ONNX with a pipeline file");
+    auto a = std::make_shared<PushArguments>();
+    sub->add_option("version", a->name, "MODEL:VERSION")->required();
+    sub->add_option("--bundle", a->file, "a bundle, from model train --out");
+    sub->add_option("--onnx", a->onnx, "an ONNX file");
+    sub->add_option("--pipeline", a->pipeline, "its pipeline.yaml (docs/formats/pipeline.md)");
+    sub->add_option("--card", a->card, "its model card, Markdown");
+    sub->callback([&context, a] { context.run([&] { return push(context, *a); }); });
+}
+
+}  // namespace
+
+void add_model_verbs(CLI::App& app, Context& context) {
+    auto* model = app.add_subcommand("model", "train, push and assign models");
+    model->require_subcommand(1);
+    add_train(*model, context);
+    add_push(*model, context);
+    auto* sub = model->add_subcommand("assign", "let devices run a version");
+    auto a = std::make_shared<AssignArguments>();
+    sub->add_option("version", a->name, "MODEL:VERSION")->required();
+    sub->add_option("--device", a->devices, "a device; may be repeated");
+    sub->add_option("-l,--selector", a->selector, "devices by label, as line=a");
+    sub->callback([&context, a] { context.run([&] { return assign(context, *a); }); });
+}
+
+}  // namespace mw::ctl

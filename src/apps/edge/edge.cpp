@@ -1,0 +1,100 @@
+#include "apps/edge/edge.h"
+
+#include <csignal>
+#include <iostream>
+
+#include "base/log.h"
+#include "device/agent/agent.h"
+
+namespace mw::edge {
+namespace {
+
+constexpr std::uint64_t token_bytes_max = 4096;
+
+Result<std::string> token_of(files::Files& files, const EnrollArguments& a) {
+    if (a.token_file.empty()) return a.token;
+    TRY(const Bytes bytes, files::read_all(files, a.token_file, token_bytes_max));
+    std::string token(bytes.begin(), bytes.end());
+    while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
+    return token;
+}
+
+Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
+    Scope scope(loop);
+    scope.spawn(agent.run());
+    CO_TRY(const int signal, co_await signals.next());
+    log::info("edge.agent.stopping", {{"signal", signal}});
+    scope.cancel();
+    co_await scope.join();
+    co_return co_await agent.stop();
+}
+
+}  // namespace
+
+Result<> enroll(EnrollArguments a) {
+    files::RealFiles files;
+    RealClock clock;
+    if (auto known = agent::load_identity(files, a.directory))
+        return Error{Errc::conflict, "'" + a.directory + "' already holds device '" +
+                                         known->device.text +
+                                         "'. Next step: another --data, or remove that folder"};
+    TRY(std::string token, token_of(files, a));
+    TRY(auto loop, Loop::open());
+    WorkersOptions one;
+    one.threads = 1;
+    Workers workers(one);
+    TRY(const auto key, crypto::PrivateKey::generate(crypto::KeyKind::p256));
+    est::EnrollOptions options;
+    options.url = a.hub;
+    options.device = a.name;
+    options.token = std::move(token);
+    options.pin = a.pin;
+    options.resolver = &workers;
+    TRY(const auto enrolled, sync_wait(*loop, est::enroll(std::move(options), key, clock)));
+    TRY_VOID(agent::save_identity(files, a.directory, DeviceId{a.name}, a.hub, key, enrolled));
+    std::cout << "enrolled '" << a.name << "', certificate valid until "
+              << to_iso8601(enrolled.certificate.not_after)
+              << "\nNext step: millwright-edge run --data " << a.directory << '\n';
+    return {};
+}
+
+Result<> run(RunArguments a) {
+    TRY(const auto level, log::parse_level(a.log_level));
+    TRY(const auto format, log::parse_format(a.log_format));
+    log::configure({level, format});
+    files::RealFiles files;
+    RealClock clock;
+    SystemRandom random;
+    TRY(auto loop, Loop::open());
+    TRY(auto signals, Signals::open(*loop, {SIGINT, SIGTERM}));  // before any thread
+    WorkersOptions one;
+    one.threads = 1;
+    Workers workers(one);
+    agent::AgentOptions options;
+    options.directory = a.directory;
+    options.outbox.disk_bytes_max = a.outbox_bytes;
+    options.outbox.overflow =
+        a.refuse_when_full ? outbox::DiskOverflow::refuse : outbox::DiskOverflow::drop_oldest;
+    TRY(auto agent, agent::Agent::open(files, *loop, workers, clock, random, std::move(options)));
+    log::info("edge.agent.started",
+              {{"device", agent->identity().device.text}, {"hub", agent->identity().hub}});
+    return sync_wait(*loop, until_signal(*agent, *loop, *signals));
+}
+
+Result<> status(std::string directory, bool json) {
+    files::RealFiles files;
+    RealClock clock;
+    TRY(const auto identity, agent::load_identity(files, directory));
+    const double days =
+        static_cast<double>((identity.certificate_ends - clock.now()) / seconds{1}) / 86400;
+    TRY(const auto mark, files.size(files::join(directory, "running")));
+    const Json value = {{"device", identity.device.text},
+                        {"hub", identity.hub},
+                        {"certificate_ends", to_iso8601(identity.certificate_ends)},
+                        {"certificate_days_left", days},
+                        {"running_or_stopped_hard", mark.has_value()}};
+    std::cout << (json ? to_pretty_json(value) + "\n" : to_yaml(value));
+    return {};
+}
+
+}  // namespace mw::edge

@@ -1,0 +1,32 @@
+#pragma once
+// The verbs of millwright-edge: enroll, run, status. Wiring only.
+
+#include <string>
+
+#include "base/result.h"
+
+namespace mw::edge {
+
+struct EnrollArguments {
+    std::string hub;    // https://host:8444, the hub's device listener
+    std::string token;  // of an enrolment group; or its file
+    std::string token_file;
+    std::string pin;  // SHA-256 of the root's public key, hex
+    std::string name;
+    std::string directory;
+};
+Result<> enroll(EnrollArguments arguments);
+
+struct RunArguments {
+    std::string directory;
+    std::uint64_t outbox_bytes = std::uint64_t{256} << 20;
+    bool refuse_when_full = false;  // instead of dropping the oldest
+    std::string log_level = "info";
+    std::string log_format = "text";
+};
+Result<> run(RunArguments arguments);
+
+// What is known without the agent running: identity, certificate, outbox.
+Result<> status(std::string directory, bool json);
+
+}  // namespace mw::edge

@@ -1,0 +1,63 @@
+// millwright-edge: the program of a gateway.
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <iostream>
+
+#include "apps/edge/edge.h"
+
+namespace {
+
+struct Arguments {
+    mw::edge::EnrollArguments enroll;
+    mw::edge::RunArguments run;
+    std::string status_directory;
+    bool json = false;
+};
+
+int finish(const mw::Result<>& outcome) {
+    if (outcome) return 0;
+    std::cerr << "millwright-edge: " << outcome.error().message << '\n';
+    return outcome.error().code == mw::Errc::invalid_input ? 2 : 1;
+}
+
+void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
+    app.require_subcommand(1);
+    app.set_version_flag("--version", MW_VERSION);
+    auto* enroll = app.add_subcommand("enroll", "get a certificate with an enrolment token");
+    enroll->add_option("--hub", a.enroll.hub, "the hub's device listener, https://host:8444")
+        ->required();
+    enroll->add_option("--token", a.enroll.token, "from: millwright enroll token GROUP");
+    enroll->add_option("--token-file", a.enroll.token_file, "file that holds it");
+    enroll->add_option("--pin", a.enroll.pin, "SHA-256 of the root's public key, hex")->required();
+    enroll->add_option("--name", a.enroll.name, "this device's name")->required();
+    enroll->add_option("--data", a.enroll.directory, "where key and certificate are kept")
+        ->required();
+    enroll->callback([&] { outcome = mw::edge::enroll(a.enroll); });
+
+    auto* run = app.add_subcommand("run", "read sources, run models, forward to the hub");
+    run->add_option("--data", a.run.directory, "the directory of enroll")->required();
+    run->add_option("--outbox-bytes", a.run.outbox_bytes, "limit of store and forward on disk");
+    run->add_flag("--refuse-when-full", a.run.refuse_when_full,
+                  "sources wait when it is full; default: the oldest goes, counted");
+    run->add_option("--log-level", a.run.log_level, "debug, info, warn, error, off");
+    run->add_option("--log-format", a.run.log_format, "text or json");
+    run->callback([&] { outcome = mw::edge::run(a.run); });
+
+    auto* status = app.add_subcommand("status", "who this gateway is and how it stands");
+    status->add_option("--data", a.status_directory, "the directory of enroll")->required();
+    status->add_flag("--json", a.json, "as JSON");
+    status->callback([&] { outcome = mw::edge::status(a.status_directory, a.json); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app{
+        "The agent of a Millwright gateway: sources, models at the edge, store and forward."};
+    Arguments arguments;
+    mw::Result<> outcome;
+    describe(app, arguments, outcome);
+    CLI11_PARSE(app, argc, argv);
+    return finish(outcome);
+}

@@ -1,0 +1,131 @@
+#include "device/agent/agent.h"
+
+#include "base/log.h"
+#include "device/agent/topics.h"
+
+namespace mw::agent {
+
+Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Workers& workers,
+                                           Clock& clock, Random& random, AgentOptions options) {
+    TRY(AgentIdentity identity, load_identity(files, options.directory));
+    TRY(auto lock, files::DirectoryLock::take(options.directory));
+    std::unique_ptr<Agent> self(new Agent(files, loop, workers, clock, random, std::move(options),
+                                          std::move(lock), std::move(identity)));
+    TRY(self->hub_, HubLink::open(loop, workers, self->identity_));
+    outbox::Options outbox = self->options_.outbox;
+    outbox.directory = files::join(self->options_.directory, "outbox");
+    TRY(self->outbox_, outbox::Outbox::open(files, loop, workers, std::move(outbox)));
+    const DeviceId& device = self->identity_.device;
+    self->processor_ = std::make_unique<Processor>(device, *self->outbox_);
+    self->connection_ = std::make_unique<Connection>(loop, workers, random, self->identity_,
+                                                     *self->hub_, *self->outbox_);
+    Converger::Parts parts{loop, workers, files, clock, *self->hub_, *self->processor_};
+    self->converger_ = std::make_unique<Converger>(parts, device, self->options_.directory);
+    TRY_VOID(self->note_boot());
+    return self;
+}
+
+Agent::Agent(files::Files& files, Loop& loop, Workers& workers, Clock& clock, Random& random,
+             AgentOptions options, files::DirectoryLock lock, AgentIdentity identity)
+    : files_(files),
+      loop_(loop),
+      workers_(workers),
+      clock_(clock),
+      random_(random),
+      options_(std::move(options)),
+      lock_(std::move(lock)),
+      identity_(std::move(identity)),
+      started_(clock.now()) {}
+
+Agent::~Agent() = default;
+
+// Why it starts: stopped in order, or not (killed, power cut). The mark is removed by stop().
+Result<> Agent::note_boot() {
+    const std::string mark = files::join(options_.directory, "running");
+    TRY(const auto size, files_.size(mark));
+    const Json event = {{"type", "boot"},
+                        {"reason", size ? "did not stop in order" : "start"},
+                        {"at", started_.ns},
+                        {"agent", MW_VERSION}};
+    TRY_VOID(files::atomic_replace(files_, mark, bytes_of(to_iso8601(started_) + "\n")));
+    outbox::Entry entry;
+    const std::string text = to_json(event);
+    entry.messages.push_back(
+        {"event", topic_of(identity_.device, "event"), Bytes(text.begin(), text.end())});
+    return outbox_->append(std::move(entry));
+}
+
+Task<> Agent::run() {
+    Scope scope(loop_, [](const Error& error) {
+        log::error("edge.agent.failed", {{"reason", error.message}});
+    });
+    Connection::Listener listener;
+    listener.connected = [this] { publish_report(); };
+    listener.desired = [this](std::string text) { converger_->desire(std::move(text)); };
+    converger_->on_report([this] { publish_report(); });
+    scope.spawn(connection_->run(std::move(listener)));
+    scope.spawn(converger_->run());
+    scope.spawn(report_health());
+    Event never;
+    auto outcome = co_await never.wait();
+    scope.cancel();
+    co_await scope.join();
+    co_return std::move(outcome);
+}
+
+Task<> Agent::stop() {
+    CO_TRY_VOID(co_await outbox_->stop());
+    co_return files_.remove(files::join(options_.directory, "running"));
+}
+
+void Agent::publish_report() {
+    connection_->publish_now("reported", to_json(converger_->report()));
+}
+
+Task<> Agent::report_health() {
+    for (;;) {
+        connection_->publish_now("health", to_json(health()));
+        // A source that ends or holds shows in the report.
+        publish_report();
+        CO_TRY_VOID(co_await sleep_for(converger_->health_every()));
+    }
+}
+
+Json Agent::health() {
+    const sources::HostSample host = host_.sample(options_.directory);
+    const outbox::Figures outbox = outbox_->figures();
+    const ConnectionFigures& link = connection_->figures();
+    const nanoseconds left = identity_.certificate_ends - clock_.now();
+    JsonObject models;
+    for (const auto& [name, runner] : processor_->models()) {
+        const Histogram& latency = runner->latency_us();
+        models[name] = {{"version", runner->assignment().version},
+                        {"decisions", runner->decisions()},
+                        {"alarms", runner->alarms()},
+                        {"fallbacks", runner->fallbacks()},
+                        {"latency_us_p50", latency.quantile(.5)},
+                        {"latency_us_p99", latency.quantile(.99)},
+                        {"latency_us", latency.to_json()}};
+    }
+    return JsonObject{{"at", clock_.now().ns},
+                      {"uptime_s", (clock_.now() - started_) / seconds{1}},
+                      {"agent", MW_VERSION},
+                      {"cpu_share", host.cpu_share},
+                      {"memory_used_bytes", host.memory_used_bytes},
+                      {"memory_total_bytes", host.memory_total_bytes},
+                      {"process_rss_bytes", host.process_rss_bytes},
+                      {"disk_free_bytes", host.disk_free_bytes},
+                      {"outbox",
+                       {{"unsent", outbox.unsent_messages},
+                        {"disk_bytes", outbox.disk_bytes},
+                        {"dropped", outbox.dropped_messages},
+                        {"refused_by_hub", link.refused_messages},
+                        {"disk_failures", outbox.disk_failures}}},
+                      {"clock_offset_ms", static_cast<double>(link.clock_offset.count()) / 1e6},
+                      {"certificate_days_left", static_cast<double>(left / seconds{1}) / 86400},
+                      {"connects", link.connects},
+                      {"points", processor_->points()},
+                      {"models", std::move(models)}};
+}
+
+}  // namespace mw::agent

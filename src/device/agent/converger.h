@@ -1,0 +1,79 @@
+#pragma once
+// Brings the gateway to its desired document: models loaded, sources running. Keeps the document on
+// disk, so that a restart without the hub ends in the same state. One document at a time, the
+// newest wins. Belongs to the agent's loop.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "device/agent/hub_link.h"
+#include "device/agent/processor.h"
+
+namespace mw::agent {
+
+class Converger {
+ public:
+    struct Parts {
+        Loop& loop;
+        Workers& workers;
+        files::Files& files;
+        Clock& clock;
+        HubLink& hub;
+        Processor& processor;
+    };
+    Converger(Parts parts, DeviceId device, std::string directory);
+    ~Converger();
+
+    // The document of the last run, if any; then new ones as they come, until cancelled.
+    Task<> run();
+    void desire(std::string document);
+    void on_report(std::function<void()> listener) { on_report_ = std::move(listener); }
+    Json report() const;
+    nanoseconds health_every() const { return health_every_; }
+
+ private:
+    struct Entry {
+        std::string state = "pending";
+        std::string hash;
+        std::string version;
+        std::optional<Error> error;
+    };
+    struct Running {
+        std::string hash;
+        std::unique_ptr<sources::Source> source;
+        std::unique_ptr<Scope> scope;
+    };
+    Task<> converge(std::string text);
+    Task<> converge_models(JsonObject wanted);
+    Task<> converge_sources(JsonObject wanted);
+    Task<> load_model(std::string name, Json entry);
+    Task<Bytes> bundle_bytes(std::string sha256);
+    Task<> start_source(std::string name, Json description);
+    Task<> run_source(std::string name, sources::Source& source);
+    Task<> stop_source(std::string name);
+    void read_config(const Json& document);
+    Task<> remember(std::string text);
+    void changed();
+
+    Parts parts_;
+    DeviceId device_;
+    std::string directory_;
+    std::shared_ptr<inference::Engine> engine_;  // opened when the first model arrives
+    std::optional<std::string> next_;
+    Event arrived_;
+    std::int64_t generation_ = 0;
+    std::string asset_;
+    nanoseconds health_every_ = seconds{10};
+    std::optional<Error> config_error_;
+    std::map<std::string, Entry> models_;
+    std::map<std::string, Entry> sources_;
+    std::map<std::string, Running> running_;
+    std::map<std::string, Json> coming_sources_;  // descriptions of the current document
+    std::vector<std::string> ignored_;
+    std::function<void()> on_report_;
+};
+
+}  // namespace mw::agent
