@@ -73,7 +73,9 @@ Distribution distribution_of(std::string name, std::span<const double> values) {
     d.n = sorted.size();
     for (std::size_t i = 1; d.n > 0 && i < reference_bins; ++i) {
         const double edge = sorted[(d.n * i + reference_bins - 1) / reference_bins - 1];
-        if ((d.edges.empty() || edge > d.edges.back()) && edge < sorted.back())
+        // Text and back may move an edge by its last bit: neighbours must stay apart.
+        const double apart = 1e-12 * std::abs(edge);
+        if ((d.edges.empty() || edge - d.edges.back() > apart) && edge < sorted.back() - apart)
             d.edges.push_back(edge);
     }
     d.counts.assign(d.edges.size() + 1, 0);

@@ -34,7 +34,7 @@ Result<void> read_align(const Section& align, Spec& spec) {
 
 Result<Extent> read_extent(const Section& section, Extent fallback) {
     const bool rows = section.has("rows"), time = section.has("time");
-    if (rows && time) return section.error("give rows or time, not both");
+    if (rows && time) return section.error("rows: give rows or time, not both");
     if (!rows && !time) return fallback;
     Extent extent;
     if (rows) {

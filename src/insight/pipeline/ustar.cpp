@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
 #include <cstring>
 
 namespace mw::pipeline {
@@ -28,8 +27,9 @@ unsigned checksum_of(const Header& header) {
     return sum;
 }
 
+// The field's first `digits` bytes; the one after them stays zero.
 void put_octal(char* field, int digits, std::size_t value) {
-    std::snprintf(field, static_cast<std::size_t>(digits) + 1, "%0*zo", digits, value);
+    for (int i = digits - 1; i >= 0; --i, value /= 8) field[i] = static_cast<char>('0' + value % 8);
 }
 
 // Octal digits, then zero bytes or spaces. -1: something else.

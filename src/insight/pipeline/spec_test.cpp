@@ -1,0 +1,144 @@
+#include "insight/pipeline/spec.h"
+
+#include <gtest/gtest.h>
+
+namespace mw::pipeline {
+namespace {
+
+constexpr std::string_view small = R"(version: 1
+inputs:
+  - {name: flow, signal: Volume Flow RateRMS}
+window: {rows: 60}
+features:
+  - {name: flow_mean, input: flow}
+)";
+
+constexpr std::string_view full = R"(version: 1
+inputs:
+  - {name: flow, signal: "Volume Flow RateRMS"}
+  - {name: pressure}
+align: {tolerance: 5ms, wait: 2s, max_pending: 100}
+window:
+  kind: sliding
+  time: 1m
+  every: {time: 10s}
+  min_rows: 10
+  max_rows: 600
+  max_gap: 30s
+on_bad: {policy: hold, hold_rows: 3}
+features:
+  - {name: flow_mean, input: flow, statistic: mean, center: 32.01, scale: 0.1}
+  - {name: flow_sd, input: flow, statistic: deviation, over: {time: 20s}}
+  - {name: p, input: pressure, statistic: last}
+model: {file: model.onnx, input: features, output: score, index: 1}
+score: {smoothing: median, scores: 7}
+threshold: {raise: 1, clear: 0.8}
+fallback: {decision: on}
+)";
+
+std::string refusal(std::string_view yaml) {
+    const auto spec = parse_spec(yaml);
+    return spec ? std::string("accepted") : spec.error().message;
+}
+
+std::string with(std::string_view from, std::string_view to) {
+    std::string yaml(full);
+    const auto at = yaml.find(from);
+    EXPECT_NE(at, std::string::npos) << from;
+    return yaml.replace(at, from.size(), to);
+}
+
+TEST(PipelineSpec, a_small_one_has_defaults_for_the_rest) {
+    const auto spec = parse_spec(small);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_EQ(spec->signals(), std::vector<std::string>{"Volume Flow RateRMS"});
+    EXPECT_EQ(spec->plan.window.length.rows, 60U);
+    EXPECT_EQ(spec->plan.window.every.rows, 1U);
+    EXPECT_EQ(spec->plan.features[0].statistic, features::Statistic::mean);
+    EXPECT_EQ(spec->raise_at, 1);
+    EXPECT_EQ(spec->smoothing, Smoothing::none);
+}
+
+TEST(PipelineSpec, every_key_is_read) {
+    const auto spec = parse_spec(full);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_EQ(spec->inputs[1].signal, "pressure");
+    EXPECT_EQ(spec->align.tolerance, milliseconds{5});
+    EXPECT_EQ(spec->align.max_pending, 100U);
+    EXPECT_EQ(spec->plan.window.length.time, minutes{1});
+    EXPECT_EQ(spec->plan.window.max_gap, seconds{30});
+    EXPECT_EQ(spec->plan.on_bad, features::OnBad::hold);
+    EXPECT_EQ(spec->plan.features[1].over.time, seconds{20});
+    EXPECT_EQ(spec->plan.features[0].center, 32.01);
+    EXPECT_EQ(spec->output_index, 1U);
+    EXPECT_EQ(spec->smoothing_scores, 7U);
+    EXPECT_EQ(spec->clear_at, 0.8);
+    EXPECT_EQ(spec->fallback, FallbackDecision::on);
+}
+
+TEST(PipelineSpec, its_own_text_reads_back_to_the_same_text) {
+    for (const auto yaml : {small, full}) {
+        const auto spec = parse_spec(yaml);
+        ASSERT_TRUE(spec.ok());
+        const std::string text = to_yaml(*spec);
+        const auto again = parse_spec(text);
+        ASSERT_TRUE(again.ok()) << again.error().message << "\n" << text;
+        EXPECT_EQ(to_yaml(*again), text);
+    }
+}
+
+TEST(PipelineSpec, scaling_keeps_every_bit) {
+    auto spec = parse_spec(small);
+    spec->plan.features[0].center = 0.1 + 0.2;
+    spec->plan.features[0].scale = 1e-300 / 3;
+    const auto again = parse_spec(to_yaml(*spec));
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(again->plan.features[0].center, 0.1 + 0.2);
+    EXPECT_EQ(again->plan.features[0].scale, 1e-300 / 3);
+}
+
+TEST(PipelineSpec, awkward_names_survive) {
+    auto spec = parse_spec(small);
+    for (const std::string name : {"on", "1.5", "a: b", "quote\"s", "ä{}", "- x", "null"}) {
+        spec->inputs[0].signal = name;
+        const auto again = parse_spec(to_yaml(*spec));
+        ASSERT_TRUE(again.ok()) << again.error().message;
+        EXPECT_EQ(again->inputs[0].signal, name);
+    }
+}
+
+TEST(PipelineSpec, faults_are_named_by_their_path) {
+    EXPECT_EQ(refusal(full), "accepted");
+    EXPECT_EQ(refusal(with("fallback:", "falback:")),
+              "falback: is not known here; known are version, inputs, align, window, on_bad, "
+              "features, model, score, threshold, fallback");
+    EXPECT_EQ(refusal(with("wait: 2s", "wiat: 2s")),
+              "align.wiat: is not known here; known are tolerance, wait, max_pending");
+    EXPECT_EQ(refusal(with("center: 32.01", "center: much")),
+              "features[0].center: must be a number");
+    EXPECT_EQ(refusal(with("input: pressure", "input: speed")),
+              "features[2].input: there is no input 'speed'");
+    EXPECT_EQ(refusal(with("statistic: deviation", "statistic: kurt")),
+              "features[1].statistic: 'kurt' is no statistic; known are last, mean, min, max, "
+              "range, deviation");
+    EXPECT_EQ(refusal(with("clear: 0.8", "clear: 1.8")),
+              "threshold.clear: must not be above raise");
+    EXPECT_EQ(refusal(with("time: 1m", "time: 1m\n  rows: 5")),
+              "window.rows: give rows or time, not both");
+    EXPECT_EQ(refusal(with("file: model.onnx", "file: ../x.onnx")),
+              "model.file: must be model.onnx, the bundle's model");
+    EXPECT_EQ(refusal(with("version: 1", "version: 2")), "version: must be a whole number, 1 to 1");
+    EXPECT_EQ(refusal(with("policy: hold", "policy: guess")),
+              "on_bad.policy: must be one of skip, hold");
+    EXPECT_EQ(refusal(with("scale: 0.1", "scale: 0")),
+              "features[0].scale: must be a finite number other than 0");
+}
+
+TEST(PipelineSpec, what_is_no_pipeline_is_refused) {
+    for (const std::string_view yaml : {"", "[]", "a: [", "just text", "---\na: 1\n---\nb: 2",
+                                        "version: 1", "{version: 1, inputs: []}"})
+        EXPECT_NE(refusal(yaml), "accepted") << yaml;
+}
+
+}  // namespace
+}  // namespace mw::pipeline
