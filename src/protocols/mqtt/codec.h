@@ -30,6 +30,7 @@ struct Frame {
     std::uint8_t flags = 0;  // the lower half of the first byte
     ByteView body;           // variable header and payload
     std::size_t size = 0;    // of the whole packet; 0: more bytes are needed
+    bool overlong = false;   // length written with more bytes than needed: MQTT 5 forbids it
 };
 
 // Takes the first packet off bytes. frame.size == 0 with an ok fault: incomplete.

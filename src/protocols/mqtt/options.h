@@ -18,10 +18,11 @@ struct Limits {
     std::size_t topic_levels = 32;
     std::size_t subscriptions_per_session = 1'000;
     std::size_t subscriptions = 200'000;
-    std::size_t outbox_bytes = std::size_t{4} << 20;  // written but not yet taken by the socket
-    std::size_t queued_messages = 10'000;             // per session, QoS 1
-    std::size_t queued_bytes = std::size_t{8} << 20;  // per session
-    std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions and outboxes
+    std::size_t outbox_bytes = std::size_t{4} << 20;  // per connection, not yet taken by the socket
+    std::size_t outbox_bytes_in_all = std::size_t{512} << 20;
+    std::size_t queued_messages = 10'000;                      // per session, QoS 1
+    std::size_t queued_bytes = std::size_t{8} << 20;           // per session
+    std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions
     std::size_t retained_messages = 100'000;
     std::size_t retained_bytes = std::size_t{64} << 20;
     nanoseconds idle_before_connect = seconds{10};

@@ -1,0 +1,226 @@
+#include "protocols/mqtt/broker.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "protocols/mqtt/core.h"
+
+namespace mw::mqtt {
+namespace {
+
+constexpr nanoseconds tick_every = milliseconds{250};
+constexpr nanoseconds linger = seconds{1};  // for the last words to arrive before the reset
+constexpr nanoseconds stop_limit = seconds{2};
+
+// One client: its stream and its protocol machine. Shared by the coroutines that serve it.
+class Link final : public Wire, public std::enable_shared_from_this<Link> {
+ public:
+    Link(Core& core, Scope& scope, std::vector<Link*>& all, std::unique_ptr<net::Stream> stream,
+         Identity identity)
+        : core_(core),
+          scope_(scope),
+          all_(all),
+          stream(std::move(stream)),
+          connection(core, *this, std::move(identity)) {
+        const Limits& limits = core.limits();
+        // The core keeps to outbox_bytes; the rest is for what it writes on top: answers.
+        this->stream->set_write_limit(limits.outbox_bytes + limits.packet_bytes + 65'536);
+        place_ = all_.size();
+        all_.push_back(this);
+    }
+    ~Link() override {
+        all_[place_] = all_.back();
+        all_[place_]->place_ = place_;
+        all_.pop_back();
+    }
+
+    void write(ByteView bytes) override {
+        core_.count().bytes_sent += bytes.size();
+        // A broken stream tells its reader, which is where it is dealt with; an answer that finds
+        // no room means a client that asks and does not read.
+        if (auto written = stream->write(bytes);
+            !written && written.error().code == Errc::overloaded)
+            core_.doom(connection);
+    }
+    std::size_t unsent() const override { return stream->unsent(); }
+    void on_full() override { scope_.spawn(wait_for_drain(shared_from_this())); }
+    void on_readable() override { readable_.set(); }
+    void on_close(bool at_once) override {
+        readable_.set();
+        if (at_once) return stream->close();
+        stream->finish();
+        scope_.spawn(close_later(shared_from_this()));
+    }
+
+    static Task<> serve(std::shared_ptr<Link> link) {
+        Connection& connection = link->connection;
+        while (link->stream->is_open()) {
+            auto bytes = co_await link->stream->read();
+            if (!bytes) {
+                connection.lost(bytes.error().message);
+                break;
+            }
+            if (bytes->empty()) {
+                connection.lost("the client closed the connection");
+                break;
+            }
+            connection.receive(*bytes);
+            while (connection.paused() && !connection.closing()) {
+                link->readable_.reset();
+                CO_TRY_VOID(co_await link->readable_.wait());
+            }
+        }
+        link->stream->close();
+        co_return Result<>{};
+    }
+
+ private:
+    static Task<> close_later(std::shared_ptr<Link> link) {
+        ignore(co_await sleep_for(linger), "cancelled: then now");
+        link->stream->close();
+        co_return Result<>{};
+    }
+
+    // As long as the client takes bytes, however slowly, it may stay.
+    static Task<> wait_for_drain(std::shared_ptr<Link> link) {
+        while (!link->connection.closing()) {
+            const std::uint64_t before = link->stream->bytes_written();
+            auto drained =
+                co_await within(link->core_.limits().write_stall, link->stream->writable());
+            if (drained) {
+                link->connection.drained();
+                link->core_.settle();
+                break;
+            }
+            if (drained.error().code != Errc::timed_out) break;  // its reader hears of it, too
+            if (link->stream->bytes_written() != before) continue;
+            ++link->core_.count().slow_consumers_dropped;
+            link->connection.abort("slow consumer: it takes no bytes");
+            link->core_.settle();
+        }
+        co_return Result<>{};
+    }
+
+    Core& core_;
+    Scope& scope_;
+    std::vector<Link*>& all_;
+    std::size_t place_ = 0;
+    Event readable_;
+
+ public:
+    std::unique_ptr<net::Stream> stream;
+    Connection connection;  // goes before the stream
+};
+
+}  // namespace
+
+struct Broker::Parts {
+    Parts(Loop& loop, Random& random, const Limits& limits, const Authorizer& authorizer,
+          Uplink* uplink)
+        : core({loop.clock(), random, authorizer, uplink, limits}), scope(loop) {}
+
+    static Task<> accept(Parts& parts, std::shared_ptr<net::Listener> listener, Resolver resolver) {
+        while (true) {
+            CO_TRY(auto stream, co_await listener->accept());
+            parts.admit(std::move(stream), resolver);
+        }
+    }
+
+    static Task<> tick(Parts& parts) {
+        while (true) {
+            CO_TRY_VOID(co_await sleep_for(tick_every));
+            parts.core.tick();
+            parts.check_outboxes();
+        }
+    }
+
+    void admit(std::unique_ptr<net::Stream> stream, const Resolver& resolver) {
+        auto refuse = [&](std::string_view why) {
+            ++core.count().connections_refused;
+            log::info("mqtt.connection.refused",
+                      {{"peer", net::to_text(stream->peer())}, {"reason", why}});
+            stream->close();
+        };
+        if (links.size() >= core.limits().connections) return refuse("too many connections");
+        auto identity = resolver(stream->peer_certificate());
+        if (!identity) return refuse(identity.error().message);
+        serve(std::move(stream), *std::move(identity));
+    }
+
+    void serve(std::unique_ptr<net::Stream> stream, Identity identity) {
+        auto link =
+            std::make_shared<Link>(core, scope, links, std::move(stream), std::move(identity));
+        scope.spawn(Link::serve(std::move(link)));
+    }
+
+    // The outboxes together have a limit, too: whoever holds most of it has to go.
+    void check_outboxes() {
+        std::size_t total = 0;
+        for (const Link* link : links) total += link->unsent();
+        while (total > core.limits().outbox_bytes_in_all) {
+            Link& most = **std::max_element(links.begin(), links.end(), [](Link* a, Link* b) {
+                return a->unsent() < b->unsent();
+            });
+            total -= most.unsent();
+            ++core.count().slow_consumers_dropped;
+            most.connection.abort("slow consumer: the server holds too many unsent bytes");
+            most.stream->close();
+        }
+        core.settle();
+    }
+
+    Core core;
+    std::vector<Link*> links;
+    std::vector<std::weak_ptr<net::Listener>> listeners;
+    Scope scope;  // last: its coroutines use all of the above
+};
+
+Broker::Broker(Loop& loop, Random& random, Limits limits, const Authorizer& authorizer,
+               Uplink* uplink)
+    : parts_(std::make_unique<Parts>(loop, random, limits, authorizer, uplink)) {
+    parts_->scope.spawn(Parts::tick(*parts_));
+}
+
+Broker::~Broker() = default;
+
+void Broker::serve(std::unique_ptr<net::Listener> listener, Resolver resolver) {
+    std::shared_ptr<net::Listener> shared = std::move(listener);
+    parts_->listeners.push_back(shared);
+    parts_->scope.spawn(Parts::accept(*parts_, std::move(shared), std::move(resolver)));
+}
+
+void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
+    parts_->serve(std::move(stream), std::move(identity));
+}
+
+Task<> Broker::stop() {
+    for (const auto& listener : parts_->listeners)
+        if (auto open = listener.lock()) open->close();
+    parts_->core.shut_down();
+    // Clients that have read their DISCONNECT close by themselves; the others get no longer.
+    for (nanoseconds waited{0}; !parts_->links.empty() && waited < stop_limit;
+         waited += milliseconds{20})
+        CO_TRY_VOID(co_await sleep_for(milliseconds{20}));
+    parts_->scope.cancel();
+    co_return co_await parts_->scope.join();
+}
+
+void Broker::on_durable(Ticket durable) { parts_->core.on_durable(durable); }
+
+Result<> Broker::publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos) {
+    return parts_->core.publish_local(topic, payload, retain, qos);
+}
+
+std::size_t Broker::kick(std::string_view identity_name) {
+    return parts_->core.kick(identity_name);
+}
+
+std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions(); }
+
+const Metrics& Broker::metrics() const { return parts_->core.metrics(); }
+
+void Broker::on_presence(std::function<void(const Presence&)> listener) {
+    parts_->core.on_presence(std::move(listener));
+}
+
+}  // namespace mw::mqtt

@@ -1,0 +1,133 @@
+// CONNECT and its answer: the part of Connection that opens sessions.
+#include <algorithm>
+
+#include "base/log.h"
+#include "protocols/mqtt/connection.h"
+#include "protocols/mqtt/core.h"
+
+namespace mw::mqtt {
+namespace {
+
+constexpr std::size_t client_id_bytes_max = 256;
+
+// MQTT 3.1.1 knows only "with the connection" and "for good"; the limit is our "for good".
+std::uint32_t expiry_of(const Connect& packet, seconds limit) {
+    const auto most = static_cast<std::uint32_t>(limit.count());
+    if (packet.version == Version::v3_1_1) return packet.clean_start ? 0 : most;
+    return std::min(packet.properties.number(Property::session_expiry, 0), most);
+}
+
+}  // namespace
+
+void Connection::on_connect(const Frame& frame) {
+    if (state_ != State::waiting)
+        return on_fault({ReasonCode::protocol_error, PacketType::connect, 0, "a second CONNECT"});
+    Connect packet;
+    const Fault fault = decode(frame, packet);
+    version_ = packet.version;
+    if (!fault.ok()) return refuse(fault.reason, fault.describe());
+    reason_strings_ = packet.properties.number(Property::request_problem_information, 1) != 0;
+    peer_packet_max_ = packet.properties.number(Property::maximum_packet_size, 268'435'460);
+    std::string why;
+    if (const ReasonCode reason = check_connect(packet, why); reason != ReasonCode::success)
+        return refuse(reason, why);
+    std::string assigned;
+    if (packet.client_id.empty()) {
+        assigned = core_.make_client_id();
+        packet.client_id = assigned;
+    }
+    const std::uint32_t expiry_s = expiry_of(packet, core_.limits().session_expiry);
+    bool present = false;
+    Session* session = nullptr;
+    const ReasonCode opened = core_.open_session(*this, packet, expiry_s, present, session);
+    if (opened != ReasonCode::success) return refuse(opened, "the server holds no more sessions");
+    session_ = session;
+    state_ = State::open;
+    heard_ = core_.now();
+    send_connack(packet, present, expiry_s, assigned);
+    ++core_.count().connects_accepted;
+    log::debug("mqtt.session.opened", {{"client", client()},
+                                       {"version", static_cast<int>(version_)},
+                                       {"keep_alive_s", keep_alive_s_},
+                                       {"resumed", present}});
+    const auto inflight = version_ == Version::v5
+                              ? packet.properties.number(Property::receive_maximum, 65'535)
+                              : core_.limits().inflight_maximum;
+    session->attach(*this, static_cast<std::uint16_t>(inflight));
+    schedule();
+}
+
+ReasonCode Connection::check_connect(const Connect& packet, std::string& why) const {
+    if (packet.properties.has(Property::authentication_method)) {
+        why = "this server knows no enhanced authentication";
+        return ReasonCode::bad_authentication_method;
+    }
+    if (packet.client_id.size() > client_id_bytes_max) {
+        why = "client identifier is longer than 256 bytes";
+        return ReasonCode::client_identifier_not_valid;
+    }
+    // MQTT-3.1.3-8: only a clean session may leave its name to the server.
+    if (packet.client_id.empty() && packet.version == Version::v3_1_1 && !packet.clean_start) {
+        why = "an empty client identifier wants clean session";
+        return ReasonCode::client_identifier_not_valid;
+    }
+    if (!packet.will) return ReasonCode::success;
+    const std::string_view topic = packet.will->topic;
+    if (packet.will->qos == QoS::exactly_once) {
+        why = "will QoS 2 is not supported; use QoS 1";
+        return ReasonCode::qos_not_supported;
+    }
+    if (!topic_name_fault(topic, core_.limits().topic_levels).empty()) {
+        why = "will topic has more levels than this server allows";
+        return ReasonCode::topic_name_invalid;
+    }
+    if (topic.starts_with('$') || !core_.authorizer().may_publish(identity_, topic)) {
+        why.append("may not publish the will topic ").append(topic);
+        return ReasonCode::not_authorized;
+    }
+    return ReasonCode::success;
+}
+
+void Connection::refuse(ReasonCode reason, std::string_view why) {
+    ++core_.count().connects_refused;
+    log::info("mqtt.connect.refused",
+              {{"client", client()}, {"code", to_string(reason)}, {"reason", why}});
+    // A malformed CONNECT gets no answer in 3.1.1 (MQTT-3.1.4-1), nor before the version is known.
+    const bool answer = version_ == Version::v5 || (reason != ReasonCode::malformed_packet &&
+                                                    reason != ReasonCode::protocol_error);
+    if (answer) {
+        Connack packet;
+        packet.reason = reason;
+        if (reason_strings_) packet.properties.set(Property::reason_string, why);
+        encode(begin_output(), version_, packet);
+        end_output();
+    }
+    finish(why);
+}
+
+void Connection::send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
+                              std::string_view assigned) {
+    const Limits& limits = core_.limits();
+    keep_alive_s_ = packet.keep_alive_s;
+    Connack answer;
+    answer.session_present = present;
+    Properties& properties = answer.properties;
+    if (packet.properties.number(Property::session_expiry, 0) != expiry_s)
+        properties.set(Property::session_expiry, expiry_s);
+    properties.set(Property::receive_maximum, limits.receive_maximum);
+    properties.set(Property::maximum_qos, 1);
+    properties.set(Property::maximum_packet_size, static_cast<std::uint32_t>(limits.packet_bytes));
+    properties.set(Property::topic_alias_maximum, limits.topic_alias_maximum);
+    properties.set(Property::shared_available, 0);
+    if (!assigned.empty()) properties.set(Property::assigned_client_id, assigned);
+    const auto longest =
+        static_cast<std::uint16_t>(std::min<std::int64_t>(limits.keep_alive.count(), 65'535));
+    if (version_ == Version::v5 && longest > 0 && (keep_alive_s_ == 0 || keep_alive_s_ > longest)) {
+        keep_alive_s_ = longest;
+        properties.set(Property::server_keep_alive, longest);
+    }
+    encode(begin_output(), version_, answer);
+    end_output();
+}
+
+}  // namespace mw::mqtt

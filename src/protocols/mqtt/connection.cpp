@@ -1,0 +1,460 @@
+#include "protocols/mqtt/connection.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "protocols/mqtt/core.h"
+
+namespace mw::mqtt {
+namespace {
+
+constexpr std::size_t partial_kept_max = 64 * 1024;
+
+}  // namespace
+
+Connection::Connection(Core& core, Wire& wire, Identity identity)
+    : Due(core.agenda()),
+      core_(core),
+      wire_(wire),
+      identity_(std::move(identity)),
+      heard_(core.now()) {
+    core_.enroll(*this);
+    schedule();
+}
+
+Connection::~Connection() {
+    if (session_ != nullptr) finish("the connection was dropped", true);
+    core_.expel(*this);
+}
+
+std::string Connection::client() const {
+    return identity_.name + "/" + (session_ != nullptr ? session_->client_id() : std::string());
+}
+
+void Connection::receive(ByteView bytes) {
+    if (closing()) return;
+    if (state_ == State::open) heard_ = core_.now();  // before CONNECT only the clock counts
+    core_.count().bytes_received += bytes.size();
+    if (paused() || !partial_.empty()) {
+        partial_.insert(partial_.end(), bytes.begin(), bytes.end());
+        if (paused()) return;
+        const std::size_t taken = parse(partial_);
+        partial_.erase(partial_.begin(), partial_.begin() + static_cast<std::ptrdiff_t>(taken));
+    } else {
+        const std::size_t taken = parse(bytes);
+        if (taken < bytes.size() && !closing())
+            partial_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+    }
+    // An idle connection holds no buffer.
+    if (partial_.empty() && partial_.capacity() > 0) partial_ = {};
+    core_.settle();
+}
+
+std::size_t Connection::parse(ByteView bytes) {
+    std::size_t at = 0;
+    Frame frame;
+    while (!closing()) {
+        const Fault fault = next_frame(bytes.subspan(at), core_.limits().packet_bytes, frame);
+        if (!fault.ok()) {
+            on_fault(fault);
+            break;
+        }
+        if (frame.size == 0) break;
+        if (dispatch(frame) == Step::again) break;
+        at += frame.size;
+        ++core_.count().packets_received;
+    }
+    return at;
+}
+
+Connection::Step Connection::dispatch(const Frame& frame) {
+    const bool first = state_ == State::waiting;
+    if (first != (frame.type == PacketType::connect)) {
+        on_fault({ReasonCode::protocol_error, frame.type, 0,
+                  first ? "the first packet is not CONNECT" : "a second CONNECT"});
+        return Step::next;
+    }
+    if (frame.overlong && version_ == Version::v5 && !first) {
+        on_fault({ReasonCode::malformed_packet, frame.type, 1,
+                  "remaining length is written with more bytes than it needs"});
+        return Step::next;
+    }
+    switch (frame.type) {
+        case PacketType::connect:
+            on_connect(frame);
+            break;
+        case PacketType::publish:
+            return on_publish(frame);
+        case PacketType::puback:
+            on_puback(frame);
+            break;
+        case PacketType::subscribe:
+            on_subscribe(frame);
+            break;
+        case PacketType::unsubscribe:
+            on_unsubscribe(frame);
+            break;
+        case PacketType::disconnect:
+            on_disconnect(frame);
+            break;
+        case PacketType::pingreq:
+            if (const Fault fault = decode_empty(frame); !fault.ok()) {
+                on_fault(fault);
+                break;
+            }
+            encode_empty(begin_output(), PacketType::pingresp);
+            end_output();
+            break;
+        default:
+            on_fault({ReasonCode::protocol_error, frame.type, 0,
+                      "a client does not send this packet here"});
+    }
+    return Step::next;
+}
+
+Connection::Step Connection::on_publish(const Frame& frame) {
+    Publish& packet = core_.scratch();
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) {
+        on_fault(fault);
+        return Step::next;
+    }
+    // MQTT 3.1.1 has no receive maximum: its surplus waits outside.
+    if (unacknowledged_.size() >= core_.limits().receive_maximum &&
+        packet.qos != QoS::at_most_once) {
+        if (version_ == Version::v5) {
+            close(ReasonCode::receive_maximum_exceeded,
+                  "more unacknowledged publishes than receive maximum");
+            return Step::next;
+        }
+        pause();
+        return Step::again;
+    }
+    if (!resolve_alias(packet) || !check_publish(packet)) return Step::next;
+    Ticket ticket;
+    bool accepted = false;
+    if (hand_up(packet, ticket, accepted) == Step::again) return Step::again;
+    if (!accepted) return Step::next;
+    ++core_.count().publishes_received;
+    core_.route(packet, session_);
+    if (packet.qos == QoS::at_least_once) acknowledge(packet.id, ReasonCode::success, ticket);
+    return Step::next;
+}
+
+// MQTT 5 3.3.2.3.4.
+bool Connection::resolve_alias(Publish& packet) {
+    if (packet.properties.empty() || !packet.properties.has(Property::topic_alias)) return true;
+    const std::uint32_t alias = packet.properties.number(Property::topic_alias, 0);
+    const bool known = alias <= aliases_.size() && !aliases_[alias - 1].empty();
+    if (alias > core_.limits().topic_alias_maximum || (packet.topic.empty() && !known)) {
+        close(ReasonCode::topic_alias_invalid, packet.topic.empty()
+                                                   ? "topic alias was never given a name"
+                                                   : "topic alias is above topic alias maximum");
+        return false;
+    }
+    if (packet.topic.empty()) {
+        packet.topic = aliases_[alias - 1];
+        return true;
+    }
+    if (alias > aliases_.size()) aliases_.resize(alias);
+    aliases_[alias - 1] = packet.topic;
+    return true;
+}
+
+bool Connection::check_publish(const Publish& packet) {
+    if (packet.qos == QoS::exactly_once) {
+        log::warn("mqtt.publish.qos_2_refused",
+                  {{"client", client()}, {"topic", packet.topic}, {"remedy", "use QoS 1"}});
+        close(ReasonCode::qos_not_supported, "QoS 2 is not supported; use QoS 1");
+        return false;
+    }
+    if (packet.properties.has(Property::subscription_id)) {  // MQTT-3.3.4-6
+        on_fault({ReasonCode::protocol_error, PacketType::publish, 0,
+                  "a client does not send subscription identifiers"});
+        return false;
+    }
+    const auto levels = 1 + std::count(packet.topic.begin(), packet.topic.end(), '/');
+    if (static_cast<std::size_t>(levels) > core_.limits().topic_levels) {
+        refuse_publish(packet, ReasonCode::topic_name_invalid,
+                       "the topic has more levels than this server allows");
+        return false;
+    }
+    if (packet.topic.starts_with('$') || !core_.authorizer().may_publish(identity_, packet.topic)) {
+        refuse_publish(packet, ReasonCode::not_authorized, "may not publish this topic");
+        return false;
+    }
+    return true;
+}
+
+// MQTT 5 can refuse one message at QoS 1. Everybody else would take silence for success, so the
+// connection ends.
+void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why) {
+    ++core_.count().publishes_refused;
+    log::info("mqtt.publish.refused", {{"client", client()},
+                                       {"topic", packet.topic},
+                                       {"code", to_string(reason)},
+                                       {"reason", why}});
+    if (version_ == Version::v5 && packet.qos == QoS::at_least_once)
+        return acknowledge(packet.id, reason, Ticket{});
+    close(reason, std::string(why).append(": ").append(packet.topic));
+}
+
+Connection::Step Connection::hand_up(const Publish& packet, Ticket& ticket, bool& accepted) {
+    accepted = true;
+    if (core_.uplink() == nullptr) return Step::next;
+    PublishProperties properties;
+    properties.qos = packet.qos;
+    properties.retain = packet.retain;
+    properties.dup = packet.dup;
+    if (version_ == Version::v5) {
+        properties.content_type = packet.properties.text(Property::content_type);
+        properties.all = &packet.properties;
+    }
+    auto outcome = core_.uplink()->publish(identity_, packet.topic, packet.payload, properties);
+    if (outcome) {
+        ticket = *outcome;
+        return Step::next;
+    }
+    accepted = false;
+    const Error& error = outcome.error();
+    switch (error.code) {
+        case Errc::overloaded:
+            pause();
+            return Step::again;
+        case Errc::denied:
+            refuse_publish(packet, ReasonCode::not_authorized, error.message);
+            break;
+        case Errc::invalid_input:
+            refuse_publish(packet, ReasonCode::payload_format_invalid, error.message);
+            break;
+        default:
+            ++core_.count().publishes_refused;
+            log::error("mqtt.publish.not_stored", {{"client", client()}, {"reason", error}});
+            // SERVER UNAVAILABLE (0x88) exists only in CONNACK.
+            close(ReasonCode::implementation_specific_error,
+                  "server unavailable: the message could not be stored");
+    }
+    return Step::next;
+}
+
+void Connection::acknowledge(PacketId id, ReasonCode reason, Ticket ticket) {
+    const bool waits =
+        !unacknowledged_.empty() || (ticket.value != 0 && ticket > core_.uplink()->durable());
+    if (!waits) return send_puback(id, reason);
+    unacknowledged_.push_back({id, reason, ticket});  // in order: MQTT-4.6.0-2
+    ++core_.count().acknowledgements_waiting;
+    core_.wait_for_log(*this);
+}
+
+void Connection::send_puback(PacketId id, ReasonCode reason) {
+    Bytes& out = begin_output();
+    if (reason == ReasonCode::success) {
+        encode_puback(out, id);
+    } else {
+        Ack packet;
+        packet.id = id;
+        packet.reason = reason;
+        encode(out, version_, PacketType::puback, packet);
+    }
+    end_output();
+}
+
+void Connection::log_reached(Ticket durable) {
+    while (!unacknowledged_.empty() && unacknowledged_.front().ticket <= durable) {
+        if (!closing()) send_puback(unacknowledged_.front().id, unacknowledged_.front().reason);
+        unacknowledged_.pop_front();
+        --core_.count().acknowledgements_waiting;
+    }
+    if (!unacknowledged_.empty()) core_.wait_for_log(*this);
+}
+
+void Connection::on_puback(const Frame& frame) {
+    Ack packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    session_->acknowledged(packet.id);  // an id that is not in flight is ignored: a late resend
+}
+
+void Connection::on_subscribe(const Frame& frame) {
+    Subscribe packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    std::uint32_t id = 0;
+    if (!packet.properties.subscription_ids().empty())
+        id = packet.properties.subscription_ids().front();
+    Suback answer;
+    answer.id = packet.id;
+    std::vector<const FilterRequest*> wants_retained;
+    for (FilterRequest& request : packet.filters) {
+        request.options.qos = std::min(request.options.qos, QoS::at_least_once);
+        bool is_new = false;
+        ReasonCode reason;
+        if (is_shared_filter(request.filter))
+            reason = ReasonCode::shared_subscriptions_not_supported;
+        else if (!topic_filter_fault(request.filter, core_.limits().topic_levels).empty())
+            reason = ReasonCode::topic_filter_invalid;
+        else if (!core_.authorizer().may_subscribe(identity_, request.filter))
+            reason = ReasonCode::not_authorized;
+        else
+            reason = session_->subscribe(request, id, is_new);
+        answer.reasons.push_back(reason);
+        if (is_failure(reason)) {
+            ++core_.count().subscriptions_denied;
+            log::info(
+                "mqtt.subscribe.refused",
+                {{"client", client()}, {"filter", request.filter}, {"code", to_string(reason)}});
+            continue;
+        }
+        const RetainHandling handling = request.options.retain_handling;
+        if (handling == RetainHandling::send || (handling == RetainHandling::send_if_new && is_new))
+            wants_retained.push_back(&request);
+    }
+    encode(begin_output(), version_, PacketType::suback, answer);
+    end_output();
+    for (const FilterRequest* request : wants_retained)
+        core_.send_retained(*session_, request->filter, request->options.qos, id);
+}
+
+void Connection::on_unsubscribe(const Frame& frame) {
+    Unsubscribe packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    Suback answer;
+    answer.id = packet.id;
+    for (std::string_view filter : packet.filters)
+        answer.reasons.push_back(session_->unsubscribe(filter)
+                                     ? ReasonCode::success
+                                     : ReasonCode::no_subscription_existed);
+    encode(begin_output(), version_, PacketType::unsuback, answer);
+    end_output();
+}
+
+void Connection::on_disconnect(const Frame& frame) {
+    Disconnect packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    if (packet.properties.has(Property::session_expiry)) {
+        const std::uint32_t wanted = packet.properties.number(Property::session_expiry, 0);
+        if (wanted > 0 && !session_->persistent())  // 3.1.2.11.2
+            return on_fault({ReasonCode::protocol_error, PacketType::disconnect, 0,
+                             "session expiry was 0 at CONNECT and cannot grow"});
+        const auto most = static_cast<std::uint32_t>(core_.limits().session_expiry.count());
+        session_->set_expiry(std::min(wanted, most));
+    }
+    if (packet.reason == ReasonCode::success) session_->set_will(std::nullopt);
+    finish("the client disconnected", true);
+}
+
+void Connection::on_fault(const Fault& fault) {
+    ++core_.count().protocol_errors;
+    const std::string why = fault.describe();
+    log::info("mqtt.connection.broke_protocol",
+              {{"client", client()}, {"code", to_string(fault.reason)}, {"reason", why}});
+    close(fault.reason, why);
+}
+
+void Connection::close(ReasonCode reason, std::string_view why) {
+    if (closing()) return;
+    if (version_ == Version::v5 && state_ == State::open) {
+        Disconnect packet;
+        packet.reason = reason;
+        // MQTT-3.14.2-3: no reason string that the client could not take.
+        if (reason_strings_ && why.size() + 16 <= std::min<std::size_t>(peer_packet_max_, 1024))
+            packet.properties.set(Property::reason_string, why);
+        encode(begin_output(), version_, PacketType::disconnect, packet);
+        end_output();
+    }
+    finish(why);
+}
+
+void Connection::abort(std::string_view why) {
+    if (closing()) return;
+    log::info("mqtt.connection.dropped", {{"client", client()}, {"reason", why}});
+    finish(why, true);
+}
+
+void Connection::lost(std::string_view why) {
+    if (closing()) return;
+    finish(why, true);
+    core_.settle();
+}
+
+void Connection::finish(std::string_view why, bool at_once) {
+    if (closing()) return;
+    log::debug("mqtt.connection.closed", {{"client", client()}, {"reason", why}});
+    state_ = State::closing;
+    close_reason_ = why;
+    ++core_.count().connections_closed;
+    if (session_ != nullptr) core_.close_session(*this, why);
+    disarm();
+    wire_.on_close(at_once);
+}
+
+Bytes& Connection::begin_output() {
+    core_.output().clear();
+    return core_.output();
+}
+
+void Connection::end_output() { wire_.write(core_.output()); }
+
+bool Connection::has_room(std::size_t bytes) {
+    if (wire_.unsent() + bytes <= core_.limits().outbox_bytes) return true;
+    if (!std::exchange(full_, true)) wire_.on_full();
+    return false;
+}
+
+void Connection::drained() {
+    full_ = false;
+    if (session_ != nullptr) session_->pump();
+}
+
+void Connection::pause() {
+    if (!paused()) {
+        paused_since_ = core_.now();
+        ++core_.count().pushbacks;
+        schedule();
+    }
+    core_.wait_for_room(*this);
+}
+
+void Connection::retry() {
+    if (closing() || !paused()) return;
+    const SteadyTime since = paused_since_;
+    const std::uint64_t pushbacks = core_.count().pushbacks;
+    paused_since_ = {};
+    const std::size_t taken = parse(partial_);
+    partial_.erase(partial_.begin(), partial_.begin() + static_cast<std::ptrdiff_t>(taken));
+    if (closing()) return;
+    if (paused()) {
+        if (taken > 0) return;
+        paused_since_ = since;  // the same packet still waits: one push-back, one time limit
+        core_.count().pushbacks = pushbacks;
+        return schedule();
+    }
+    heard_ = core_.now();
+    if (partial_.size() < partial_kept_max) partial_.shrink_to_fit();
+    schedule();
+    wire_.on_readable();
+}
+
+SteadyTime Connection::deadline() const {
+    if (paused()) return paused_since_ + core_.limits().pushback;
+    if (state_ == State::waiting) return heard_ + core_.limits().idle_before_connect;
+    if (keep_alive_s_ == 0) return {};
+    return heard_ + seconds{keep_alive_s_} * 3 / 2;  // MQTT 5 3.1.2.10
+}
+
+void Connection::schedule() {
+    const SteadyTime at = deadline();
+    if (at.ns == 0)
+        disarm();
+    else
+        arm(at);
+}
+
+void Connection::on_due(SteadyTime now) {
+    if (closing()) return;
+    if (deadline() > now || deadline().ns == 0) return schedule();
+    if (paused())
+        return close(ReasonCode::quota_exceeded, "the server had no room for a message in time");
+    if (state_ == State::waiting) return finish("no CONNECT in time");
+    ++core_.count().keep_alive_timeouts;
+    close(ReasonCode::keep_alive_timeout, "nothing was heard for 1.5 times keep alive");
+}
+
+}  // namespace mw::mqtt

@@ -1,0 +1,124 @@
+#pragma once
+// Inside the module: the protocol machine of one network connection, server side. Bytes come in by
+// receive() and go out to the wire, which gathers them until the end of the turn.
+// Every packet of a read is parsed in place; only what is incomplete is copied.
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/codec.h"
+#include "protocols/mqtt/due.h"
+#include "protocols/mqtt/ring.h"
+#include "protocols/mqtt/uplink.h"
+
+namespace mw::mqtt {
+
+class Core;
+class Session;
+
+// The I/O side of a connection. None of these calls back.
+class Wire {
+ public:
+    virtual ~Wire() = default;
+    virtual void write(ByteView bytes) = 0;   // sent at the end of the turn
+    virtual std::size_t unsent() const = 0;   // written and not yet taken by the socket
+    virtual void on_full() = 0;               // call drained() when there is room again
+    virtual void on_readable() = 0;           // paused() is over: read on
+    virtual void on_close(bool at_once) = 0;  // send what is unsent (or don't), then close
+};
+
+class Connection final : public Due {
+ public:
+    Connection(Core& core, Wire& wire, Identity identity);
+    ~Connection() override;
+
+    void receive(ByteView bytes);
+    // Don't read: a message waits for room in storage.
+    bool paused() const { return paused_since_.ns != 0; }
+    bool closing() const { return state_ == State::closing; }
+    const std::string& close_reason() const { return close_reason_; }
+    void drained();  // the socket took all there was: what waits for the outbox may go
+    // The peer has gone, or the stream failed.
+    void lost(std::string_view why);
+    const Identity& identity() const { return identity_; }
+
+    // Ends the connection; says why in MQTT 5.
+    void close(ReasonCode reason, std::string_view why);
+    void abort(std::string_view why);  // without a word, and without what is still unsent
+
+    // For core and session.
+    Version version() const { return version_; }
+    Session* session() const { return session_; }
+    void forget_session() { session_ = nullptr; }
+    void write(ByteView packet) { wire_.write(packet); }
+    Bytes& begin_output();  // to append one packet to; then end_output()
+    void end_output();
+    bool has_room(std::size_t bytes);  // false: drained() will be called when there is
+    std::size_t packet_bytes_max() const { return peer_packet_max_; }
+    void log_reached(Ticket durable);
+    std::size_t acknowledgements_waiting() const { return unacknowledged_.size(); }
+    void retry();
+    void on_due(SteadyTime now) override;
+
+    // Kept by Core in its lists.
+    bool in_log_list = false, in_room_list = false, doomed = false;
+    std::size_t index = 0;
+
+ private:
+    enum class State : std::uint8_t { waiting, open, closing };
+    enum class Step : std::uint8_t { next, again };  // again: the same packet later
+    struct Unacknowledged {
+        PacketId id = 0;
+        ReasonCode reason = ReasonCode::success;
+        Ticket ticket;
+    };
+
+    std::size_t parse(ByteView bytes);
+    Step dispatch(const Frame& frame);
+    void on_connect(const Frame& frame);
+    ReasonCode check_connect(const Connect& packet, std::string& why) const;
+    void refuse(ReasonCode reason, std::string_view why);
+    void send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
+                      std::string_view assigned);
+    Step on_publish(const Frame& frame);
+    bool resolve_alias(Publish& packet);
+    bool check_publish(const Publish& packet);
+    Step hand_up(const Publish& packet, Ticket& ticket, bool& accepted);
+    void refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why);
+    void acknowledge(PacketId id, ReasonCode reason, Ticket ticket);
+    void send_puback(PacketId id, ReasonCode reason);
+    void on_puback(const Frame& frame);
+    void on_subscribe(const Frame& frame);
+    void on_unsubscribe(const Frame& frame);
+    void on_disconnect(const Frame& frame);
+    void on_fault(const Fault& fault);
+    void pause();
+    void finish(std::string_view why, bool at_once = false);
+    SteadyTime deadline() const;  // 0: none
+    void schedule();
+    std::string client() const;
+
+    Core& core_;
+    Wire& wire_;
+    Identity identity_;
+    State state_ = State::waiting;
+    Version version_ = Version::v3_1_1;
+    bool reason_strings_ = true;  // MQTT 5 request problem information
+    std::uint16_t keep_alive_s_ = 0;
+    std::size_t peer_packet_max_ = 268'435'460;
+    SteadyTime heard_;
+    SteadyTime paused_since_;
+    Session* session_ = nullptr;
+    Bytes partial_;
+    bool full_ = false;  // the wire was told
+    Ring<Unacknowledged> unacknowledged_;
+    std::vector<std::string> aliases_;
+    std::string close_reason_;
+};
+
+}  // namespace mw::mqtt

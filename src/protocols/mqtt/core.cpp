@@ -1,0 +1,323 @@
+#include "protocols/mqtt/core.h"
+
+#include <algorithm>
+
+#include "base/id.h"
+#include "base/log.h"
+
+namespace mw::mqtt {
+
+Core::Core(Parts parts)
+    : parts_(std::move(parts)),
+      retained_(parts_.limits.retained_messages, parts_.limits.retained_bytes) {}
+
+Core::~Core() { ASSERT(connections_.empty()); }
+
+std::string Core::key_of(const Identity& identity, std::string_view client_id) {
+    // Client identifiers are scoped by identity, so nobody can take over another's session.
+    std::string key(1, static_cast<char>('0' + static_cast<int>(identity.kind)));
+    return key.append(identity.name).append(1, '\0').append(client_id);
+}
+
+std::string Core::make_client_id() {
+    const std::int64_t unix_ms = parts_.clock.now().ns / 1'000'000;
+    return "mw-" + make_ulid(unix_ms, parts_.random);
+}
+
+void Core::enroll(Connection& connection) {
+    connection.index = connections_.size();
+    connections_.push_back(&connection);
+    ++metrics_.connections_accepted;
+}
+
+void Core::expel(Connection& connection) {
+    connections_[connection.index] = connections_.back();
+    connections_[connection.index]->index = connection.index;
+    connections_.pop_back();
+    if (connection.in_log_list) std::erase(waiting_for_log_, &connection);
+    if (connection.in_room_list) std::erase(waiting_for_room_, &connection);
+    if (connection.doomed) std::erase(doomed_, &connection);
+    metrics_.acknowledgements_waiting -= connection.acknowledgements_waiting();
+}
+
+ReasonCode Core::open_session(Connection& connection, const Connect& packet, std::uint32_t expiry_s,
+                              bool& present, Session*& out) {
+    const std::string key = key_of(connection.identity(), packet.client_id);
+    auto found = sessions_.find(key);
+    if (found != sessions_.end() && found->second->connection() != nullptr) {
+        ++metrics_.sessions_taken_over;
+        found->second->connection()->close(ReasonCode::session_taken_over,
+                                           "another connection uses this client identifier");
+        found = sessions_.find(key);
+    }
+    if (found != sessions_.end() && packet.clean_start) {
+        if (auto will = found->second->take_due_will(now(), true))
+            send_will(*std::move(will), connection.identity());
+        sessions_.erase(found);
+        found = sessions_.end();
+    }
+    present = found != sessions_.end();
+    if (present) {
+        ++metrics_.sessions_resumed;
+    } else {
+        if (sessions_.size() >= limits().sessions) return ReasonCode::quota_exceeded;
+        auto session =
+            std::make_unique<Session>(*this, connection.identity(), std::string(packet.client_id));
+        found = sessions_.emplace(key, std::move(session)).first;
+    }
+    out = found->second.get();
+    out->set_expiry(expiry_s);
+    std::optional<Will> will;
+    if (packet.will)
+        will = Will{store(*packet.will, now()), packet.will->retain,
+                    packet.will->properties.number(Property::will_delay, 0)};
+    out->set_will(std::move(will));
+    ++metrics_.connected;
+    notify(Presence::What::connected, *out, {});
+    return ReasonCode::success;
+}
+
+void Core::close_session(Connection& connection, std::string_view reason) {
+    Session& session = *connection.session();
+    connection.forget_session();
+    --metrics_.connected;
+    const bool lives_on = session.detach(now());
+    notify(Presence::What::disconnected, session, reason);
+    if (auto will = session.take_due_will(now(), !lives_on))
+        send_will(*std::move(will), session.owner());
+    if (!lives_on) end_session(session, false);
+}
+
+void Core::end_session(Session& session, bool expired) {
+    if (expired) ++metrics_.sessions_expired;
+    sessions_.erase(key_of(session.owner(), session.client_id()));
+}
+
+void Core::notify(Presence::What what, const Session& session, std::string_view reason) {
+    if (presence_) presence_({what, session.owner(), session.client_id(), std::string(reason)});
+}
+
+bool Core::subscribe(const FilterRequest& request, std::uint32_t id, Session& session) {
+    return tree_.add(request.filter, {&session, request.options, id});
+}
+
+void Core::unsubscribe(std::string_view filter, Session& session) {
+    tree_.remove(filter, &session);
+}
+
+void Core::send_retained(Session& session, std::string_view filter, QoS granted,
+                         std::uint32_t subscription_id) {
+    Delivery delivery;
+    std::vector<std::uint32_t> ids;
+    if (subscription_id != 0) ids.push_back(subscription_id);
+    retained_.each(filter, now(), [&](const MessageRef& message) {
+        delivery.begin(message, now());
+        session.deliver(delivery, granted, true, ids);
+    });
+}
+
+const Core::Targets& Core::targets_of(std::string_view topic) {
+    const auto found = cached_.find(topic);
+    if (found != cached_.end() && found->second.generation == tree_.generation())
+        return found->second;
+    const bool cacheable = topic.size() <= cached_topic_bytes_max;
+    const bool full = cached_.size() >= cached_topics_max || cached_targets_ >= cached_targets_max;
+    if (cacheable && full) cached_.clear(), cached_targets_ = 0;
+    Targets& targets =
+        cacheable ? cached_.try_emplace(std::string(topic)).first->second : uncached_;
+    targets.generation = tree_.generation();
+    targets.subscriptions.clear();
+    tree_.match(topic, targets.subscriptions);
+    std::stable_sort(
+        targets.subscriptions.begin(), targets.subscriptions.end(),
+        [](const Subscription& a, const Subscription& b) { return a.session < b.session; });
+    if (cacheable) cached_targets_ += targets.subscriptions.size();
+    return targets;
+}
+
+bool Core::retain(const MessageRef& message) {
+    if (retained_.set(message)) return true;
+    log::warn("mqtt.retained.refused", {{"topic", message->topic},
+                                        {"messages", retained_.size()},
+                                        {"bytes", retained_.bytes()},
+                                        {"remedy", "raise the limit or retain less"}});
+    return false;
+}
+
+bool Core::route(const Publish& publish, const Session* from) {
+    delivery_.begin(publish, now());
+    const bool retained = !publish.retain || retain(delivery_.stored());
+    deliver(delivery_, from, targets_of(publish.topic));
+    return retained;
+}
+
+// Overlapping subscriptions of one session give one message, at the highest of their QoS
+// (MQTT-3.3.4-2), with all their identifiers.
+void Core::deliver(Delivery& delivery, const Session* from, const Targets& targets) {
+    const auto& all = targets.subscriptions;
+    for (std::size_t i = 0; i < all.size();) {
+        Session& session = *all[i].session;
+        QoS granted = QoS::at_most_once;
+        bool any = false;
+        bool as_published = false;
+        subscription_ids_.clear();
+        for (; i < all.size() && all[i].session == &session; ++i) {
+            const Subscription& subscription = all[i];
+            if (subscription.options.no_local && from == &session) continue;  // MQTT-3.8.3-3
+            any = true;
+            granted = std::max(granted, subscription.options.qos);
+            as_published |= subscription.options.retain_as_published;
+            if (subscription.id != 0) subscription_ids_.push_back(subscription.id);
+        }
+        if (!any) continue;
+        session.deliver(delivery, granted, as_published && delivery.published_retained(),
+                        subscription_ids_);
+    }
+}
+
+Result<> Core::publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos) {
+    const std::string_view fault = topic_name_fault(topic, limits().topic_levels);
+    if (!fault.empty()) return Error{Errc::invalid_input, std::string(fault)};
+    if (qos == QoS::exactly_once) return Error{Errc::invalid_input, "want QoS 0 or 1"};
+    Publish publish;
+    publish.topic = topic;
+    publish.payload = payload;
+    publish.retain = retain;
+    publish.qos = qos;
+    const bool retained = route(publish, nullptr);
+    settle();
+    if (!retained) return Error{Errc::overloaded, "the store of retained messages is full"};
+    return {};
+}
+
+void Core::doom(Connection& connection) {
+    if (std::exchange(connection.doomed, true)) return;
+    doomed_.push_back(&connection);
+}
+
+void Core::send_will(Will will, const Identity& identity) {
+    due_wills_.emplace_back(std::move(will), identity);
+}
+
+void Core::settle() {
+    if (settling_) return;
+    settling_ = true;
+    while (!doomed_.empty() || !due_wills_.empty()) {
+        for (Connection* slow : std::exchange(doomed_, {})) {
+            slow->doomed = false;
+            ++metrics_.slow_consumers_dropped;
+            slow->abort("slow consumer: its queue is full");
+        }
+        for (auto& [will, identity] : std::exchange(due_wills_, {})) {
+            const StoredMessage& message = *will.message;
+            if (parts_.uplink != nullptr) {
+                PublishProperties properties;
+                properties.qos = message.qos;
+                properties.retain = will.retain;
+                auto ticket =
+                    parts_.uplink->publish(identity, message.topic, message.payload, properties);
+                if (!ticket)
+                    log::warn("mqtt.will.refused",
+                              {{"topic", message.topic}, {"reason", ticket.error()}});
+            }
+            ++metrics_.wills_published;
+            delivery_.begin(will.message, now());
+            if (will.retain) retain(will.message);
+            deliver(delivery_, nullptr, targets_of(message.topic));
+        }
+    }
+    settling_ = false;
+}
+
+void Core::wait_for_log(Connection& connection) {
+    if (std::exchange(connection.in_log_list, true)) return;
+    waiting_for_log_.push_back(&connection);
+}
+
+void Core::wait_for_room(Connection& connection) {
+    if (std::exchange(connection.in_room_list, true)) return;
+    waiting_for_room_.push_back(&connection);
+}
+
+void Core::on_durable(Ticket durable) {
+    for (Connection* connection : std::exchange(waiting_for_log_, {})) {
+        connection->in_log_list = false;
+        connection->log_reached(durable);
+    }
+    for (Connection* connection : std::exchange(waiting_for_room_, {})) {
+        connection->in_room_list = false;
+        connection->retry();
+    }
+    settle();
+}
+
+void Core::account(std::int64_t queued_bytes) {
+    metrics_.queued_bytes =
+        static_cast<std::uint64_t>(static_cast<std::int64_t>(metrics_.queued_bytes) + queued_bytes);
+}
+
+void Core::tick() {
+    const SteadyTime time = now();
+    while (!agenda_.empty() && agenda_.begin()->first <= time) {
+        Due& due = *agenda_.begin()->second;
+        due.disarm();
+        due.on_due(time);
+    }
+    if (parts_.uplink != nullptr) on_durable(parts_.uplink->durable());
+    settle();
+}
+
+std::size_t Core::kick(std::string_view identity_name) {
+    for (Connection* connection : connections_)
+        if (connection->identity().name == identity_name)
+            connection->close(ReasonCode::administrative_action, "ended by the operator");
+    const auto before = sessions_.size();
+    std::size_t ended = 0;
+    for (auto at = sessions_.begin(); at != sessions_.end();) {
+        const bool theirs = at->second->owner().name == identity_name;
+        at = theirs ? sessions_.erase(at) : std::next(at);
+        ended += theirs ? 1 : 0;
+    }
+    ASSERT(before - ended == sessions_.size());
+    settle();
+    return ended;
+}
+
+void Core::shut_down() {
+    for (auto& [key, session] : sessions_) session->set_will(std::nullopt);
+    for (Connection* connection : connections_)
+        connection->close(ReasonCode::server_shutting_down, "the server stops");
+    due_wills_.clear();
+    settle();
+}
+
+std::vector<SessionView> Core::sessions() const {
+    std::vector<SessionView> views;
+    views.reserve(sessions_.size());
+    for (const auto& [key, session] : sessions_) {
+        const Connection* connection = session->connection();
+        SessionView view{.identity = session->owner(),
+                         .client_id = session->client_id(),
+                         .connected = connection != nullptr,
+                         .version = connection != nullptr ? connection->version() : Version::v5,
+                         .subscriptions = session->subscriptions(),
+                         .inflight = session->inflight(),
+                         .queued_messages = session->queued(),
+                         .queued_bytes = session->queued_bytes(),
+                         .acknowledgements_waiting = 0};
+        if (connection != nullptr)
+            view.acknowledgements_waiting = connection->acknowledgements_waiting();
+        views.push_back(std::move(view));
+    }
+    return views;
+}
+
+const Metrics& Core::metrics() {
+    metrics_.sessions = sessions_.size();
+    metrics_.subscriptions = tree_.size();
+    metrics_.retained_messages = retained_.size();
+    metrics_.retained_bytes = retained_.bytes();
+    return metrics_;
+}
+
+}  // namespace mw::mqtt

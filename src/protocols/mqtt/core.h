@@ -1,0 +1,130 @@
+#pragma once
+// The broker without I/O: bytes and time in, bytes out. It owns sessions, subscriptions and
+// retained messages; the endpoint (broker.h) owns connections and streams. One loop, or one test,
+// owns it. Limits are in options.h; whatever reaches one is refused, dropped or disconnected, and
+// counted.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/random.h"
+#include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/connection.h"
+#include "protocols/mqtt/options.h"
+#include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/retained.h"
+#include "protocols/mqtt/session.h"
+#include "protocols/mqtt/topics.h"
+#include "protocols/mqtt/uplink.h"
+
+namespace mw::mqtt {
+
+class Core {
+ public:
+    struct Parts {
+        const Clock& clock;
+        Random& random;
+        const Authorizer& authorizer;
+        Uplink* uplink = nullptr;  // null: nothing goes up
+        Limits limits;
+    };
+    explicit Core(Parts parts);
+    ~Core();
+
+    // Timers: keep alive, session expiry, delayed wills, push-back. Call it a few times a second.
+    void tick();
+    // The log has come this far.
+    void on_durable(Ticket durable);
+    Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
+    std::size_t kick(std::string_view identity_name);
+    void shut_down();  // every connection is told and closes; wills are not sent
+    std::vector<SessionView> sessions() const;
+    const Metrics& metrics();
+    Metrics& count() { return metrics_; }
+    void on_presence(std::function<void(const Presence&)> listener) { presence_ = listener; }
+    // What was put off while a message was routed: slow consumers leave, due wills are sent.
+    void settle();
+
+    // For connections and sessions.
+    SteadyTime now() const { return parts_.clock.steady(); }
+    const Limits& limits() const { return parts_.limits; }
+    const Authorizer& authorizer() const { return parts_.authorizer; }
+    Uplink* uplink() { return parts_.uplink; }
+    Agenda& agenda() { return agenda_; }
+    Bytes& output() { return output_; }      // to encode into, one packet at a time
+    Publish& scratch() { return scratch_; }  // to decode into; its buffers are reused
+    std::string make_client_id();
+    void enroll(Connection& connection);
+    void expel(Connection& connection);
+    // Takes the session over from its connection, or makes it; quota_exceeded when there is no
+    // room.
+    ReasonCode open_session(Connection& connection, const Connect& packet, std::uint32_t expiry_s,
+                            bool& present, Session*& out);
+    void close_session(Connection& connection, std::string_view reason);
+    void end_session(Session& session, bool expired);
+    bool subscribe(const FilterRequest& request, std::uint32_t id, Session& session);
+    void unsubscribe(std::string_view filter, Session& session);
+    bool has_room_for_subscription() const { return tree_.size() < limits().subscriptions; }
+    void send_retained(Session& session, std::string_view filter, QoS granted,
+                       std::uint32_t subscription_id);
+    // Retains if asked to, and delivers to every subscriber. from may be null.
+    // False: there was no room to retain it.
+    bool route(const Publish& publish, const Session* from);
+    void doom(Connection& connection);  // a slow consumer: closes at settle()
+    void send_will(Will will, const Identity& identity);
+    void wait_for_log(Connection& connection);
+    void wait_for_room(Connection& connection);
+    void account(std::int64_t queued_bytes);
+    bool has_room_to_queue(std::size_t bytes) const {
+        return metrics_.queued_bytes + bytes <= limits().queued_bytes_in_all;
+    }
+
+ private:
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view s) const {
+            return std::hash<std::string_view>{}(s);
+        }
+    };
+    struct Targets {
+        std::uint64_t generation = 0;
+        std::vector<Subscription> subscriptions;  // those of one session stand together
+    };
+    static constexpr std::size_t cached_topics_max = 8'192;
+    static constexpr std::size_t cached_targets_max = 262'144;
+    static constexpr std::size_t cached_topic_bytes_max = 256;
+
+    const Targets& targets_of(std::string_view topic);
+    void deliver(Delivery& delivery, const Session* from, const Targets& targets);
+    bool retain(const MessageRef& message);
+    void notify(Presence::What what, const Session& session, std::string_view reason);
+    static std::string key_of(const Identity& identity, std::string_view client_id);
+
+    Parts parts_;
+    Metrics metrics_;
+    Agenda agenda_;
+    SubscriptionTree tree_;
+    RetainedStore retained_;
+    std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;
+    std::vector<Connection*> connections_;
+    std::unordered_map<std::string, Targets, TextHash, std::equal_to<>> cached_;
+    std::size_t cached_targets_ = 0;
+    Targets uncached_;
+    Publish scratch_;
+    Bytes output_;
+    Delivery delivery_;
+    std::vector<std::uint32_t> subscription_ids_;
+    std::vector<Connection*> waiting_for_log_;
+    std::vector<Connection*> waiting_for_room_;
+    std::vector<Connection*> doomed_;
+    std::vector<std::pair<Will, Identity>> due_wills_;
+    bool settling_ = false;
+    std::function<void(const Presence&)> presence_;
+};
+
+}  // namespace mw::mqtt

@@ -1,0 +1,97 @@
+#pragma once
+// For tests, fuzzing and benchmarks: a Core with wires that keep what was written, an uplink that
+// does as it is told, and time that stands still until advanced. Belongs to one test.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "protocols/mqtt/core.h"
+
+namespace mw::mqtt {
+
+class FakeWire final : public Wire {
+ public:
+    void write(ByteView bytes) override {
+        written.insert(written.end(), bytes.begin(), bytes.end());
+    }
+    std::size_t unsent() const override { return stuck ? written.size() : 0; }
+    void on_full() override { full = true; }
+    void on_readable() override {}
+    void on_close(bool at_once) override { closed = true, closed_at_once = at_once; }
+
+    Bytes written;
+    bool stuck = false;  // the client reads nothing
+    bool full = false;
+    bool closed = false;
+    bool closed_at_once = false;
+};
+
+class FakeUplink final : public Uplink {
+ public:
+    enum class Mode { accept, delay, overloaded, broken, deny };
+    struct Got {
+        Identity from;
+        std::string topic;
+        std::string payload;
+    };
+    Result<Ticket> publish(const Identity& identity, std::string_view topic, ByteView payload,
+                           const PublishProperties&) override {
+        switch (mode) {
+            case Mode::overloaded:
+                return Error{Errc::overloaded, "no room"};
+            case Mode::broken:
+                return Error{Errc::io_failed, "disk full"};
+            case Mode::deny:
+                return Error{Errc::denied, "not yours"};
+            case Mode::accept:
+            case Mode::delay:
+                break;
+        }
+        got.push_back({identity, std::string(topic), std::string(text_of(payload))});
+        if (got.size() > 10'000) got.pop_front();
+        return mode == Mode::delay ? Ticket{++last} : Ticket{};
+    }
+    Ticket durable() const override { return reached; }
+
+    Mode mode = Mode::accept;
+    std::uint64_t last = 0;
+    Ticket reached;
+    std::deque<Got> got;
+};
+
+struct FakeClient {
+    FakeWire wire;
+    std::unique_ptr<Connection> connection;  // goes before the wire
+    Version version = Version::v5;
+    std::size_t read = 0;  // of wire.written
+};
+
+struct FakeWorld {
+    explicit FakeWorld(const Authorizer& authorizer, Limits limits = {})
+        : core({clock, random, authorizer, &uplink, limits}) {}
+
+    FakeClient& open(const std::string& name, Identity identity = {}) {
+        auto client = std::make_unique<FakeClient>();
+        client->connection = std::make_unique<Connection>(core, client->wire, std::move(identity));
+        auto& place = clients[name];
+        place = std::move(client);
+        return *place;
+    }
+    void advance(nanoseconds step) {
+        clock.advance(step);
+        core.tick();
+    }
+
+    SimulatedClock clock;
+    SeededRandom random{1};
+    FakeUplink uplink;
+    Core core;
+    std::map<std::string, std::unique_ptr<FakeClient>> clients;
+};
+
+}  // namespace mw::mqtt

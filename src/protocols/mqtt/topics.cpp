@@ -1,0 +1,168 @@
+#include "protocols/mqtt/topics.h"
+
+#include <algorithm>
+
+#include "protocols/mqtt/codec.h"
+
+namespace mw::mqtt {
+namespace {
+
+// Takes the first level off rest; last says that nothing follows it.
+std::string_view next_level(std::string_view& rest, bool& last) {
+    const std::size_t slash = rest.find('/');
+    const std::string_view level = rest.substr(0, slash);
+    last = slash == std::string_view::npos;
+    rest = last ? std::string_view{} : rest.substr(slash + 1);
+    return level;
+}
+
+std::size_t levels(std::string_view topic) {
+    return 1 + static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/'));
+}
+
+struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+        return std::hash<std::string_view>{}(text);
+    }
+};
+
+}  // namespace
+
+std::string_view topic_name_fault(std::string_view topic, std::size_t max_levels) {
+    if (topic.empty()) return "topic name is empty";
+    if (topic.size() > max_topic_bytes) return "topic name is longer than 65,535 bytes";
+    if (topic.find_first_of("+#") != std::string_view::npos)
+        return "topic name holds a wildcard; want a name without + and #";
+    if (!is_mqtt_text(topic)) return "topic name is not UTF-8, or holds U+0000";
+    if (levels(topic) > max_levels) return "topic name has more levels than this server allows";
+    return {};
+}
+
+std::string_view topic_filter_fault(std::string_view filter, std::size_t max_levels) {
+    if (filter.empty()) return "topic filter is empty";
+    if (filter.size() > max_topic_bytes) return "topic filter is longer than 65,535 bytes";
+    if (!is_mqtt_text(filter)) return "topic filter is not UTF-8, or holds U+0000";
+    if (levels(filter) > max_levels) return "topic filter has more levels than this server allows";
+    std::string_view rest = filter;
+    for (bool last = false; !last;) {
+        const std::string_view level = next_level(rest, last);
+        if (level.size() > 1 && level.find_first_of("+#") != std::string_view::npos)
+            return "a wildcard shares its level; want + or # alone between slashes";
+        if (level == "#" && !last) return "# stands before the end; want it as the last level";
+    }
+    return {};
+}
+
+bool is_shared_filter(std::string_view filter) { return filter.starts_with("$share/"); }
+
+bool matches(std::string_view filter, std::string_view topic) {
+    const bool wild_first = filter.starts_with('+') || filter.starts_with('#');
+    if (wild_first && topic.starts_with('$')) return false;
+    bool filter_last = false;
+    bool topic_last = false;
+    while (true) {
+        const std::string_view want = next_level(filter, filter_last);
+        if (want == "#") return true;
+        const std::string_view have = next_level(topic, topic_last);
+        if (want != "+" && want != have) return false;
+        if (filter_last) return topic_last;
+        if (topic_last) return filter == "#";  // "a/#" matches "a"
+    }
+}
+
+struct SubscriptionTree::Node {
+    std::unordered_map<std::string, std::unique_ptr<Node>, TextHash, std::equal_to<>> children;
+    std::unique_ptr<Node> plus;
+    std::vector<Subscription> here;
+    std::vector<Subscription> below;  // "#" at this place: this node and everything under it
+
+    bool empty() const { return children.empty() && !plus && here.empty() && below.empty(); }
+};
+
+SubscriptionTree::SubscriptionTree() : root_(std::make_unique<Node>()) {}
+SubscriptionTree::~SubscriptionTree() = default;
+
+bool SubscriptionTree::add(std::string_view filter, const Subscription& subscription) {
+    ++generation_;
+    Node* node = root_.get();
+    std::vector<Subscription>* list = nullptr;
+    for (bool last = false; !last && list == nullptr;) {
+        const std::string_view level = next_level(filter, last);
+        if (level == "#") {
+            list = &node->below;
+            break;
+        }
+        auto& child = level == "+" ? node->plus : node->children[std::string(level)];
+        if (!child) child = std::make_unique<Node>();
+        node = child.get();
+    }
+    if (list == nullptr) list = &node->here;
+    for (Subscription& old : *list) {
+        if (old.session != subscription.session) continue;
+        old = subscription;
+        return false;
+    }
+    list->push_back(subscription);
+    ++size_;
+    return true;
+}
+
+bool SubscriptionTree::remove(std::string_view filter, const Session* session) {
+    bool removed = false;
+    prune(*root_, filter, session, removed);
+    if (removed) --size_, ++generation_;
+    return removed;
+}
+
+// Removes along the path and tells whether the node has become empty.
+bool SubscriptionTree::prune(Node& node, std::string_view rest, const Session* session,
+                             bool& removed) {
+    auto erase = [&](std::vector<Subscription>& list) {
+        removed =
+            std::erase_if(list, [&](const Subscription& s) { return s.session == session; }) > 0;
+    };
+    bool last = false;
+    const std::string_view level = next_level(rest, last);
+    if (level == "#") {
+        erase(node.below);
+        return node.empty();
+    }
+    auto descend = [&](Node& child) {
+        if (!last) return prune(child, rest, session, removed);
+        erase(child.here);
+        return child.empty();
+    };
+    if (level == "+") {
+        if (node.plus && descend(*node.plus)) node.plus.reset();
+        return node.empty();
+    }
+    const auto found = node.children.find(level);
+    if (found != node.children.end() && descend(*found->second)) node.children.erase(found);
+    return node.empty();
+}
+
+void SubscriptionTree::match(std::string_view topic, std::vector<Subscription>& out) const {
+    collect(*root_, topic, true, out);
+}
+
+void SubscriptionTree::collect(const Node& node, std::string_view rest, bool first,
+                               std::vector<Subscription>& out) {
+    auto append = [&out](const std::vector<Subscription>& list) {
+        out.insert(out.end(), list.begin(), list.end());
+    };
+    const bool wild = !first || !rest.starts_with('$');  // MQTT-4.7.2-1
+    if (wild) append(node.below);
+    bool last = false;
+    const std::string_view level = next_level(rest, last);
+    auto descend = [&](const Node& child) {
+        if (!last) return collect(child, rest, false, out);
+        append(child.here);
+        append(child.below);  // "a/#" matches "a"
+    };
+    if (const auto found = node.children.find(level); found != node.children.end())
+        descend(*found->second);
+    if (wild && node.plus) descend(*node.plus);
+}
+
+}  // namespace mw::mqtt
