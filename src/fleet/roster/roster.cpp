@@ -1,0 +1,102 @@
+#include "fleet/roster/roster.h"
+
+namespace mw::roster {
+
+Roster::Roster(Loop& loop, ResourceStore& store, RosterSink& sink)
+    : loop_(loop), store_(store), sink_(sink), scope_(loop) {}
+
+Roster::~Roster() = default;
+
+Task<> Roster::start() {
+    subscription_ = store_.subscribe([this](const ResourceChange& change) { on_change(change); });
+    for (const char* kind : {"Asset", "DeviceProfile", "Device", "DataProduct"})
+        CO_TRY_VOID(co_await read_all(kind));
+    started_ = true;
+    all_changed_ = true;
+    refresh_all();
+    co_return Result<>{};
+}
+
+Task<> Roster::stop() {
+    subscription_.reset();
+    co_return co_await scope_.join();
+}
+
+Task<> Roster::read_all(std::string kind) {
+    ListQuery query;
+    query.kind = kind;
+    for (;;) {
+        CO_TRY(ResourcePage page, co_await store_.list(query));
+        for (Resource& resource : page.items)
+            on_change({ResourceChange::What::changed, std::move(resource)});
+        if (page.continue_from.empty()) co_return Result<>{};
+        query.continue_from = std::move(page.continue_from);
+    }
+}
+
+ByName* Roster::shelf(const std::string& kind) {
+    if (kind == "Device") return &all_.devices;
+    if (kind == "DeviceProfile") return &all_.profiles;
+    if (kind == "Asset") return &all_.assets;
+    if (kind == "DataProduct") return &all_.products;
+    return nullptr;
+}
+
+void Roster::on_change(const ResourceChange& change) {
+    const Resource& resource = change.resource;
+    ByName* resources = shelf(resource.kind);
+    if (!resources) return;
+    if (change.what == ResourceChange::What::deleted) {
+        resources->erase(resource.name);
+    } else {
+        Resource& known = (*resources)[resource.name];
+        if (known.revision > resource.revision) return;  // the first reading came behind a change
+        // Status moves often and matters only where it decides who may connect.
+        const bool same =
+            known.revision > 0 && known.generation == resource.generation &&
+            known.labels == resource.labels &&
+            find_string(known.status, "state") == find_string(resource.status, "state") &&
+            find_string(known.status, "certificate.fingerprint") ==
+                find_string(resource.status, "certificate.fingerprint");
+        known = resource;
+        if (same) return;
+    }
+    if (resource.kind == "Device")
+        changed_devices_.insert(resource.name);
+    else
+        all_changed_ = true;
+    if (started_) refresh_soon();
+}
+
+void Roster::refresh_soon() {
+    if (std::exchange(refreshing_, true)) return;
+    scope_.spawn(refresh());
+}
+
+Task<> Roster::refresh() {
+    CO_TRY_VOID(co_await yield());  // what else has changed in this turn comes along
+    refreshing_ = false;
+    refresh_all();
+    co_return Result<>{};
+}
+
+void Roster::refresh_all() {
+    const auto put = [&](const std::string& name) {
+        const auto device = all_.devices.find(name);
+        if (device == all_.devices.end())
+            sink_.remove_device(name);
+        else
+            sink_.put_device(name, facts_of(all_, device->second));
+    };
+    if (all_changed_)
+        for (const auto& [name, device] : all_.devices) put(name);
+    for (const auto& name : changed_devices_)
+        if (!all_changed_ || !all_.devices.contains(name)) put(name);
+    changed_devices_.clear();
+    all_changed_ = false;
+    products_ = products_of(all_);
+    sink_.set_context(context_of(all_));
+    sink_.set_admissions(admissions_of(all_));
+}
+
+}  // namespace mw::roster

@@ -1,0 +1,58 @@
+#pragma once
+// Roster: follows devices, profiles, assets and data products in the registry, and keeps what the
+// data plane and the query engine need of them up to date. Belongs to the control loop. Changes
+// that come together are worked out once. Limits: those of the registry.
+
+#include <memory>
+#include <string>
+
+#include "domain/resource_store.h"
+#include "fleet/roster/view.h"
+#include "platform/loop/loop.h"
+
+namespace mw::roster {
+
+// Owned here: where the views go. Called on the control loop; each carries owned values.
+class RosterSink {
+ public:
+    virtual ~RosterSink() = default;
+    virtual void put_device(const std::string& name, ingest::DeviceFacts facts) = 0;
+    virtual void remove_device(const std::string& name) = 0;
+    virtual void set_context(history::ContextSnapshot context) = 0;
+    virtual void set_admissions(std::shared_ptr<const Admissions> admissions) = 0;
+};
+
+class Roster final : public query::ProductSource {
+ public:
+    Roster(Loop& loop, ResourceStore& store, RosterSink& sink);
+    ~Roster() override;
+
+    // Reads everything once and hands it to the sink; follows changes from then on.
+    Task<> start();
+    Task<> stop();
+
+    std::shared_ptr<const query::Products> products() override { return products_; }
+    const Resources& resources() const { return all_; }
+
+ private:
+    void on_change(const ResourceChange& change);
+    ByName* shelf(const std::string& kind);
+    void refresh_soon();
+    Task<> refresh();
+    void refresh_all();
+    Task<> read_all(std::string kind);
+
+    Loop& loop_;
+    ResourceStore& store_;
+    RosterSink& sink_;
+    Resources all_;
+    std::set<std::string> changed_devices_;
+    bool all_changed_ = false;
+    bool refreshing_ = false;
+    bool started_ = false;
+    std::shared_ptr<const query::Products> products_ = std::make_shared<query::Products>();
+    std::shared_ptr<void> subscription_;
+    Scope scope_;
+};
+
+}  // namespace mw::roster

@@ -1,0 +1,101 @@
+#include "fleet/roster/view.h"
+
+namespace mw::roster {
+namespace {
+
+constexpr int asset_depth_max = 32;
+
+std::optional<std::vector<std::string>> names_at(const Json& spec, std::string_view path) {
+    const Json* list = find(spec, path);
+    if (!list || !list->is_array()) return std::nullopt;
+    std::vector<std::string> names;
+    for (const Json& name : list->get_array())
+        if (name.is_string()) names.emplace_back(name.get_string());
+    return names;
+}
+
+bool has_labels(const Resource& device, const Json* wanted) {
+    if (!wanted || !wanted->is_object()) return true;
+    for (const auto& [key, value] : wanted->get_object()) {
+        const auto found = device.labels.find(std::string(key));
+        if (found == device.labels.end() || !value.is_string() ||
+            found->second != std::string_view(value.get_string()))
+            return false;
+    }
+    return true;
+}
+
+query::Product product_of(const Resources& all, const Resource& resource) {
+    query::Product product;
+    product.name = resource.name;
+    product.devices = names_at(resource.spec, "select.devices");
+    product.signals = names_at(resource.spec, "select.signals");
+    const Json* labels = find(resource.spec, "select.labels");
+    if (labels && labels->is_object() && !labels->get_object().empty()) {
+        std::vector<std::string> matching;
+        for (const auto& [name, device] : all.devices) {
+            const bool listed = !product.devices || std::count(product.devices->begin(),
+                                                               product.devices->end(), name) > 0;
+            if (listed && has_labels(device, labels)) matching.push_back(name);
+        }
+        product.devices = std::move(matching);
+    }
+    return product;
+}
+
+}  // namespace
+
+std::string site_of(const ByName& assets, std::string asset) {
+    for (int depth = 0; depth < asset_depth_max; ++depth) {
+        const auto found = assets.find(asset);
+        if (found == assets.end()) return "";
+        if (auto site = find_string(found->second.spec, "site"); site && !site->empty())
+            return *site;
+        asset = find_string(found->second.spec, "parent").value_or("");
+    }
+    return "";
+}
+
+ingest::DeviceFacts facts_of(const Resources& all, const Resource& device) {
+    ingest::DeviceFacts facts;
+    facts.asset = find_string(device.spec, "asset").value_or("");
+    facts.site = site_of(all.assets, facts.asset);
+    const auto profile = all.profiles.find(find_string(device.spec, "profile").value_or(""));
+    if (profile == all.profiles.end()) return facts;
+    // A profile was checked when it was stored; one that does not compile judges nothing.
+    if (auto rules = quality::rules_from_profile(profile->first, profile->second.spec))
+        facts.rules = std::move(*rules);
+    return facts;
+}
+
+history::ContextSnapshot context_of(const Resources& all) {
+    auto context = std::make_shared<history::Context>();
+    for (const auto& [name, device] : all.devices) {
+        const std::string asset = find_string(device.spec, "asset").value_or("");
+        (*context)[name] = {asset, site_of(all.assets, asset)};
+    }
+    return context;
+}
+
+std::shared_ptr<const query::Products> products_of(const Resources& all) {
+    auto products = std::make_shared<query::Products>();
+    for (const auto& [name, resource] : all.products)
+        products->push_back(product_of(all, resource));
+    return products;
+}
+
+std::shared_ptr<const Admissions> admissions_of(const Resources& all) {
+    auto admissions = std::make_shared<Admissions>();
+    for (const auto& [name, device] : all.devices) {
+        const std::string state = find_string(device.status, "state").value_or("");
+        if (state == "suspended" || state == "retired") continue;
+        Admission& admission = (*admissions)[name];
+        admission.parent = find_string(device.spec, "parent").value_or("");
+        for (const char* path : {"certificate.fingerprint", "previous_certificate.fingerprint"})
+            if (auto fingerprint = find_string(device.status, path))
+                admission.fingerprints.insert(*fingerprint);
+    }
+    return admissions;
+}
+
+}  // namespace mw::roster
