@@ -3,7 +3,6 @@
 // to the control loop. Limits: 256 enrolments at once, 100 live tokens a group, 20 refusals a
 // second in the audit log (the rest are counted).
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "domain/resource_store.h"
+#include "fleet/onboarding/roster.h"
 #include "protocols/est/enroller.h"
 #include "trust/identity/identity.h"
 
@@ -51,10 +51,8 @@ class Onboarding final : public est::Enroller {
     Task<crypto::Certificate> reenroll(crypto::Csr csr, est::Credentials credentials) override;
     std::vector<crypto::Certificate> authorities() const override;
 
-    // Who holds a client certificate, as Peers says, and whether a device by that name still exists
-    // with this certificate or the one before it: a deleted device is refused at once. Control
-    // loop; a lookup in memory.
-    Result<identity::Principal> admit(ByteView certificate) const;
+    // Who holds a client certificate; for the broker's loops too.
+    std::shared_ptr<const Admission> admission() const;
 
  private:
     struct Parts;

@@ -1,7 +1,7 @@
 #pragma once
-// EST on a device: a first certificate by token, renewal by certificate. The token goes out only on
-// a connection whose server is proved by the pinned root: the first contact, unproved, fetches the
-// authorities and nothing else. Runs on the caller's loop; each step waits at most `limit`.
+// EST on a device: a first certificate by token, renewal by certificate. TLS itself proves the
+// pinned root (net's pinned_root), so neither token nor request ever reaches a server that does not
+// hold it. Runs on the caller's loop; each request waits at most `limit`.
 
 #include <string>
 #include <vector>

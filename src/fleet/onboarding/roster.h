@@ -1,0 +1,71 @@
+#pragma once
+// Which device holds which certificate and key, in memory: what the Device resources' status says.
+// The Roster belongs to the control loop; the Admission that it publishes answers on any thread.
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "domain/resource_store.h"
+#include "trust/identity/identity.h"
+
+namespace mw::onboarding {
+
+struct Enrolment {
+    std::string domain;
+    std::string group;
+    std::string serial;           // of the certificate in use; empty: known, and never enrolled
+    std::string previous_serial;  // of the one that it replaced
+    std::string key;              // SHA-256 of its SPKI, hex
+    bool operator==(const Enrolment&) const = default;
+};
+using Enrolments = std::unordered_map<std::string, Enrolment>;
+
+// What data/registry keeps of it: status keys "state", "group", "certificate" and
+// "previous_certificate".
+Enrolment enrolment_of(const Resource& device);
+JsonObject certificate_status(const crypto::Certificate& certificate);
+
+// Tells who holds a client certificate, as identity::Peers says, and for devices whether one by
+// that name still exists with this certificate or with the one before it (a renewal's answer may
+// have been lost): a device that was deleted is refused at once. Any thread; reads one snapshot.
+class Admission {
+ public:
+    Admission(identity::Peers peers, const Clock& clock);
+    Result<identity::Principal> admit(ByteView certificate) const;
+    Result<identity::Principal> admit(const crypto::Certificate& certificate) const;
+
+ private:
+    friend class Roster;
+    // A change copies one shard of 256, not the whole fleet.
+    using Shards = std::array<std::shared_ptr<const Enrolments>, 256>;
+    static std::size_t shard_of(const std::string& device);
+    void publish(const std::string& device, std::optional<Enrolment> enrolment);
+
+    identity::Peers peers_;
+    const Clock& clock_;
+    std::atomic<std::shared_ptr<const Shards>> shards_;
+};
+
+class Roster {
+ public:
+    Roster(identity::Peers peers, const Clock& clock);
+
+    void take(const Resource& device);
+    void drop(const std::string& device);
+    const Enrolment* find(const std::string& device) const;
+    // The device that holds the key (SHA-256 of the SPKI, hex); null: nobody.
+    const std::string* holder(const std::string& key) const;
+    std::size_t size() const { return devices_.size(); }
+    std::shared_ptr<const Admission> admission() const { return admission_; }
+
+ private:
+    Enrolments devices_;
+    std::unordered_map<std::string, std::string> keys_;
+    std::shared_ptr<Admission> admission_;
+};
+
+}  // namespace mw::onboarding
