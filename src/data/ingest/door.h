@@ -13,6 +13,7 @@
 #include "data/ingest/directory.h"
 #include "data/ingest/metrics.h"
 #include "data/ingest/outboxes.h"
+#include "data/ingest/parked.h"
 #include "data/ingest/ticket_line.h"
 #include "domain/point_sink.h"
 #include "insight/quality/quality.h"
@@ -76,8 +77,9 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Result<Ticket> store(const Decision& decision);
     Result<> find_series(KnownDevice& device, const Batch& batch);
     Result<history::SeriesRef> series_of(KnownDevice& device, const Run& run, std::size_t at);
+    void judge(KnownDevice& device, Batch& batch);
     void reached(TicketLine::Log log, std::uint64_t number);
-    Result<Ticket> refused(Error error);
+    Error refused(Error error);
 
     Parts parts_;
     Metrics metrics_;
@@ -85,6 +87,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     payload::Decoder decoder_;
     quality::Engine quality_;
     TicketLine line_;
+    Parked parked_;
     Batch batch_;                             // reused by every message
     std::vector<history::SeriesRef> series_;  // of batch_'s runs
     std::vector<std::function<void(Ticket)>> listeners_;

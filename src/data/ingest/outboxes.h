@@ -41,7 +41,7 @@ struct DeviceReport {
 
 struct ReportLimits {
     std::size_t body_bytes = std::size_t{256} << 10;
-    std::size_t waiting = 10'000;  // reports that are never lost: then the door is told overloaded
+    std::size_t waiting = 10'000;  // reports; then the door is told overloaded
     std::size_t waiting_bytes = std::size_t{16} << 20;
 };
 
@@ -52,11 +52,10 @@ class DeviceReports {
     virtual Result<> take(DeviceReport report) = 0;
 };
 
-// The newest health and sketch per device (and model) win; events, reported and replies are kept
-// one by one, in order.
+// Of health the newest per device wins; everything else is kept one by one, in order.
 struct ReportBox {
     std::vector<DeviceReport> kept;
-    std::map<std::string, DeviceReport> newest;  // by kind, device and name
+    std::map<std::string, DeviceReport> newest;  // health, by device
     std::size_t bytes = 0;                       // of kept
     bool empty() const { return kept.empty() && newest.empty(); }
 };

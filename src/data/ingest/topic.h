@@ -30,4 +30,7 @@ inline constexpr std::string_view topic_root = "mw/v1/";
 // nullopt: under the root, yet none of these. Whether a topic is under the root, ask first.
 std::optional<Topic> parse_topic(std::string_view topic);
 
+// desired and command/{id}, which the hub itself publishes.
+bool is_downward(std::string_view topic);
+
 }  // namespace mw::ingest

@@ -9,13 +9,12 @@ constexpr std::array<std::string_view, 6> state_names = {"ok",   "pending",  "ra
                                                          "held", "clearing", "cleared"};
 
 Json to_json(const Window& window) {
-    return JsonObject{{"from", window.from.ns}, {"to", window.to.ns}};
+    return JsonObject{{"from", to_iso8601(window.from)}, {"to", to_iso8601(window.to)}};
 }
 
 Result<Timestamp> time_at(const Json& value, std::string_view path) {
-    const auto ns = find_integer(value, path);
-    if (!ns) return Error{Errc::corrupt, "'" + std::string(path) + "' must be nanoseconds"};
-    return Timestamp{*ns};
+    TRY(const auto text, want_string(value, path));
+    return parse_iso8601(text);
 }
 
 Result<Window> window_at(const Json& value, const std::string& path) {
@@ -41,21 +40,22 @@ Result<State> state_from(std::string_view text) {
 }
 
 Json to_json(const Alarm& alarm) {
-    JsonObject object{{"id", alarm.id},
-                      {"rule", alarm.rule},
-                      {"severity", alarm.severity},
-                      {"device", alarm.device},
-                      {"asset", alarm.asset},
-                      {"model", alarm.model},
-                      {"version", alarm.version},
-                      {"bundle_hash", alarm.bundle_hash},
-                      {"state", to_string(alarm.state)},
-                      {"raised_at", alarm.raised_at.ns},
-                      {"cleared_at", alarm.is_open() ? Json(nullptr) : Json(alarm.cleared_at.ns)},
-                      {"first_window", to_json(alarm.first_window)},
-                      {"last_window", to_json(alarm.last_window)},
-                      {"peak_score", alarm.peak_score},
-                      {"decisions", alarm.decisions}};
+    JsonObject object{
+        {"id", alarm.id},
+        {"rule", alarm.rule},
+        {"severity", alarm.severity},
+        {"device", alarm.device},
+        {"asset", alarm.asset},
+        {"model", alarm.model},
+        {"version", alarm.version},
+        {"bundle_hash", alarm.bundle_hash},
+        {"state", to_string(alarm.state)},
+        {"raised_at", to_iso8601(alarm.raised_at)},
+        {"cleared_at", alarm.is_open() ? Json(nullptr) : Json(to_iso8601(alarm.cleared_at))},
+        {"first_window", to_json(alarm.first_window)},
+        {"last_window", to_json(alarm.last_window)},
+        {"peak_score", alarm.peak_score},
+        {"decisions", alarm.decisions}};
     if (!alarm.cleared_by.empty()) object["cleared_by"] = alarm.cleared_by;
     return object;
 }
@@ -88,7 +88,7 @@ Json to_json(const Track& track) {
                       {"device", track.device},
                       {"state", to_string(track.state)},
                       {"count", track.count},
-                      {"cursor", track.cursor.ns},
+                      {"cursor", to_iso8601(track.cursor)},
                       {"alarm", track.alarm},
                       {"first_window", to_json(track.first_window)},
                       {"peak_score", track.peak_score}};

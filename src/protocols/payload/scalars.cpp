@@ -1,6 +1,7 @@
 // The leaves of a message: numbers, times, codes and texts, and what to say when one is wrong.
 #include "protocols/payload/parser.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -225,7 +226,9 @@ std::string Decoder::Parser::where() {
     for (const auto part : {path_.key, path_.signal}) {
         if (part.empty()) continue;
         if (!text.empty()) text.push_back('.');
-        for (const char c : part.substr(0, shown_max))
+        std::size_t end = std::min(part.size(), shown_max);
+        while (end < part.size() && (static_cast<unsigned char>(part[end]) & 0xc0) == 0x80) --end;
+        for (const char c : part.substr(0, end))
             text.push_back(static_cast<unsigned char>(c) < 0x20 ? '?' : c);
     }
     if (path_.element >= 0) text.append("[").append(std::to_string(path_.element)).append("]");

@@ -1,0 +1,237 @@
+#include "data/ingest/door.h"
+
+#include <algorithm>
+
+namespace mw::ingest {
+
+Ingest::Ingest(IngestOptions options, Parts parts)
+    : parts_(parts), metrics_(parts.metrics), decoder_(options.payload), quality_(options.quality) {
+    reached(TicketLine::Log::history, parts_.history.durable().value);
+    reached(TicketLine::Log::dead_letters, parts_.dead_letters.durable());
+    parts_.history.on_durable(
+        [this](Ticket ticket) { reached(TicketLine::Log::history, ticket.value); });
+    parts_.dead_letters.on_durable(
+        [this](std::uint64_t number) { reached(TicketLine::Log::dead_letters, number); });
+}
+
+Ingest::~Ingest() = default;
+
+void Ingest::put_device(const std::string& name, DeviceFacts facts) {
+    directory_.put(name, std::move(facts));
+}
+
+void Ingest::remove_device(const std::string& name) {
+    if (directory_.remove(name)) quality_.forget(DeviceId{name});
+}
+
+Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, ByteView body,
+                               const mqtt::PublishProperties&) {
+    if (!topic.starts_with(topic_root) || is_downward(topic)) return Ticket{0};
+    const auto parsed = parse_topic(topic);
+    if (!parsed)
+        return bury({}, topic,
+                    "no such topic; known are mw/v1/{device}/ data/{stream}, decision/{model}, "
+                    "event, health, sketch/{model}, reported, reply/{id}",
+                    body);
+    KnownDevice* device = directory_.find(parsed->device);
+    if (!device) {
+        metrics_.unknown_devices.add();
+        Error error{Errc::denied, "device '" + std::string(parsed->device) +
+                                      "' is not registered; enroll or create it first"};
+        ignore(bury(parsed->device, topic, error.message, body), "the message is refused anyway");
+        return error;
+    }
+    metrics_.messages[static_cast<std::size_t>(parsed->kind)]->add();
+    switch (parsed->kind) {
+        case TopicKind::data:
+            return take_data(*device, *parsed, topic, body);
+        case TopicKind::decision:
+            return take_decision(*device, *parsed, topic, body);
+        default:
+            return take_report(*parsed, topic, body);
+    }
+}
+
+Result<Ticket> Ingest::take_data(KnownDevice& device, const Topic& topic, std::string_view text,
+                                 ByteView body) {
+    if (auto good = payload::check_name(topic.name, decoder_.limits().name_bytes); !good)
+        return bury(topic.device, text, "stream: " + good.error().message, body);
+    batch_.device.text.assign(device.id.text);
+    batch_.position.stream.assign(topic.name);
+    batch_.arrival = parts_.clock.now();
+    if (auto decoded = decoder_.decode(body, batch_); !decoded)
+        return bury(topic.device, text, decoded.error().message, body);
+    auto ticket = store(device, batch_);
+    if (!ticket && ticket.error().code == Errc::invalid_input)
+        return bury(topic.device, text, ticket.error().message, body);
+    return ticket;
+}
+
+Result<Ticket> Ingest::take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
+                                     ByteView body) {
+    auto decision = decoder_.decode_decision(text_of(body));
+    if (!decision) return bury(topic.device, text, decision.error().message, body);
+    if (decision->device != device.id)
+        return bury(topic.device, text, "'device' is not the topic's", body);
+    if (decision->model != topic.name)
+        return bury(topic.device, text, "'model' is not the topic's", body);
+    if (decision->asset.empty()) decision->asset = device.facts.asset;
+    decision->position.stream = "decision/" + decision->model;
+    return store(*decision);
+}
+
+Result<Ticket> Ingest::take_report(const Topic& topic, std::string_view text, ByteView body) {
+    DeviceReport report{.kind = topic.kind,
+                        .device = std::string(topic.device),
+                        .name = std::string(topic.name),
+                        .body = std::string(text_of(body)),
+                        .arrival = parts_.clock.now()};
+    auto taken = parts_.reports.take(std::move(report));
+    if (taken) return Ticket{0};
+    if (taken.error().code == Errc::invalid_input)
+        return bury(topic.device, text, taken.error().message, body);
+    return refused(std::move(taken).error());
+}
+
+Result<Ticket> Ingest::accept(Batch& batch) {
+    KnownDevice* device = directory_.find(batch.device.text);
+    if (!device) {
+        metrics_.unknown_devices.add();
+        return Error{Errc::denied, "device '" + batch.device.text + "' is not registered"};
+    }
+    if (batch.arrival == Timestamp{}) batch.arrival = parts_.clock.now();
+    return store(*device, batch);
+}
+
+Result<Ticket> Ingest::accept(const Decision& decision) {
+    if (!directory_.find(decision.device.text)) {
+        metrics_.unknown_devices.add();
+        return Error{Errc::denied, "device '" + decision.device.text + "' is not registered"};
+    }
+    return store(decision);
+}
+
+Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch) {
+    if (const auto before = parts_.history.stored(batch.device, batch.position)) {
+        metrics_.duplicates.add();
+        return line_.issue(TicketLine::Log::history, before->value);
+    }
+    if (auto found = find_series(device, batch); !found) return refused(std::move(found).error());
+    judge(device, batch);
+    auto ticket = parts_.history.append(batch, series_);
+    if (!ticket) {
+        if (ticket.error().code != Errc::invalid_input) parked_.keep(batch);
+        return refused(std::move(ticket).error());
+    }
+    metrics_.points.add(batch.size());
+    std::uint64_t uncertain = 0, bad = 0;
+    for (const Quality quality : batch.quality) {
+        uncertain += quality.is_uncertain();
+        bad += quality.is_bad();
+    }
+    if (uncertain > 0) metrics_.points_uncertain.add(uncertain);
+    if (bad > 0) metrics_.points_bad.add(bad);
+    return line_.issue(TicketLine::Log::history, ticket->value);
+}
+
+Result<Ticket> Ingest::store(const Decision& decision) {
+    if (const auto before = parts_.history.stored(decision.device, decision.position)) {
+        metrics_.duplicates.add();
+        return line_.issue(TicketLine::Log::history, before->value);
+    }
+    auto ticket = parts_.history.append(decision);
+    if (!ticket) return refused(std::move(ticket).error());
+    metrics_.decisions.add();
+    parts_.decisions.offer(decision);
+    return line_.issue(TicketLine::Log::history, ticket->value);
+}
+
+void Ingest::judge(KnownDevice& device, Batch& batch) {
+    if (!parked_.empty() && parked_.restore(batch)) return;
+    quality_.judge(batch, device.facts.rules);
+}
+
+Result<> Ingest::find_series(KnownDevice& device, const Batch& batch) {
+    series_.clear();
+    for (std::size_t i = 0; i < batch.runs.size(); ++i) {
+        TRY(const auto ref, series_of(device, batch.runs[i], i));
+        series_.push_back(ref);
+    }
+    return {};
+}
+
+Result<history::SeriesRef> Ingest::series_of(KnownDevice& device, const Run& run, std::size_t at) {
+    if (at < device.order.size() && device.order[at]->name == run.signal &&
+        device.order[at]->sent_unit == run.unit)
+        return device.order[at]->ref;
+    auto found = device.signals.find(run.signal);
+    if (found == device.signals.end() || found->second.sent_unit != run.unit) {
+        // The declared unit stays the series': another one that is sent makes its points bad.
+        const auto rule = device.facts.rules->signals.find(run.signal);
+        const bool declares =
+            rule != device.facts.rules->signals.end() && !rule->second.unit.empty();
+        const std::string& unit = declares ? rule->second.unit : run.unit;
+        TRY(const auto ref, parts_.history.resolve(device.id.text, run.signal, unit));
+        if (found == device.signals.end())
+            found = device.signals.emplace(run.signal, KnownDevice::Signal{}).first;
+        found->second = {run.signal, run.unit, ref};
+    }
+    if (at < device.order.size())
+        device.order[at] = &found->second;
+    else if (at == device.order.size())
+        device.order.push_back(&found->second);
+    return found->second.ref;
+}
+
+Result<Ticket> Ingest::bury(std::string_view device, std::string_view topic,
+                            std::string_view reason, ByteView body) {
+    auto number = parts_.dead_letters.add(parts_.clock.now(), device, topic, reason, body);
+    if (!number) return refused(std::move(number).error());
+    metrics_.dead_letters.add();
+    return line_.issue(TicketLine::Log::dead_letters, *number);
+}
+
+Error Ingest::refused(Error error) {
+    if (error.code == Errc::overloaded) metrics_.pushed_back.add();
+    if (error.code == Errc::io_failed) metrics_.failed.add();
+    return error;
+}
+
+void Ingest::on_durable(std::function<void(Ticket)> listener) {
+    listeners_.push_back(std::move(listener));
+}
+
+void Ingest::reached(TicketLine::Log log, std::uint64_t number) {
+    if (!line_.advance(log, number)) return;
+    for (const auto& listener : listeners_) listener(line_.durable());
+}
+
+// Points that came late within their series lie apart in the head and are left out: they moved no
+// state but the counters.
+void Ingest::restore_quality() {
+    history::Bounds bounds;
+    bounds.decisions = false;
+    const auto snapshot = parts_.history.snapshot_here(bounds);
+    Batch batch;
+    for (const auto& head : snapshot.heads) {
+        for (std::size_t s = 0; s < head->series(); ++s) {
+            const auto& entry = head->entry(s);
+            const KnownDevice* device = directory_.find(entry.device);
+            if (!device) continue;
+            batch.clear();
+            batch.device.text = entry.device;
+            for (std::size_t p = 0; p < head->ordered_pieces(s); ++p) {
+                const auto piece = head->piece(s, p);
+                batch.times.insert(batch.times.end(), piece.times.begin(), piece.times.end());
+                batch.values.insert(batch.values.end(), piece.values.begin(), piece.values.end());
+                batch.quality.insert(batch.quality.end(), piece.quality.begin(),
+                                     piece.quality.end());
+            }
+            batch.runs.push_back(
+                {entry.signal, entry.unit, 0, static_cast<std::uint32_t>(batch.size())});
+            quality_.restore(batch, device->facts.rules);
+        }
+    }
+}
+
+}  // namespace mw::ingest
