@@ -42,6 +42,7 @@ struct Block {
     Timestamp times[block_points];
     double values[block_points];
     Quality quality[block_points];
+    std::uint64_t epoch;  // the writer's
 };
 
 class HeadSnapshot {
@@ -58,6 +59,9 @@ class HeadSnapshot {
     // No (series, time) occurs twice in one snapshot.
     std::size_t pieces(std::size_t i) const;
     Columns piece(std::size_t i, std::size_t p) const;
+    // How many of the pieces are ordered.
+    std::size_t ordered_pieces(std::size_t i) const { return series_[i].ordered.pieces(); }
+    Timestamp boundary(std::size_t i) const { return series_[i].boundary; }
 
     // Decisions by arrival, cut to the bounds.
     const std::vector<const Decision*>& decisions() const { return decisions_; }
@@ -82,6 +86,7 @@ class HeadSnapshot {
         SeriesRef ref;
         Lane ordered;
         Lane late;
+        Timestamp boundary;  // the newest time of the series in earlier generations
     };
     std::vector<Series> series_;
     std::size_t rows_ = 0;

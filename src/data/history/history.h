@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "data/history/catalog.h"
 #include "data/history/head_snapshot.h"
 #include "data/history/segment.h"
 #include "data/history/series.h"
@@ -36,12 +37,6 @@ struct HistoryOptions {
     nanoseconds retry_after = milliseconds{250};  // a disk that refused, a seal that failed
 };
 
-struct LastValue {
-    Timestamp time;  // the newest event time
-    double value = 0;
-    Quality quality;
-};
-
 struct HistorySnapshot {
     std::vector<SegmentFile> points;  // absolute paths, by generation
     std::vector<SegmentFile> decisions;
@@ -60,6 +55,7 @@ struct OpenReport {
     std::uint64_t torn_bytes = 0;          // never acknowledged, cut
     std::vector<files::LogDamage> damage;  // acknowledged bytes that rotted
     std::vector<std::string> missing;      // files the catalog knows and the disk does not
+    std::uint64_t unreadable = 0;          // frames or runs whose series was lost to the damage
     std::uint64_t removed_files = 0;       // leftovers of a seal that did not finish
 };
 

@@ -42,16 +42,34 @@ class SortedPoints {
     SortedPoints(const HeadSnapshot& head, ContextSnapshot context, Timestamp from, Timestamp to);
     // Series without rows are skipped. False: that was all.
     bool next(SortedSeries& out);
-    std::size_t rows() const { return rows_; }  // in total, exact
+    std::size_t rows() const { return extent_.rows; }  // in total, exact
+    // What the catalog wants to know; without rows only `rows` means something.
+    struct Extent {
+        std::size_t rows = 0;
+        Timestamp time_min = time_highest;
+        Timestamp time_max = time_lowest;
+        std::string device_first;
+        std::string device_last;
+        bool overlaps = false;  // rows at or before the newest time of earlier generations
+    };
+    const Extent& extent() const { return extent_; }
 
  private:
-    std::size_t gather(std::size_t i);
-    const HeadSnapshot& head_;
+    // Rows [begin, end) of a piece.
+    struct Cut {
+        std::size_t begin = 0;
+        std::size_t end = 0;
+    };
+    Cut cut(const Columns& piece) const;
+    void survey(std::size_t i);
+    void gather(std::size_t i);
+    void merge_late(std::size_t ordered);
+    const HeadSnapshot* head_;
     ContextSnapshot context_;
     Timestamp from_, to_;
     std::vector<std::uint32_t> order_;
     std::size_t at_ = 0;
-    std::size_t rows_ = 0;
+    Extent extent_;
     std::vector<Timestamp> times_;
     std::vector<double> values_;
     std::vector<Quality> quality_;

@@ -1,0 +1,244 @@
+#include "data/history/catalog.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/log.h"
+#include "data/history/byte_cursor.h"
+
+namespace mw::history {
+namespace {
+
+constexpr std::size_t part_bytes_max = std::size_t{64} << 10;
+constexpr std::uint64_t small_catalog_bytes = std::uint64_t{1} << 20;
+
+// An entry is a begin, parts, and a commit, in one group.
+enum class Part : std::uint8_t {
+    begin = 0,
+    series = 1,
+    newest = 2,
+    streams = 3,
+    positions = 4,
+    files = 5,
+    commit = 6,
+};
+
+// Packs records of a kind into frames of about part_bytes_max.
+class PartWriter {
+ public:
+    PartWriter(files::FrameGroup& group, std::uint64_t next) : group_(group), next_(next) {}
+
+    template <class List, class Measure, class Put>
+    void parts(Part part, const List& list, Measure measure, Put put) {
+        for (std::size_t i = 0; i < list.size();) {
+            std::size_t bytes = 8, end = i;
+            while (end < list.size() && (end == i || bytes + measure(list[end]) < part_bytes_max))
+                bytes += measure(list[end++]);
+            auto payload = group_.begin(next_++, bytes);
+            FieldWriter out(payload);
+            out.put(std::uint32_t(part));
+            out.put(static_cast<std::uint32_t>(end - i));
+            for (; i < end; ++i) put(out, list[i]);
+            ASSERT(out.size() == bytes);
+            group_.seal();
+        }
+    }
+    void begin(bool full) {
+        FieldWriter out(group_.begin(next_++, 8));
+        out.put(std::uint32_t(Part::begin));
+        out.put(std::uint32_t(full));
+        group_.seal();
+    }
+    void commit(std::uint64_t generation, std::uint64_t sealed_through) {
+        FieldWriter out(group_.begin(next_++, 24));
+        out.put(std::uint32_t(Part::commit));
+        out.put(std::uint32_t{0});
+        out.put(generation);
+        out.put(sealed_through);
+        group_.seal();
+    }
+
+ private:
+    files::FrameGroup& group_;
+    std::uint64_t next_;
+};
+
+void put_series(FieldWriter& out, const CatalogEntry::Series& s) {
+    out.put(s.ref.index);
+    out.texts(s.device, s.signal, s.unit);
+}
+void put_newest(FieldWriter& out, const CatalogEntry::Newest& n) {
+    out.put(n.ref.index);
+    out.put(n.last.time.ns);
+    out.put(n.last.value);
+    out.put(n.last.quality.code);
+}
+void put_stream(FieldWriter& out, const CatalogEntry::Stream& s) {
+    out.put(s.index);
+    out.texts(s.device, s.stream);
+}
+void put_position(FieldWriter& out, const CatalogEntry::Position& p) {
+    out.put(p.stream);
+    out.put(p.sequence);
+}
+void put_file(FieldWriter& out, const SegmentFile& f) {
+    out.put(std::uint8_t(f.table));
+    out.put(std::uint8_t(f.overlaps));
+    out.put(std::uint16_t{0});
+    out.put(f.generation);
+    out.put(f.rows);
+    out.put(f.bytes);
+    out.put(f.time_min.ns);
+    out.put(f.time_max.ns);
+    out.texts(f.path, f.device_first, f.device_last);
+}
+
+void write_parts(PartWriter& parts, const CatalogEntry& e) {
+    auto texts = [](const auto&... text) { return (2 * sizeof...(text)) + (text.size() + ...); };
+    parts.begin(e.full);
+    parts.parts(
+        Part::series, e.series,
+        [&](const auto& s) { return 4 + texts(s.device, s.signal, s.unit); }, put_series);
+    parts.parts(
+        Part::newest, e.newest, [](const auto&) { return std::size_t{21}; }, put_newest);
+    parts.parts(
+        Part::streams, e.streams, [&](const auto& s) { return 4 + texts(s.device, s.stream); },
+        put_stream);
+    parts.parts(
+        Part::positions, e.positions, [](const auto&) { return std::size_t{12}; }, put_position);
+    parts.parts(
+        Part::files, e.files,
+        [&](const auto& f) { return 44 + texts(f.path, f.device_first, f.device_last); }, put_file);
+    parts.commit(e.generation, e.sealed_through);
+}
+
+CatalogEntry::Series get_series(FieldReader& in) {
+    CatalogEntry::Series s;
+    s.ref.index = in.get<std::uint32_t>();
+    in.texts(s.device, s.signal, s.unit);
+    return s;
+}
+CatalogEntry::Newest get_newest(FieldReader& in) {
+    CatalogEntry::Newest n;
+    n.ref.index = in.get<std::uint32_t>();
+    n.last.time.ns = in.get<std::int64_t>();
+    n.last.value = in.get<double>();
+    n.last.quality.code = in.get<std::uint8_t>();
+    return n;
+}
+CatalogEntry::Stream get_stream(FieldReader& in) {
+    CatalogEntry::Stream s;
+    s.index = in.get<std::uint32_t>();
+    in.texts(s.device, s.stream);
+    return s;
+}
+CatalogEntry::Position get_position(FieldReader& in) {
+    CatalogEntry::Position p;
+    p.stream = in.get<std::uint32_t>();
+    p.sequence = in.get<std::uint64_t>();
+    return p;
+}
+SegmentFile get_file(FieldReader& in) {
+    SegmentFile f;
+    f.table = Table{in.get<std::uint8_t>()};
+    f.overlaps = in.get<std::uint8_t>() != 0;
+    in.bytes(2);
+    f.generation = in.get<std::uint64_t>();
+    f.rows = in.get<std::uint64_t>();
+    f.bytes = in.get<std::uint64_t>();
+    f.time_min.ns = in.get<std::int64_t>();
+    f.time_max.ns = in.get<std::int64_t>();
+    in.texts(f.path, f.device_first, f.device_last);
+    return f;
+}
+
+// Puts entries together from frames.
+class EntryReader {
+ public:
+    explicit EntryReader(const Catalog::Visitor& visit) : visit_(visit) {}
+
+    void read(ByteView payload) {
+        FieldReader in(payload);
+        auto part = Part{in.get<std::uint8_t>()};
+        in.bytes(3);
+        auto count = in.get<std::uint32_t>();
+        if (part == Part::begin) {
+            entry_.emplace();
+            entry_->full = count != 0;
+        }
+        if (!entry_) return;  // its begin was lost to rot
+        auto list = [&](auto& into, auto get) {
+            for (std::uint32_t i = 0; i < count; ++i) {
+                auto item = get(in);
+                if (!in.ok()) return;
+                into.push_back(std::move(item));
+            }
+        };
+        switch (part) {
+            case Part::begin:
+                break;
+            case Part::series:
+                list(entry_->series, get_series);
+                break;
+            case Part::newest:
+                list(entry_->newest, get_newest);
+                break;
+            case Part::streams:
+                list(entry_->streams, get_stream);
+                break;
+            case Part::positions:
+                list(entry_->positions, get_position);
+                break;
+            case Part::files:
+                list(entry_->files, get_file);
+                break;
+            case Part::commit:
+                finish(in);
+                break;
+        }
+    }
+
+ private:
+    void finish(FieldReader& in) {
+        entry_->generation = in.get<std::uint64_t>();
+        entry_->sealed_through = in.get<std::uint64_t>();
+        if (in.ok() && visit_) visit_(std::move(*entry_));
+        entry_.reset();
+    }
+    const Catalog::Visitor& visit_;
+    std::optional<CatalogEntry> entry_;
+};
+
+}  // namespace
+
+Result<Catalog> Catalog::open(files::Files& files, std::string directory, const Visitor& visit) {
+    files::AppendLogOptions options;
+    options.directory = std::move(directory);
+    options.purpose = "catalog";
+    options.segment_bytes = std::size_t{16} << 20;
+    EntryReader reader(visit);
+    TRY(auto log, files::AppendLog::open(files, options, [&reader](const files::LogFrame& frame) {
+            reader.read(frame.payload);
+        }));
+    return Catalog(std::move(log));
+}
+
+Result<> Catalog::enter(const CatalogEntry& entry) {
+    files::FrameGroup group;
+    PartWriter parts(group, log_.next());
+    write_parts(parts, entry);
+    auto first = log_.next();
+    if (entry.full) log_.rotate();
+    TRY_VOID(log_.commit(group).context("enter seal into the catalog"));
+    if (!entry.full) return {};
+    if (auto dropped = log_.drop(first - 1); !dropped)
+        log::warn("history.catalog.drop_failed", {{"why", dropped.error()}});
+    full_bytes_ = log_.bytes();
+    return {};
+}
+
+bool Catalog::wants_full() const {
+    return log_.bytes() > std::max(small_catalog_bytes, 4 * full_bytes_);
+}
+
+}  // namespace mw::history

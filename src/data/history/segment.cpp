@@ -1,0 +1,112 @@
+#include "data/history/segment.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace mw::history {
+
+SortedPoints::SortedPoints(const HeadSnapshot& head, ContextSnapshot context, Timestamp from,
+                           Timestamp to)
+    : head_(&head), context_(std::move(context)), from_(from), to_(to) {
+    order_.resize(head.series());
+    std::iota(order_.begin(), order_.end(), 0u);
+    std::sort(order_.begin(), order_.end(), [&head](std::uint32_t a, std::uint32_t b) {
+        const auto &x = head.entry(a), &y = head.entry(b);
+        auto by_device = x.device.compare(y.device);
+        return by_device != 0 ? by_device < 0 : x.signal < y.signal;
+    });
+    for (auto i : order_) survey(i);
+}
+
+void SortedPoints::survey(std::size_t i) {
+    std::size_t rows = 0;
+    auto see = [&](Timestamp time) {
+        extent_.time_min = std::min(extent_.time_min, time);
+        extent_.time_max = std::max(extent_.time_max, time);
+        extent_.overlaps |= time <= head_->boundary(i);
+    };
+    for (std::size_t p = 0; p < head_->pieces(i); ++p) {
+        auto piece = head_->piece(i, p);
+        if (p < head_->ordered_pieces(i)) {
+            auto [begin, end] = cut(piece);
+            if (begin == end) continue;
+            rows += end - begin;
+            see(piece.times[begin]);
+            see(piece.times[end - 1]);
+            continue;
+        }
+        for (auto time : piece.times) {
+            if (time < from_ || time > to_) continue;
+            ++rows;
+            see(time);
+        }
+    }
+    if (rows == 0) return;
+    extent_.rows += rows;
+    if (extent_.device_first.empty()) extent_.device_first = head_->entry(i).device;
+    extent_.device_last = head_->entry(i).device;
+}
+
+bool SortedPoints::next(SortedSeries& out) {
+    while (at_ < order_.size()) {
+        auto i = order_[at_++];
+        gather(i);
+        if (times_.empty()) continue;
+        out.series = &head_->entry(i);
+        out.context = &context_of(context_, out.series->device);
+        out.rows = {times_, values_, quality_};
+        return true;
+    }
+    return false;
+}
+
+// Of an ordered piece.
+SortedPoints::Cut SortedPoints::cut(const Columns& piece) const {
+    auto begin = std::lower_bound(piece.times.begin(), piece.times.end(), from_);
+    auto end = std::upper_bound(begin, piece.times.end(), to_);
+    return {static_cast<std::size_t>(begin - piece.times.begin()),
+            static_cast<std::size_t>(end - piece.times.begin())};
+}
+
+void SortedPoints::gather(std::size_t i) {
+    times_.clear();
+    values_.clear();
+    quality_.clear();
+    auto take = [this](const Columns& piece, std::size_t begin, std::size_t end) {
+        times_.insert(times_.end(), piece.times.begin() + begin, piece.times.begin() + end);
+        values_.insert(values_.end(), piece.values.begin() + begin, piece.values.begin() + end);
+        quality_.insert(quality_.end(), piece.quality.begin() + begin, piece.quality.begin() + end);
+    };
+    auto ordered_pieces = head_->ordered_pieces(i);
+    for (std::size_t p = 0; p < ordered_pieces; ++p) {
+        auto piece = head_->piece(i, p);
+        auto [begin, end] = cut(piece);
+        take(piece, begin, end);
+    }
+    auto ordered = times_.size();
+    for (std::size_t p = ordered_pieces; p < head_->pieces(i); ++p) {
+        auto piece = head_->piece(i, p);
+        for (std::size_t row = 0; row < piece.size(); ++row)
+            if (piece.times[row] >= from_ && piece.times[row] <= to_) take(piece, row, row + 1);
+    }
+    if (times_.size() > ordered) merge_late(ordered);
+}
+
+// Rows behind `ordered` came late: brings all rows into the order of time.
+void SortedPoints::merge_late(std::size_t ordered) {
+    std::vector<std::uint32_t> order(times_.size());
+    std::iota(order.begin(), order.end(), 0u);
+    auto earlier = [this](std::uint32_t a, std::uint32_t b) { return times_[a] < times_[b]; };
+    auto late = order.begin() + static_cast<std::ptrdiff_t>(ordered);
+    std::sort(late, order.end(), earlier);
+    std::inplace_merge(order.begin(), late, order.end(), earlier);
+    auto arrange = [&order](auto& column) {
+        auto from = column;
+        for (std::size_t row = 0; row < order.size(); ++row) column[row] = from[order[row]];
+    };
+    arrange(times_);
+    arrange(values_);
+    arrange(quality_);
+}
+
+}  // namespace mw::history

@@ -1,0 +1,129 @@
+#pragma once
+// The inside of History, on its loop: append.cpp, replay.cpp, seal.cpp, snapshot.cpp.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "data/history/catalog.h"
+#include "data/history/generation.h"
+#include "data/history/history.h"
+#include "data/history/metrics.h"
+#include "data/history/records.h"
+#include "data/history/seal_job.h"
+#include "data/history/series_table.h"
+
+namespace mw::history {
+
+class History::State {
+ public:
+    State(HistoryOptions options, Parts parts);
+
+    Result<> open();
+
+    Result<SeriesRef> resolve(const std::string& device, const std::string& signal,
+                              const std::string& unit);
+    std::optional<Ticket> stored(const std::string& device, const StreamPosition& position) const;
+    Result<Ticket> append(const Batch& batch);
+    Result<Ticket> append(const Batch& batch, std::span<const SeriesRef> series);
+    Result<Ticket> append(const Decision& decision);
+
+    HistorySnapshot snapshot(const Bounds& bounds) const;
+    std::optional<LastValue> last(SeriesRef series) const;
+    HistoryFigures figures() const;
+
+    Task<> seal_now();
+    Task<> stop();
+
+    files::GroupLog& log() { return *log_; }
+    const SeriesTable& series() const { return series_; }
+    const OpenReport& report() const { return report_; }
+    void set_context(ContextSnapshot context) { context_ = std::move(context); }
+    Loop& loop() { return parts_.loop; }
+
+ private:
+    struct Newest {
+        LastValue last;
+        bool known = false;
+        bool changed = false;  // since the newest catalog entry
+    };
+    struct Stream {
+        std::string device;
+        std::string stream;
+        std::uint64_t sequence = 0;
+        Ticket ticket;
+        bool changed = false;
+    };
+
+    // append.cpp
+    Result<> check(const Batch& batch, std::span<const SeriesRef> series) const;
+    Result<> admit(std::size_t head_bytes, std::size_t log_bytes) const;
+    Result<std::uint32_t> declare_stream(const std::string& device, const std::string& stream);
+    std::optional<std::uint32_t> find_stream(const std::string& device,
+                                             const std::string& stream) const;
+    std::optional<Ticket> stored_in(std::optional<std::uint32_t> stream,
+                                    std::uint64_t sequence) const;
+    void keep_position(std::uint32_t stream, std::uint64_t sequence, Ticket ticket);
+    void insert(SeriesRef series, const Columns& rows);
+    void see_newest(SeriesRef series, const LastValue& candidate);
+    Timestamp newest_time(SeriesRef series) const;
+    std::size_t head_bytes() const;
+    void update_gauges();
+
+    // replay.cpp
+    void adopt(CatalogEntry entry);
+    void replay(const files::LogFrame& frame);
+    void replay_points(const records::Points& points, bool sealed);
+    void set_stream(std::uint32_t index, std::string device, std::string stream);
+    Result<> sweep();
+    Result<> sweep_table(Table table);
+
+    // seal.cpp
+    bool seal_is_due() const;
+    void begin_seal();
+    std::shared_ptr<SealJob> prepare_seal();
+    void collect(CatalogEntry& entry, std::vector<SeriesRef>& declare, bool everything);
+    Task<> seal(std::shared_ptr<SealJob> job);
+    Task<> watch_age();
+    void finish_seal(const SealJob& job);
+
+    HistoryOptions options_;
+    Parts parts_;
+    Metrics metrics_;
+    OpenReport report_;
+
+    SeriesTable series_;
+    std::vector<Newest> newest_;         // by series
+    std::vector<SeriesRef> undeclared_;  // not yet in the catalog, or changed since
+    std::vector<Stream> streams_;
+    std::unordered_map<std::string, std::uint32_t> stream_index_;  // device, zero, stream
+    std::size_t catalogued_streams_ = 0;
+    mutable std::string scratch_;
+    std::vector<SeriesRef> refs_;  // of the batch at hand
+    records::RunReader run_reader_;
+
+    std::shared_ptr<Generation> active_ = std::make_shared<Generation>();
+    std::shared_ptr<Generation> sealing_;  // until its files are in the catalog
+    SteadyTime active_since_;              // when its first point came
+    std::vector<SegmentFile> files_;       // absolute paths, by generation
+    std::uint64_t generation_ = 0;         // of the newest catalogued seal
+    std::uint64_t sealed_through_ = 0;
+    std::uint64_t sealed_points_ = 0;
+    ContextSnapshot context_;
+
+    std::optional<Error> seal_failure_;
+    bool stopping_ = false;
+    Event seal_progressed_;  // one ended or failed
+    Event retry_now_;
+
+    std::unique_ptr<Catalog> catalog_;
+    // Syncs have a thread of their own: no query and no seal delays an acknowledgement.
+    Workers log_workers_{{1, 16, 0, "history-log"}};
+    std::unique_ptr<files::GroupLog> log_;
+    Scope seals_;
+    Scope clock_;
+};
+
+}  // namespace mw::history
