@@ -88,6 +88,31 @@ TEST(OnnxRuntime, files_that_are_no_models_are_refused) {
     EXPECT_TRUE(text.error().message.starts_with("not a usable ONNX file: "));
 }
 
+// A graph whose weights lie in another file must not be able to read files of this machine.
+TEST(OnnxRuntime, weights_outside_the_file_are_refused) {
+    for (const std::string path : {"/etc/hostname", "w.bin", "../w.bin"}) {
+        const auto text = [](char field, const std::string& value) {
+            return std::string{field, static_cast<char>(value.size())} + value;
+        };
+        const std::string entry = text(0x0a, "location") + text(0x12, path);
+        const std::string weights = std::string("\x08\x01\x10\x01", 4) + text(0x42, "w") +
+                                    text(0x6a, entry) + std::string("\x70\x01", 2);
+        const auto port = [&](const char* name) {
+            return text(0x0a, name) + std::string("\x12\x04\x0a\x02\x08\x01", 6);
+        };
+        const std::string node =
+            text(0x0a, "x") + text(0x0a, "w") + text(0x12, "y") + text(0x22, "Add");
+        const std::string graph = text(0x0a, node) + text(0x12, "g") + text(0x2a, weights) +
+                                  text(0x5a, port("x")) + text(0x62, port("y"));
+        const std::string model = std::string("\x08\x07", 2) + text(0x3a, graph) +
+                                  text(0x42, std::string("\x0a\x00\x10\x0d", 4));
+        const auto loaded = engine().load(bytes_of(model), {.features = 1});
+        ASSERT_FALSE(loaded.ok()) << path;
+        EXPECT_EQ(loaded.error().message.find("Protobuf"), std::string::npos)
+            << "the test's file is broken: " << loaded.error().message;
+    }
+}
+
 TEST(OnnxRuntime, every_cut_of_a_model_is_an_error_or_a_model) {
     for (std::size_t size = 0; size < sizeof tiny_model; ++size)
         ignore(engine().load(ByteView(tiny_model, size), {.features = 1}), "must only not crash");
