@@ -19,6 +19,7 @@ class Router {
  public:
     struct Route {
         Method method;
+        std::string pattern;
         std::vector<std::string> segments;
         Handler handler;
         RouteOptions options;
