@@ -126,7 +126,8 @@ struct Client::Parts {
         const bool no_body = request.method == Method::head;
         std::string head = head_for(request);
         // We read while we send: a server that refuses a large body answers before it has it all.
-        Scope sending(loop);
+        auto heard_by_reader = [](const Error&) {};  // a broken stream fails the read as well
+        Scope sending(loop, heard_by_reader);
         sending.spawn(exchange->send(std::move(head), std::move(request.body)));
         auto answered = co_await exchange->read_head(no_body);
         if (sending.size() > 0) exchange->keep_connection_in(nullptr);

@@ -13,6 +13,7 @@
 // stop(), post() and run_on(). Queues are bounded: mailbox, workers, channels.
 
 #include "platform/loop/event_loop.h"
+#include "platform/loop/loop_thread.h"  // LoopThread
 #include "platform/loop/run_on.h"
 #include "platform/loop/scope.h"
 #include "platform/loop/signals.h"

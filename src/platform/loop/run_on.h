@@ -133,6 +133,7 @@ auto sync_wait(Loop& loop, A awaitable) -> detail::OutcomeOf<A> {
     Scope scope(loop);
     scope.spawn(store(std::move(awaitable)));
     loop.run_until(done);
+    if (!outcome) return Error{Errc::cancelled, "the loop was stopped"};
     return std::move(*outcome);
 }
 

@@ -9,12 +9,27 @@
 
 namespace mw {
 
-Result<std::unique_ptr<Signals>> Signals::open(Loop& loop, std::initializer_list<int> signals) {
+namespace {
+
+sigset_t set_of(std::initializer_list<int> signals) {
     sigset_t set;
     sigemptyset(&set);
     for (int signal : signals) sigaddset(&set, signal);
+    return set;
+}
+
+}  // namespace
+
+Result<> block_signals(std::initializer_list<int> signals) {
+    const sigset_t set = set_of(signals);
     if (int error = pthread_sigmask(SIG_BLOCK, &set, nullptr))
         return Error{Errc::io_failed, std::string("pthread_sigmask: ") + std::strerror(error)};
+    return {};
+}
+
+Result<std::unique_ptr<Signals>> Signals::open(Loop& loop, std::initializer_list<int> signals) {
+    TRY_VOID(block_signals(signals));
+    const sigset_t set = set_of(signals);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) return Error{Errc::io_failed, std::string("signalfd: ") + std::strerror(errno)};
     std::unique_ptr<Signals> opened(new Signals(loop, fd));

@@ -8,6 +8,10 @@
 
 namespace mw {
 
+// Blocks the signals in this thread and those it starts, so that a Signals opened later hears them
+// and nothing dies of them meanwhile.
+Result<> block_signals(std::initializer_list<int> signals);
+
 class Signals : private Watcher {
  public:
     static Result<std::unique_ptr<Signals>> open(Loop& loop, std::initializer_list<int> signals);

@@ -9,6 +9,7 @@
 // Everything belongs to the loop it was made on. Each buffer has a limit (see Stream).
 
 #include "platform/net/fake_stream.h"
+#include "platform/net/service_manager.h"
 #include "platform/net/stream.h"
 #include "platform/net/tcp.h"
 #include "platform/net/tls.h"

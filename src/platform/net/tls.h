@@ -24,8 +24,8 @@ struct TlsOptions {
     // Server: whether to ask for a client certificate. One that is given must verify.
     ClientCertificate client_certificate = ClientCertificate::none;
     // Once the chain is verified: a last word on the peer's certificate (DER), as revocation.
-    // Called on the loop, for each connection. An error ends the handshake; the peer hears "bad
-    // certificate".
+    // Called on the connection's loop, for each connection: with several loops it must be
+    // thread-safe. An error ends the handshake; the peer hears "bad certificate".
     std::function<Result<>(ByteView der)> admit{};
 };
 
