@@ -71,12 +71,13 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
             }
         }
         link->stream->close();
+        link->over_.set();
         co_return Result<>{};
     }
 
  private:
     static Task<> close_later(std::shared_ptr<Link> link) {
-        ignore(co_await sleep_for(linger), "cancelled: then now");
+        ignore(co_await within(linger, link->over_.wait()), "too late or cancelled: then now");
         link->stream->close();
         co_return Result<>{};
     }
@@ -106,6 +107,7 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
     std::vector<Link*>& all_;
     std::size_t place_ = 0;
     Event readable_;
+    Event over_;  // the reader has ended
 
  public:
     std::unique_ptr<net::Stream> stream;

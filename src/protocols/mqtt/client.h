@@ -28,15 +28,15 @@ struct ClientOptions {
     std::size_t packet_bytes = std::size_t{4} << 20;  // announced as Maximum Packet Size
     std::size_t incoming_messages = 1'000;  // received and not taken; beyond it reading waits
     nanoseconds connect_timeout = seconds{10};
-    std::optional<std::string> user_name;
-    std::optional<std::string> password;
+    std::optional<std::string> user_name = {};
+    std::optional<std::string> password = {};
     struct Will {
         std::string topic;
         std::string payload;
         QoS qos = QoS::at_most_once;
         bool retain = false;
     };
-    std::optional<Will> will;
+    std::optional<Will> will = {};
 };
 
 struct Message {  // received

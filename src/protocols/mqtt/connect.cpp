@@ -40,7 +40,8 @@ void Connection::on_connect(const Frame& frame) {
     bool present = false;
     Session* session = nullptr;
     const ReasonCode opened = core_.open_session(*this, packet, expiry_s, present, session);
-    if (opened != ReasonCode::success) return refuse(opened, "the server holds no more sessions");
+    if (opened != ReasonCode::success)
+        return refuse(opened, "no more sessions for this client, or in all");
     session_ = session;
     state_ = State::open;
     heard_ = core_.now();

@@ -189,10 +189,11 @@ bool Connection::check_publish(const Publish& packet) {
 // connection ends.
 void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why) {
     ++core_.count().publishes_refused;
-    log::info("mqtt.publish.refused", {{"client", client()},
-                                       {"topic", packet.topic},
-                                       {"code", to_string(reason)},
-                                       {"reason", why}});
+    if (first_refusal())
+        log::info("mqtt.publish.refused", {{"client", client()},
+                                           {"topic", packet.topic},
+                                           {"code", to_string(reason)},
+                                           {"reason", why}});
     if (version_ == Version::v5 && packet.qos == QoS::at_least_once)
         return acknowledge(packet.id, reason, Ticket{});
     close(reason, std::string(why).append(": ").append(packet.topic));

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "protocols/mqtt/authorizer.h"
@@ -102,6 +103,7 @@ class Connection final : public Due {
     SteadyTime deadline() const;  // 0: none
     void schedule();
     std::string client() const;
+    bool first_refusal() { return !std::exchange(refusal_logged_, true); }
 
     Core& core_;
     Wire& wire_;
@@ -115,7 +117,8 @@ class Connection final : public Due {
     SteadyTime paused_since_;
     Session* session_ = nullptr;
     Bytes partial_;
-    bool full_ = false;  // the wire was told
+    bool full_ = false;            // the wire was told
+    bool refusal_logged_ = false;  // one line a connection; the rest is counted
     Ring<Unacknowledged> unacknowledged_;
     std::vector<std::string> aliases_;
     std::string close_reason_;

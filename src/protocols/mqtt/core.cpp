@@ -60,7 +60,7 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     if (present) {
         ++metrics_.sessions_resumed;
     } else {
-        if (sessions_.size() >= limits().sessions) return ReasonCode::quota_exceeded;
+        if (!has_room_for_session(connection.identity())) return ReasonCode::quota_exceeded;
         auto session =
             std::make_unique<Session>(*this, connection.identity(), std::string(packet.client_id));
         found = sessions_.emplace(key, std::move(session)).first;
@@ -75,6 +75,20 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     ++metrics_.connected;
     notify(Presence::What::connected, *out, {});
     return ReasonCode::success;
+}
+
+bool Core::has_room_for_session(const Identity& identity) const {
+    if (sessions_.size() >= limits().sessions) return false;
+    if (identity.kind == Identity::Kind::anonymous) return true;
+    const auto found = sessions_of_.find(key_of(identity, {}));
+    return found == sessions_of_.end() || found->second < limits().sessions_per_identity;
+}
+
+void Core::session_began(const Identity& identity) { ++sessions_of_[key_of(identity, {})]; }
+
+void Core::session_ended(const Identity& identity) {
+    const auto found = sessions_of_.find(key_of(identity, {}));
+    if (--found->second == 0) sessions_of_.erase(found);
 }
 
 void Core::close_session(Connection& connection, std::string_view reason) {
@@ -135,18 +149,22 @@ const Core::Targets& Core::targets_of(std::string_view topic) {
     return targets;
 }
 
-bool Core::retain(const MessageRef& message) {
-    if (retained_.set(message)) return true;
-    log::warn("mqtt.retained.refused", {{"topic", message->topic},
-                                        {"messages", retained_.size()},
-                                        {"bytes", retained_.bytes()},
-                                        {"remedy", "raise the limit or retain less"}});
-    return false;
+bool Core::retain(const MessageRef& message, RetainedStore::Share share) {
+    const bool kept = retained_.set(message, share);
+    if (!kept && !retained_full_)
+        log::warn("mqtt.retained.refused", {{"topic", message->topic},
+                                            {"messages", retained_.size()},
+                                            {"bytes", retained_.bytes()},
+                                            {"remedy", "raise the limit or retain less"}});
+    retained_full_ = !kept;
+    return kept;
 }
 
 bool Core::route(const Publish& publish, const Session* from) {
     delivery_.begin(publish, now());
-    const bool retained = !publish.retain || retain(delivery_.stored());
+    const auto share =
+        from == nullptr ? RetainedStore::Share::everything : RetainedStore::Share::clients;
+    const bool retained = !publish.retain || retain(delivery_.stored(), share);
     deliver(delivery_, from, targets_of(publish.topic));
     return retained;
 }
@@ -222,7 +240,7 @@ void Core::settle() {
             }
             ++metrics_.wills_published;
             delivery_.begin(will.message, now());
-            if (will.retain) retain(will.message);
+            if (will.retain) retain(will.message, RetainedStore::Share::clients);
             deliver(delivery_, nullptr, targets_of(message.topic));
         }
     }
@@ -268,19 +286,14 @@ void Core::tick() {
 }
 
 std::size_t Core::kick(std::string_view identity_name) {
+    auto theirs = [&](const auto& entry) { return entry.second->owner().name == identity_name; };
+    const auto had = std::count_if(sessions_.begin(), sessions_.end(), theirs);
     for (Connection* connection : connections_)
         if (connection->identity().name == identity_name)
             connection->close(ReasonCode::administrative_action, "ended by the operator");
-    const auto before = sessions_.size();
-    std::size_t ended = 0;
-    for (auto at = sessions_.begin(); at != sessions_.end();) {
-        const bool theirs = at->second->owner().name == identity_name;
-        at = theirs ? sessions_.erase(at) : std::next(at);
-        ended += theirs ? 1 : 0;
-    }
-    ASSERT(before - ended == sessions_.size());
+    std::erase_if(sessions_, theirs);
     settle();
-    return ended;
+    return static_cast<std::size_t>(had);
 }
 
 void Core::shut_down() {

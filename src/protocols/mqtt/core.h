@@ -72,13 +72,15 @@ class Core {
     bool has_room_for_subscription() const { return tree_.size() < limits().subscriptions; }
     void send_retained(Session& session, std::string_view filter, QoS granted,
                        std::uint32_t subscription_id);
-    // Retains if asked to, and delivers to every subscriber. from may be null.
+    // Retains if asked to, and delivers to every subscriber. from is null for the hub itself.
     // False: there was no room to retain it.
     bool route(const Publish& publish, const Session* from);
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
     void wait_for_log(Connection& connection);
     void wait_for_room(Connection& connection);
+    void session_began(const Identity& identity);
+    void session_ended(const Identity& identity);
     void account(std::int64_t queued_bytes);
     bool has_room_to_queue(std::size_t bytes) const {
         return metrics_.queued_bytes + bytes <= limits().queued_bytes_in_all;
@@ -101,8 +103,9 @@ class Core {
 
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);
-    bool retain(const MessageRef& message);
+    bool retain(const MessageRef& message, RetainedStore::Share share);
     void notify(Presence::What what, const Session& session, std::string_view reason);
+    bool has_room_for_session(const Identity& identity) const;
     static std::string key_of(const Identity& identity, std::string_view client_id);
 
     Parts parts_;
@@ -110,6 +113,7 @@ class Core {
     Agenda agenda_;
     SubscriptionTree tree_;
     RetainedStore retained_;
+    std::unordered_map<std::string, std::size_t> sessions_of_;  // by identity
     std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;
     std::vector<Connection*> connections_;
     std::unordered_map<std::string, Targets, TextHash, std::equal_to<>> cached_;
@@ -124,6 +128,7 @@ class Core {
     std::vector<Connection*> doomed_;
     std::vector<std::pair<Will, Identity>> due_wills_;
     bool settling_ = false;
+    bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;
 };
 

@@ -6,11 +6,16 @@
 
 #include "base/clock.h"
 
+namespace mw::metrics {
+class Registry;
+}
+
 namespace mw::mqtt {
 
 struct Limits {
     std::size_t connections = 20'000;
     std::size_t sessions = 100'000;                   // connected or remembered
+    std::size_t sessions_per_identity = 100;          // anonymous clients share no limit
     std::size_t packet_bytes = std::size_t{1} << 20;  // announced as Maximum Packet Size
     std::uint16_t receive_maximum = 1'024;   // QoS 1 publishes of one client not yet acknowledged
     std::uint16_t inflight_maximum = 1'024;  // towards an MQTT 3.1.1 client, which names none
@@ -66,5 +71,8 @@ struct Metrics {
     std::uint64_t queued_bytes = 0;
     std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
 };
+
+// Brings the registry's millwright_mqtt_* instruments up to these figures. Once a second is enough.
+void record(const Metrics& now, metrics::Registry& registry);
 
 }  // namespace mw::mqtt

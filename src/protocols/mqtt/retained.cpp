@@ -9,16 +9,17 @@ RetainedStore::Map::iterator RetainedStore::erase(Map::iterator at) {
     return by_topic_.erase(at);
 }
 
-bool RetainedStore::set(MessageRef message) {
+bool RetainedStore::set(MessageRef message, Share share) {
     const auto found = by_topic_.find(message->topic);
     const bool known = found != by_topic_.end();
     if (message->payload.empty()) {  // MQTT-3.3.1-6
         if (known) erase(found);
         return true;
     }
+    const std::size_t quarters = share == Share::clients ? 3 : 4;
     const std::size_t freed = known ? found->second->cost() : 0;
-    if (!known && by_topic_.size() >= messages_max_) return false;
-    if (bytes_ - freed + message->cost() > bytes_max_) return false;
+    if (!known && by_topic_.size() >= messages_max_ * quarters / 4) return false;
+    if (bytes_ - freed + message->cost() > bytes_max_ * quarters / 4) return false;
     bytes_ += message->cost() - freed;
     if (known)
         found->second = std::move(message);

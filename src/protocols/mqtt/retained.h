@@ -17,8 +17,10 @@ class RetainedStore {
     RetainedStore(std::size_t messages_max, std::size_t bytes_max)
         : messages_max_(messages_max), bytes_max_(bytes_max) {}
 
+    // Clients may fill three quarters, so that the hub's own messages always find room.
+    enum class Share { clients, everything };
     // Keeps the message, or removes the topic's one if the payload is empty. False: no room.
-    bool set(MessageRef message);
+    bool set(MessageRef message, Share share);
     // Visits in topic order; expired ones are dropped instead.
     void each(std::string_view filter, SteadyTime now,
               const std::function<void(const MessageRef&)>& visit);

@@ -16,11 +16,14 @@ std::uint32_t distance(PacketId from, PacketId to) {
 }  // namespace
 
 Session::Session(Core& core, Identity owner, std::string client_id)
-    : Due(core.agenda()), core_(core), owner_(std::move(owner)), client_id_(std::move(client_id)) {}
+    : Due(core.agenda()), core_(core), owner_(std::move(owner)), client_id_(std::move(client_id)) {
+    core_.session_began(owner_);
+}
 
 Session::~Session() {
     for (const std::string& filter : filters_) core_.unsubscribe(filter, *this);
     account(-static_cast<std::int64_t>(queued_bytes_));
+    core_.session_ended(owner_);
 }
 
 void Session::account(std::int64_t bytes) {

@@ -1,0 +1,65 @@
+#include "base/metrics.h"
+#include "protocols/mqtt/options.h"
+
+namespace mw::mqtt {
+namespace {
+
+struct Row {
+    std::uint64_t Metrics::*field;
+    const char* name;  // after millwright_mqtt_
+    const char* help;
+};
+
+constexpr Row counters[]{
+    {&Metrics::connections_accepted, "connections_accepted_total", "Connections accepted"},
+    {&Metrics::connections_refused, "connections_refused_total",
+     "Connections over the limit or without an identity"},
+    {&Metrics::connections_closed, "connections_closed_total", "Connections closed"},
+    {&Metrics::connects_accepted, "connects_accepted_total", "CONNECT packets accepted"},
+    {&Metrics::connects_refused, "connects_refused_total", "CONNECT packets refused"},
+    {&Metrics::sessions_taken_over, "sessions_taken_over_total", "Sessions taken over"},
+    {&Metrics::sessions_resumed, "sessions_resumed_total", "Sessions resumed"},
+    {&Metrics::sessions_expired, "sessions_expired_total", "Sessions that reached their expiry"},
+    {&Metrics::keep_alive_timeouts, "keep_alive_timeouts_total", "Clients silent for too long"},
+    {&Metrics::packets_received, "packets_received_total", "Packets received"},
+    {&Metrics::bytes_received, "received_bytes_total", "Bytes received"},
+    {&Metrics::bytes_sent, "sent_bytes_total", "Bytes sent"},
+    {&Metrics::publishes_received, "publishes_received_total", "PUBLISH packets accepted"},
+    {&Metrics::publishes_refused, "publishes_refused_total",
+     "PUBLISH packets refused by authorization or storage"},
+    {&Metrics::publishes_delivered, "publishes_delivered_total", "PUBLISH packets sent"},
+    {&Metrics::publishes_dropped, "publishes_dropped_total",
+     "Messages not sent: beyond a QoS 0 buffer, expired, or too large for the client"},
+    {&Metrics::queue_overflows, "queue_overflows_total",
+     "QoS 1 messages lost to a full session queue"},
+    {&Metrics::slow_consumers_dropped, "slow_consumers_dropped_total", "Slow consumers dropped"},
+    {&Metrics::subscriptions_denied, "subscriptions_denied_total", "Subscriptions refused"},
+    {&Metrics::protocol_errors, "protocol_errors_total", "Packets against the standard"},
+    {&Metrics::pushbacks, "pushbacks_total", "Times a client had to wait for storage"},
+    {&Metrics::wills_published, "wills_published_total", "Will messages sent"},
+};
+
+constexpr Row gauges[]{
+    {&Metrics::connected, "connected", "Clients connected"},
+    {&Metrics::sessions, "sessions", "Sessions, connected or remembered"},
+    {&Metrics::subscriptions, "subscriptions", "Subscriptions"},
+    {&Metrics::retained_messages, "retained_messages", "Retained messages"},
+    {&Metrics::retained_bytes, "retained_bytes", "Bytes of retained messages"},
+    {&Metrics::queued_bytes, "queued_bytes", "Bytes queued in sessions"},
+    {&Metrics::acknowledgements_waiting, "acknowledgements_waiting",
+     "PUBACKs that wait for the log"},
+};
+
+}  // namespace
+
+void record(const Metrics& now, metrics::Registry& registry) {
+    const std::string prefix = "millwright_mqtt_";
+    for (const Row& row : counters) {
+        metrics::Counter& counter = registry.counter(prefix + row.name, row.help);
+        counter.add(now.*row.field - counter.value());
+    }
+    for (const Row& row : gauges)
+        registry.gauge(prefix + row.name, row.help).set(static_cast<double>(now.*row.field));
+}
+
+}  // namespace mw::mqtt
