@@ -91,12 +91,15 @@ Task<> History::State::seal(std::shared_ptr<SealJob> job) {
     }
     metrics_.seal.observe(
         std::chrono::duration<double>(parts_.loop.clock().steady() - began).count());
-    finish_seal(*job);
+    // Freeing a generation takes longer than a loop may be busy; whoever still reads it frees it.
+    auto garbage = finish_seal(*job);
+    auto free = [garbage = std::move(garbage), job = std::move(job)] {};
+    ignore(co_await parts_.workers.run(std::move(free)), "then it is freed here");
     co_return Result<>{};
 }
 
 // In one turn of the loop, so that no snapshot sees a point twice or not at all.
-void History::State::finish_seal(const SealJob& job) {
+std::shared_ptr<Generation> History::State::finish_seal(const SealJob& job) {
     for (auto i = job.old_files; i < job.entry.files.size(); ++i) {
         auto file = job.entry.files[i];
         if (file.table == Table::points) sealed_points_ += file.rows;
@@ -105,13 +108,14 @@ void History::State::finish_seal(const SealJob& job) {
     }
     generation_ = job.entry.generation;
     sealed_through_ = job.entry.sealed_through;
-    sealing_.reset();
+    auto sealed = std::exchange(sealing_, nullptr);
     log_->drop(sealed_through_);
     metrics_.seals.add();
     seal_failure_.reset();
     seal_progressed_.set();
     log::info("history.seal.finished", {{"generation", generation_}, {"rows", job.rows}});
     if (seal_is_due()) begin_seal();
+    return sealed;
 }
 
 Task<> History::State::watch_age() {
@@ -125,6 +129,7 @@ Task<> History::State::watch_age() {
 
 Task<> History::State::seal_now() {
     while (sealing_) {
+        retry_now_.set();
         seal_progressed_.reset();
         CO_TRY_VOID(co_await seal_progressed_.wait());
         if (sealing_ && seal_failure_) co_return *seal_failure_;

@@ -87,7 +87,7 @@ class History::State {
     void collect(CatalogEntry& entry, std::vector<SeriesRef>& declare, bool everything);
     Task<> seal(std::shared_ptr<SealJob> job);
     Task<> watch_age();
-    void finish_seal(const SealJob& job);
+    std::shared_ptr<Generation> finish_seal(const SealJob& job);  // the generation to free
 
     HistoryOptions options_;
     Parts parts_;

@@ -173,6 +173,11 @@ Result<> AppendLog::recover_segment(std::vector<Found>& found, std::size_t i,
         context.end_number = std::min(context.end_number, found[k].header->first_number);
         context.synced_through = std::max(last_, found[k].header->number_before);
     }
+    if (!segment.header && segment.bytes <= format::header_bytes) {
+        // Made in the instant of a crash: frames come only after the header is durable.
+        report_.torn_bytes += segment.bytes;
+        return files_->remove(segment.path);
+    }
     TRY(auto bytes, read_all(*files_, segment.path));
     auto scan = scan_segment(bytes, context, visit);
     for (auto& damage : scan.damage) {
@@ -180,11 +185,6 @@ Result<> AppendLog::recover_segment(std::vector<Found>& found, std::size_t i,
         report_.damage.push_back(damage);
     }
     report_.frames += scan.frames;
-    if (!scan.header_ok && scan.damage.empty()) {
-        // Made in the instant of a crash; nothing in it was ever relied upon.
-        report_.torn_bytes += segment.bytes;
-        return files_->remove(segment.path);
-    }
     segment.first_number = segment.header    ? segment.header->first_number
                            : scan.frames > 0 ? scan.first_number
                                              : last_ + 1;

@@ -86,10 +86,7 @@ Result<std::unique_ptr<FaultyFiles>> FaultyFiles::open(std::string root, std::ui
 
 FaultyFiles::FaultyFiles(std::shared_ptr<World> world) : world_(std::move(world)) {}
 
-FaultyFiles::~FaultyFiles() {
-    std::error_code ignored;
-    std::filesystem::remove_all(world_->graveyard, ignored);
-}
+FaultyFiles::~FaultyFiles() = default;
 
 void FaultyFiles::fail(Call kind, std::uint64_t nth, Fault fault, std::uint64_t times) {
     std::lock_guard hold(world_->mutex);
@@ -167,9 +164,12 @@ Result<std::vector<Entry>> FaultyFiles::list(std::string directory) {
 }
 
 Result<> FaultyFiles::make_directories(std::string directory, unsigned permissions) {
+    auto name = world_->normal(directory);
+    if (name != world_->root && !world_->covers(name))
+        return world_->real.make_directories(directory, permissions);
     std::lock_guard hold(world_->mutex);
     return world_->act(Call::make_directories, "make folder " + directory,
-                       [&] { return world_->real.make_directories(directory, permissions); });
+                       [&] { return World::make_directories(name); });
 }
 
 Result<> FaultyFiles::sync_directory(std::string directory) {

@@ -4,17 +4,34 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 
 #include "platform/files/system_error.h"
 
 namespace mw::files {
 
-Result<> FaultyFiles::World::begin() {
+namespace {
+
+// Several worlds of one root may live at once, the older ones cut.
+std::string grave_name(const std::string& root) {
+    static std::atomic<std::uint64_t> count{0};
+    return root + ".undo-" + std::to_string(::getpid()) + "-" + std::to_string(count++);
+}
+
+}  // namespace
+
+FaultyFiles::World::World(std::string root_directory, std::uint64_t seed)
+    : root(std::move(root_directory)), graveyard(grave_name(root)), random(seed) {}
+
+FaultyFiles::World::~World() {
     std::error_code ignored;
     std::filesystem::remove_all(graveyard, ignored);
-    TRY_VOID(real.make_directories(root, 0750));
-    TRY_VOID(real.make_directories(graveyard, 0750));
+}
+
+Result<> FaultyFiles::World::begin() {
+    TRY_VOID(make_directories(root));
+    TRY_VOID(make_directories(graveyard));
     return walk(root, [this](const std::string& path) -> Result<> {
         auto node = adopt(path);
         make_durable(*node);
@@ -26,6 +43,15 @@ Result<> FaultyFiles::World::begin() {
 
 std::string FaultyFiles::World::normal(const std::string& path) const {
     return std::filesystem::absolute(path).lexically_normal().string();
+}
+
+// The folders count as durable at once; really syncing them would only cost time.
+Result<> FaultyFiles::World::make_directories(const std::string& directory) {
+    std::error_code failure;
+    std::filesystem::create_directories(directory, failure);
+    if (failure)
+        return Error{Errc::io_failed, "make folder " + directory + ": " + failure.message()};
+    return {};
 }
 
 bool FaultyFiles::World::covers(const std::string& path) const {

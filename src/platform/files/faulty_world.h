@@ -28,11 +28,12 @@ struct FaultyNode {
 using FaultyNodePtr = std::shared_ptr<FaultyNode>;
 
 struct FaultyFiles::World {
-    World(std::string root_directory, std::uint64_t seed)
-        : root(std::move(root_directory)), graveyard(root + ".undo"), random(seed) {}
+    World(std::string root_directory, std::uint64_t seed);
+    ~World();
 
     // Adopts what lies under root as durable.
     Result<> begin();
+    static Result<> make_directories(const std::string& directory);
     bool covers(const std::string& path) const;
     std::string normal(const std::string& path) const;
 
