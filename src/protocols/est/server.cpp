@@ -84,10 +84,11 @@ Task<http::Response> answer(Deed deed, Enroller& enroller, Instruments instrumen
                                              {"serial", outcome->serial},
                                              {"peer", peer}});
     else
-        log::warn("est.request.refused", {{"operation", operation},
-                                          {"status", response.status},
-                                          {"reason", outcome.error()},
-                                          {"peer", peer}});
+        // Not a warning: strangers must not be able to fill our log; audit and metrics have it.
+        log::debug("est.request.refused", {{"operation", operation},
+                                           {"status", response.status},
+                                           {"reason", outcome.error()},
+                                           {"peer", peer}});
     co_return response;
 }
 
