@@ -5,6 +5,7 @@
 //   Router                               router.h    /v1/devices/{name}, per-route body limits
 //   Server                               server.h    keep-alive, limits, streaming, time limits
 //   event_stream, file-like downloads    body.h      Server-Sent Events, Range
+//   ServerMetrics                        metrics.h   for Server::on_served
 //   Client                               client.h    requests, downloads, event streams
 //
 // Belongs to the loop it was made on. Parsing is Boost.Beast's, hidden in wire.cpp.
@@ -12,5 +13,6 @@
 #include "platform/http/body.h"
 #include "platform/http/client.h"
 #include "platform/http/message.h"
+#include "platform/http/metrics.h"
 #include "platform/http/router.h"
 #include "platform/http/server.h"

@@ -295,6 +295,17 @@ TEST_F(HttpServer, drips_of_a_slow_client_dont_extend_its_time) {
     scope.cancel();
 }
 
+TEST_F(HttpServer, counts_requests_by_method_and_status) {
+    metrics::Registry registry;
+    ServerMetrics metrics(registry, "api");
+    server->on_served([&](const Served& served) { metrics.record(served); });
+    talk("GET /hello/x HTTP/1.1\r\nHost: h\r\n\r\n");
+    talk("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
+    auto text = registry.expose();
+    HAS(text, R"(requests_total{listener="api",method="GET",status="2xx"} 1)");
+    HAS(text, R"(requests_total{listener="api",method="GET",status="4xx"} 1)");
+}
+
 TEST_F(HttpServer, an_idle_connection_ends_quietly) {
     open();
     EXPECT_EQ(listen(minutes(10)), "<end>");

@@ -8,12 +8,14 @@
 //   run_on, sync_wait      run_on.h      between loops, and from outside
 //   Workers                workers.h     threads for what blocks
 //   Signals                signals.h
+//   LoopMetrics, WorkersMetrics   metrics.h
 //
 // The thread that runs a loop owns it and all state that belongs to it; other threads may only
 // stop(), post() and run_on(). Queues are bounded: mailbox, workers, channels.
 
 #include "platform/loop/event_loop.h"
 #include "platform/loop/loop_thread.h"  // LoopThread
+#include "platform/loop/metrics.h"
 #include "platform/loop/run_on.h"
 #include "platform/loop/scope.h"
 #include "platform/loop/signals.h"

@@ -276,6 +276,28 @@ TEST(Workers, that_end_answer_what_is_queued) {
     EXPECT_EQ(seen.error().code, Errc::cancelled);
 }
 
+TEST(Metrics, follow_the_counters_of_loop_and_workers) {
+    auto home = *Loop::open();
+    Workers workers({.threads = 1});
+    metrics::Registry registry;
+    LoopMetrics of_loop(registry, "control");
+    WorkersMetrics of_workers(registry);
+    auto ask = [&]() -> Task<> {
+        auto job = [] {};
+        co_return co_await workers.run(std::move(job));
+    };
+    for (int i = 1; i <= 2; ++i) {
+        ASSERT_TRUE(sync_wait(*home, ask()).ok());
+        of_loop.update(*home);
+        of_workers.update(workers);
+        auto text = registry.expose();
+        EXPECT_NE(text.find("millwright_workers_jobs_done_total " + std::to_string(i)),
+                  std::string::npos)
+            << text;
+        EXPECT_NE(text.find("millwright_loop_turns_total{loop=\"control\"}"), std::string::npos);
+    }
+}
+
 TEST(VirtualTime, stands_still_while_a_worker_works) {
     SimulatedClock clock;
     auto home = *Loop::open({.simulated = &clock});
