@@ -1,6 +1,6 @@
 #pragma once
-// What the API needs from layers that it may not know by name, or that are optional. All belong to
-// the control loop. fleet/onboarding and insight/alerts implement them; apps/hub connects them.
+// What the API needs from parts that it may not know by name, or that are optional. All belong to
+// the control loop; apps/hub adapts fleet/onboarding and insight/alerts to them.
 
 #include <cstdint>
 #include <functional>
@@ -17,20 +17,27 @@ namespace mw::api {
 class EnrollmentTokens {
  public:
     virtual ~EnrollmentTokens() = default;
+    struct Order {
+        std::string group;
+        std::string actor;                      // "user:ada", for the fact that it leaves
+        std::uint64_t uses = 0;                 // 0: as many as the group allows
+        nanoseconds lifetime = nanoseconds{0};  // 0: the default
+    };
     struct Issued {
         std::string token;  // shown once
         Timestamp expires;  // ns 0: with the group
+        std::uint64_t uses = 0;
     };
-    // not_found: no such group; conflict: the group is expired or used up (the message says which).
-    virtual Task<Issued> issue(std::string group, std::string actor) = 0;
+    // not_found: no such group; invalid_input: it is expired or used up (the message says which).
+    virtual Task<Issued> issue(Order order) = 0;
 };
 
 // Alarms as the live page and the command line show them. An alarm is a JSON object with at least
-// id, state, severity, device, model, raised; the API passes it through.
+// id, state, severity, device, model and a time; the API passes it through.
 class AlarmDirectory {
  public:
     virtual ~AlarmDirectory() = default;
-    // Newest first; state "", "raised" or "cleared".
+    // Newest first; state "" is all of them.
     virtual Task<JsonArray> list(std::string state, std::size_t limit) = 0;
     // The chain that led to it: window, features, model, dataset, rule. not_found.
     virtual Task<Json> why(std::string id) = 0;

@@ -87,6 +87,7 @@ class Policy {
     // The domains in which the verb is allowed on the kind; no value means in all of them.
     std::optional<std::vector<std::string>> domains(const Principal& principal, Verb verb,
                                                     std::string_view kind) const;
+    bool has_role(std::string_view role) const { return find(role) != nullptr; }
     // Whether the principal itself holds everything that the rules or the named roles would grant:
     // nobody hands out more than they have.
     bool covers(const Principal& principal, std::span<const Rule> rules) const;

@@ -1,0 +1,183 @@
+#include "surface/api/api.h"
+
+#include "base/log.h"
+#include "surface/api/state.h"
+
+namespace mw::api {
+namespace {
+
+// Every answer of a route that needs a token goes through here.
+Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
+    auto caller = state.authenticate(request);
+    if (!caller) co_return state.refuse_token(request, caller.error());
+    auto outcome = co_await endpoint(state, std::move(*caller), std::move(request));
+    if (!outcome) co_return error_response(outcome.error());
+    co_return std::move(*outcome);
+}
+
+Task<Response> guarded_kind(State& state, const registry::Kind& kind, KindEndpoint endpoint,
+                            Request request) {
+    auto caller = state.authenticate(request);
+    if (!caller) co_return state.refuse_token(request, caller.error());
+    auto outcome = co_await endpoint(state, kind, std::move(*caller), std::move(request));
+    if (!outcome) co_return error_response(outcome.error());
+    co_return std::move(*outcome);
+}
+
+Task<Response> guarded_device(State& state, Request request) {
+    const Error unknown{Errc::denied,
+                        "this listener needs the client certificate of a device; "
+                        "enrol first"};
+    if (!state.parts.device_of || request.peer_certificate.empty())
+        co_return error_response(unknown);
+    auto name = state.parts.device_of(request.peer_certificate);
+    if (!name) {
+        state.note_refusal({"stranger", std::string(audit::action::access_refused),
+                            "device listener: " + name.error().message});
+        co_return error_response(name.error());
+    }
+    auto device = co_await state.parts.registry.get("Device", *name);
+    if (!device) {
+        state.note_refusal({"device:" + *name, std::string(audit::action::access_refused),
+                            "its certificate is valid but it is no Device any more"});
+        co_return error_response({Errc::denied, "device '" + *name + "' is not registered"});
+    }
+    auto outcome = co_await blob_response(state, std::move(request));
+    if (!outcome) co_return error_response(outcome.error());
+    co_return std::move(*outcome);
+}
+
+class Routes {
+ public:
+    Routes(State& state, http::Router& router) : state_(state), router_(router) {}
+
+    void add(http::Method method, std::string_view pattern, Endpoint endpoint,
+             http::RouteOptions options = {}) {
+        auto* state = &state_;
+        router_.add(
+            method, pattern,
+            [state, endpoint](Request request) {
+                return guarded(*state, endpoint, std::move(request));
+            },
+            options);
+    }
+    void add(http::Method method, const std::string& pattern, const registry::Kind& kind,
+             KindEndpoint endpoint) {
+        auto* state = &state_;
+        router_.add(method, pattern, [state, &kind, endpoint](Request request) {
+            return guarded_kind(*state, kind, endpoint, std::move(request));
+        });
+    }
+    // Without a token: what load balancers and Prometheus ask for, and the page itself.
+    template <class F>
+    void open(http::Method method, std::string_view pattern, F answer) {
+        auto* state = &state_;
+        router_.add(method, pattern, [state, answer](Request request) -> Task<Response> {
+            return answer(*state, std::move(request));
+        });
+    }
+
+ private:
+    State& state_;
+    http::Router& router_;
+};
+
+Task<Response> health(State&, Request) { co_return Response::text(200, "ok\n"); }
+Task<Response> ready(State& state, Request) { co_return readiness(state); }
+Task<Response> expose_metrics(State& state, Request) {
+    co_return Response::text(200, state.parts.metrics.expose(), metrics::Registry::content_type);
+}
+
+Task<Response> asset(State& state, Request request) {
+    if (!request.path.starts_with("/v1/") && state.parts.assets) {
+        if (auto found = state.parts.assets(request.path)) {
+            auto response = Response::text(200, std::move(found->body), found->content_type);
+            response.headers.set("Cache-Control", found->cache_control);
+            response.headers.set("X-Content-Type-Options", "nosniff");
+            response.headers.set("Content-Security-Policy",
+                                 "default-src 'self'; style-src 'self' 'unsafe-inline'; "
+                                 "frame-ancestors 'none'");
+            co_return response;
+        }
+    }
+    std::string hint;
+    for (const auto& kind : registry::kinds()) hint += " /v1/" + kind.plural;
+    co_return error_response({Errc::not_found, "there is no " + request.path.substr(0, 100) +
+                                                   " (resources:" + hint + ")"});
+}
+
+}  // namespace
+
+Api::Api(Parts parts, Options options)
+    : state_(std::make_unique<State>(std::move(parts), std::move(options))) {}
+Api::~Api() = default;
+
+http::Router Api::routes() {
+    using http::Method;
+    http::Router router;
+    Routes routes(*state_, router);
+    for (const auto& kind : registry::kinds()) {
+        const auto all = "/v1/" + kind.plural, one = all + "/{name}";
+        routes.add(Method::get, all, kind, list_resources);
+        routes.add(Method::post, all, kind, create_resource);
+        routes.add(Method::get, one, kind, get_resource);
+        routes.add(Method::put, one, kind, replace_resource);
+        routes.add(Method::patch, one, kind, patch_resource);
+        routes.add(Method::del, one, kind, delete_resource);
+    }
+    routes.open(Method::post, "/v1/login", login);
+    routes.add(Method::get, "/v1/whoami", whoami);
+    routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
+    routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
+    routes.add(Method::post, "/v1/enrollment-groups/{name}/token", issue_enrollment_token);
+    // The engine keeps the time limit; the route's is behind it, for what the engine can't cut.
+    routes.add(Method::post, "/v1/query", run_query,
+               {.limit = state_->options.query_max.time + seconds(10)});
+    routes.add(Method::post, "/v1/blobs", upload_blob,
+               {.body_limit = state_->options.blob_bytes_max, .limit = minutes(5)});
+    routes.add(Method::get, "/v1/blobs/{sha256}", download_blob);
+    routes.add(Method::get, "/v1/alarms", list_alarms);
+    routes.add(Method::get, "/v1/alarms/{id}/why", explain_alarm);
+    routes.add(Method::get, "/v1/audit", list_facts, {.limit = minutes(5)});
+    routes.add(Method::get, "/v1/schemas", list_schemas);
+    routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
+    routes.open(Method::get, "/healthz", health);
+    routes.open(Method::get, "/readyz", ready);
+    routes.open(Method::get, "/metrics", expose_metrics);
+    routes.open(Method::get, "/", asset);
+    routes.open(Method::get, "/{rest...}", asset);
+    return router;
+}
+
+void Api::add_device_routes(http::Router& router) {
+    Routes routes(*state_, router);
+    routes.open(http::Method::get, "/v1/blobs/{sha256}", guarded_device);
+    routes.open(http::Method::get, "/healthz", health);
+}
+
+std::function<void(const http::Served&)> Api::request_counter(std::string listener) {
+    auto& registry = state_->parts.metrics;
+    return [&registry, listener = std::move(listener)](const http::Served& served) {
+        const auto status = std::to_string(served.status / 100) + "xx";
+        registry
+            .counter("millwright_api_requests_total", "Requests answered.",
+                     {{"listener", listener}, {"status", status}})
+            .add();
+        registry
+            .histogram("millwright_api_request_duration_seconds",
+                       "From a request's last byte to its response.", {{"listener", listener}})
+            .observe(double(served.took.count()) * 1e-9);
+        log::debug("api.request.served", {{"method", http::to_string(served.method)},
+                                          {"route", served.pattern},
+                                          {"status", served.status}});
+    };
+}
+
+void Api::stop() {
+    state_->stopping = true;
+    for (const auto& stop : state_->watch_stops)
+        if (const auto ask = stop.lock()) (*ask)();
+    state_->watch_stops.clear();
+}
+
+}  // namespace mw::api

@@ -1,0 +1,174 @@
+#pragma once
+// For this module's tests: a hub's control plane around the API, real but for the parts that the
+// API knows by interface only, and a client that speaks to it over loopback.
+
+#include <gtest/gtest.h>
+
+#include "surface/api/api.h"
+
+namespace mw::api {
+
+class FakeQuery final : public QueryEngine {
+ public:
+    QueryRequest last;
+    Task<QueryReply> query(QueryRequest request) override {
+        last = request;
+        if (request.sql == "slow") co_return Error{Errc::timed_out, "cut at its limit"};
+        if (request.sql == "DROP") co_return Error{Errc::invalid_input, "sql: DROP is not allowed"};
+        const char* types[] = {"application/json", "application/x-ndjson", "text/csv",
+                               "application/vnd.apache.parquet"};
+        QueryReply reply;
+        reply.content_type = types[int(request.format)];
+        reply.body = "body";
+        reply.rows = 1;
+        co_return std::move(reply);
+    }
+};
+
+class FakeEnrollment final : public EnrollmentTokens {
+ public:
+    Order last;
+    Task<Issued> issue(Order order) override {
+        last = std::move(order);
+        Issued issued{"enrol-me", {1'800'000'000'000'000'000}, 3};
+        co_return std::move(issued);
+    }
+};
+
+class FakeAlarms final : public AlarmDirectory {
+ public:
+    std::vector<std::weak_ptr<Listener>> listeners;
+    Task<JsonArray> list(std::string state, std::size_t) override {
+        JsonArray items;
+        items.push_back(JsonObject{{"id", "a1"}, {"state", state.empty() ? "raised" : state}});
+        co_return std::move(items);
+    }
+    Task<Json> why(std::string id) override {
+        if (id != "a1") co_return Error{Errc::not_found, "there is no alarm '" + id + "'"};
+        co_return Json(JsonObject{{"id", id}, {"because", "window"}});
+    }
+    std::shared_ptr<void> subscribe(Listener listener) override {
+        auto shared = std::make_shared<Listener>(std::move(listener));
+        listeners.push_back(shared);
+        return shared;
+    }
+    void raise(const Json& alarm) {
+        for (auto& weak : listeners)
+            if (auto listener = weak.lock()) (*listener)(alarm);
+    }
+};
+
+class ApiWorld : public testing::Test {
+ public:
+    explicit ApiWorld(Options options = {}) : options_(std::move(options)) {
+        registry = *registry::Registry::open(*loop, clock, metrics, {.path = ":memory:"});
+        blobs = *blobs::Blobs::open(files, workers, {.directory = folder.path() + "/blobs"});
+        Parts parts{*loop, workers, clock, random, metrics, *registry, *blobs};
+        parts.query = &query;
+        parts.enrollment = &enrollment;
+        parts.alarms = &alarms;
+        parts.ready.push_back({"history", [this] { return history; }});
+        parts.assets = [](std::string_view path) -> std::optional<Asset> {
+            if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
+            return std::nullopt;
+        };
+        parts.device_of = [](ByteView certificate) -> Result<std::string> {
+            return std::string(text_of(certificate));
+        };
+        api = std::make_unique<Api>(std::move(parts), options_);
+        server = *http::Server::open(*loop, {}, api->routes());
+        server->on_served(api->request_counter("people"));
+        http::ClientOptions to;
+        to.server = {.host = "127.0.0.1", .port = server->address().port};
+        client = std::make_unique<http::Client>(*loop, std::move(to));
+        admin = user("root", {"admin"});
+    }
+    ~ApiWorld() override {
+        api->stop();
+        client.reset();
+        ignore(wait(server->stop(seconds(1))), "the test is over");
+        server.reset();
+        api.reset();
+    }
+
+    template <class T>
+    Result<T> wait(Task<T> task) {
+        return sync_wait(*loop, std::move(task));
+    }
+    // Makes a user with these roles; gives a token of theirs.
+    std::string user(const std::string& name, const std::vector<std::string>& roles) {
+        Resource r;
+        r.kind = "User";
+        r.name = name;
+        JsonArray list;
+        for (const auto& role : roles) list.emplace_back(role);
+        r.spec = JsonObject{{"roles", std::move(list)}};
+        auto issued = policy::issue_token(name, "api", clock.now(), nanoseconds{0}, random);
+        auto made = wait(registry->create_user_with_token(r, issued.record, {"hub", "create", ""}));
+        EXPECT_TRUE(made) << (made ? "" : made.error().message);
+        return issued.text;
+    }
+    http::Request request(http::Method method, const std::string& target, std::string body,
+                          const std::string& token) {
+        http::Request r;
+        r.method = method;
+        auto parsed = http::parse_target(target);
+        EXPECT_TRUE(parsed) << target;
+        r.path = parsed->first;
+        r.query = parsed->second;
+        r.body = std::move(body);
+        if (!token.empty()) r.headers.set("Authorization", "Bearer " + token);
+        return r;
+    }
+    http::Response send(http::Request r) {
+        auto response = wait(client->request(std::move(r)));
+        EXPECT_TRUE(response) << (response ? "" : response.error().message);
+        return response ? std::move(*response) : http::Response{};
+    }
+    // As the administrator.
+    http::Response call(http::Method method, const std::string& target, std::string body = "") {
+        return send(request(method, target, std::move(body), admin));
+    }
+    http::Response as(const std::string& token, http::Method method, const std::string& target,
+                      std::string body = "") {
+        return send(request(method, target, std::move(body), token));
+    }
+    static Json json(const http::Response& response) {
+        auto parsed = parse_json(response.body);
+        EXPECT_TRUE(parsed) << response.body;
+        return parsed ? *parsed : Json{};
+    }
+    static std::string text_at(const http::Response& response, std::string_view path) {
+        return find_string(json(response), path).value_or("(none)");
+    }
+    std::vector<audit::Fact> facts() { return *wait(registry->facts(0, 5'000)); }
+
+    SimulatedClock clock;
+    SeededRandom random{1};
+    metrics::Registry metrics;
+    std::unique_ptr<Loop> loop = *Loop::open();
+    Workers workers{{.threads = 2}};
+    files::TemporaryDirectory folder = *files::TemporaryDirectory::make();
+    files::RealFiles files;
+    FakeQuery query;
+    FakeEnrollment enrollment;
+    FakeAlarms alarms;
+    Result<> history;
+    std::unique_ptr<registry::Registry> registry;
+    std::unique_ptr<blobs::Blobs> blobs;
+    std::unique_ptr<Api> api;
+    std::unique_ptr<http::Server> server;
+    std::unique_ptr<http::Client> client;
+    std::string admin;
+
+ private:
+    Options options_;
+};
+
+inline constexpr auto get = http::Method::get;
+inline constexpr auto post = http::Method::post;
+inline constexpr auto put = http::Method::put;
+inline constexpr auto patch = http::Method::patch;
+inline constexpr auto del = http::Method::del;
+
+}  // namespace mw::api

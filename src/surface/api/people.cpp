@@ -1,0 +1,184 @@
+// Logins, tokens of users and of enrolment groups, and who may hand out what.
+#include <algorithm>
+
+#include "surface/api/state.h"
+
+namespace mw::api {
+namespace {
+
+constexpr nanoseconds token_lifetime_default = hours(24 * 90);
+constexpr nanoseconds token_lifetime_max = hours(24 * 366);
+
+std::vector<std::string> roles_of(const Json& spec) {
+    std::vector<std::string> roles;
+    if (const Json* names = find(spec, "roles"); names && names->is_array())
+        for (const auto& name : names->get_array())
+            if (name.is_string()) roles.emplace_back(name.get_string());
+    return roles;
+}
+
+JsonArray json_of(const std::vector<std::string>& words) {
+    JsonArray array;
+    for (const auto& word : words) array.emplace_back(word);
+    return array;
+}
+
+Result<nanoseconds> lifetime_from(const Json& body, nanoseconds fallback) {
+    if (!find(body, "lifetime")) return fallback;
+    TRY(const auto text, want_string(body, "lifetime"));
+    TRY(const auto lifetime, parse_duration(text).context("lifetime"));
+    if (lifetime.count() <= 0 || lifetime > token_lifetime_max)
+        return Error{Errc::invalid_input, "lifetime: want more than zero and at most 366d"};
+    return lifetime;
+}
+
+Result<> check_keys(const Json& body, std::initializer_list<const char*> known) {
+    if (!body.is_object()) return Error{Errc::invalid_input, "the body must be a JSON object"};
+    for (const auto& [key, value] : body.get_object()) {
+        const bool there = std::find(known.begin(), known.end(), key) != known.end();
+        if (there) continue;
+        std::string all;
+        for (const auto* name : known) all += (all.empty() ? "" : ", ") + std::string(name);
+        return Error{Errc::invalid_input,
+                     "unknown key '" + std::string(key.substr(0, 60)) + "' (want " + all + ")"};
+    }
+    return {};
+}
+
+Json token_json(const policy::IssuedToken& issued, const std::vector<std::string>& roles) {
+    return JsonObject{{"token", issued.text},
+                      {"user", issued.record.user},
+                      {"roles", json_of(roles)},
+                      {"expires", to_iso8601(issued.record.expires)}};
+}
+
+std::string user_of(const Caller& caller) { return caller.who.name.substr(5); }  // "user:ada"
+
+}  // namespace
+
+// A long-lived token is exchanged for a session, so that it need not lie around on every machine.
+Task<Response> login(State& state, Request request) {
+    auto body = co_await parse_body(state, std::move(request.body));
+    if (!body) co_return error_response(body.error());
+    if (const auto keys = check_keys(*body, {"token"}); !keys)
+        co_return error_response(keys.error());
+    std::string token = find_string(*body, "token").value_or(std::string(request.bearer_token()));
+    auto who = policy::authenticate(state.parts.registry, token, state.now());
+    if (!who) co_return state.refuse_token(request, who.error());
+    const Caller caller{std::move(*who), std::move(token)};
+    const auto issued = policy::issue_token(user_of(caller), "session", state.now(),
+                                            state.options.session_lifetime, state.parts.random);
+    AuditNote note{caller.who.name, std::string(audit::action::login), "from " + request.peer.host};
+    auto record = issued.record;
+    auto added = co_await state.parts.registry.add_token(std::move(record), std::move(note));
+    if (!added) co_return error_response(added.error());
+    state.metrics.logins.add();
+    auto response = Response::json(200, token_json(issued, caller.who.roles));
+    response.headers.set("Cache-Control", "no-store");
+    co_return std::move(response);
+}
+
+Task<Response> whoami(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    (void)state;
+    co_return Response::json(200, JsonObject{{"name", caller.who.name},
+                                             {"user", user_of(caller)},
+                                             {"roles", json_of(caller.who.roles)}});
+}
+
+Task<Response> issue_user_token(State& state, Caller caller, Request request) {
+    const std::string user = request.param("name");
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY_VOID(check_keys(body, {"lifetime", "purpose"}));
+    CO_TRY(const auto lifetime, lifetime_from(body, token_lifetime_default));
+    const auto purpose = find_string(body, "purpose").value_or("api").substr(0, 100);
+    if (user != user_of(caller)) {
+        std::string name = user;
+        CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(name)));
+        CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
+        CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+    }
+    const auto issued =
+        policy::issue_token(user, purpose, state.now(), lifetime, state.parts.random);
+    AuditNote note{caller.who.name, std::string(audit::action::token_issued),
+                   "for " + user + ", " + to_text(lifetime) + ", " + purpose};
+    auto record = issued.record;
+    CO_TRY_VOID(co_await state.parts.registry.add_token(std::move(record), std::move(note)));
+    const auto* account = state.parts.registry.find(user);
+    auto response = Response::json(
+        201, token_json(issued, account ? account->roles : std::vector<std::string>{}));
+    response.headers.set("Cache-Control", "no-store");
+    co_return std::move(response);
+}
+
+Task<Response> revoke_user_tokens(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    const std::string user = request.param("name");
+    if (user != user_of(caller)) {
+        std::string name = user;
+        CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(name)));
+        CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
+        CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+    }
+    AuditNote note{caller.who.name, std::string(audit::action::tokens_revoked), "of " + user};
+    std::string name = user;
+    CO_TRY_VOID(co_await state.parts.registry.revoke_tokens(std::move(name), std::move(note)));
+    co_return Response::json(200, JsonObject{{"user", user}});
+}
+
+Task<Response> issue_enrollment_token(State& state, Caller caller, Request request) {
+    if (!state.parts.enrollment)
+        co_return Error{Errc::not_found, "this hub does not enrol devices"};
+    EnrollmentTokens::Order order;
+    order.group = request.param("name");
+    order.actor = caller.who.name;
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY_VOID(check_keys(body, {"uses", "lifetime"}));
+    CO_TRY(order.lifetime, lifetime_from(body, nanoseconds{0}));
+    if (find(body, "uses")) {
+        const auto uses = find_integer(body, "uses");
+        if (!uses || *uses < 1)
+            co_return Error{Errc::invalid_input, "uses: want a whole number above zero"};
+        order.uses = static_cast<std::uint64_t>(*uses);
+    }
+    std::string group = order.group;
+    CO_TRY(const auto stored,
+           co_await state.parts.registry.get("EnrollmentGroup", std::move(group)));
+    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", stored.domain}));
+    CO_TRY(const auto issued, co_await state.parts.enrollment->issue(std::move(order)));
+    JsonObject answer{{"token", issued.token}, {"group", stored.name}, {"uses", issued.uses}};
+    if (issued.expires.ns != 0) answer["expires"] = to_iso8601(issued.expires);
+    auto response = Response::json(201, std::move(answer));
+    response.headers.set("Cache-Control", "no-store");
+    co_return std::move(response);
+}
+
+Result<> check_escalation(State& state, const Caller& caller, const Resource& wanted,
+                          const Resource* stored) {
+    const auto policy = state.parts.registry.policy();
+    const auto refusal = [&](const std::string& what) {
+        return Error{Errc::denied, "spec: " + caller.who.name + " may not touch " + what +
+                                       ", which allows more than its own roles do"};
+    };
+    if (wanted.kind == "User") {
+        // What the user has already counts too: else one could take over a stronger account.
+        auto roles = roles_of(wanted.spec);
+        if (stored) std::ranges::copy(roles_of(stored->spec), std::back_inserter(roles));
+        for (const auto& role : roles) {
+            const bool known = state.parts.registry.policy()->has_role(role);
+            if (known && !policy->covers_roles(caller.who, std::span(&role, 1)))
+                return refusal("role '" + role + "'");
+        }
+    }
+    if (wanted.kind == "Role") {
+        for (const auto* each : {&wanted, stored}) {
+            if (!each) continue;
+            auto role = policy::role_from_spec(each->name, each->spec);
+            if (role && !policy->covers(caller.who, role->rules))
+                return refusal("role '" + each->name + "'");
+        }
+    }
+    return {};
+}
+
+}  // namespace mw::api

@@ -1,0 +1,221 @@
+// list, create, get, replace, patch, delete: the same for every kind.
+#include "surface/api/state.h"
+
+namespace mw::api {
+namespace {
+
+constexpr int patch_attempts = 5;
+
+AuditNote note_of(const Caller& caller, std::string action, const Request& request) {
+    return {caller.who.name, std::move(action), "from " + request.peer.host};
+}
+
+// The body as a resource of this kind. The URL says kind and name; the body may repeat them.
+Result<Resource> resource_from_body(Json body, const registry::Kind& kind,
+                                    const std::string& name) {
+    if (!body.is_object())
+        return Error{Errc::invalid_input, "the body must be a JSON object with name and spec"};
+    auto& object = body.get_object();
+    if (const auto said = find_string(body, "kind"); said && *said != kind.name)
+        return Error{Errc::invalid_input, "kind: '" + said->substr(0, 63) +
+                                              "' does not belong under /v1/" + kind.plural};
+    object["kind"] = kind.name;
+    if (!name.empty()) {
+        if (const auto said = find_string(body, "name"); said && *said != name)
+            return Error{Errc::invalid_input, "name: '" + said->substr(0, 63) + "' is not the '" +
+                                                  name + "' of the URL"};
+        object["name"] = name;
+    }
+    TRY(auto resource, resource_from_json(body));
+    resource.status = JsonObject{};  // controllers write it
+    return resource;
+}
+
+Response resource_response(int status, const Resource& resource) {
+    auto response = Response::json(status, to_json(resource));
+    response.headers.set("ETag", "\"" + std::to_string(resource.revision) + "\"");
+    return response;
+}
+
+// The stored resource, if the caller may do this to it. To who may see none of that domain it does
+// not exist.
+Task<Resource> load_for(State& state, const registry::Kind& kind, const Caller& caller, Verb verb,
+                        std::string name) {
+    const auto domains = state.parts.registry.policy()->domains(caller.who, verb, kind.name);
+    if (domains && domains->empty()) {
+        CO_TRY_VOID(state.authorize(caller, {verb, kind.name, "default"}));
+    }
+    const std::string kind_name = kind.name;
+    CO_TRY(auto stored, co_await state.parts.registry.get(kind_name, name));
+    if (!state.allowed(caller, {verb, kind.name, stored.domain})) {
+        if (!state.allowed(caller, {Verb::get, kind.name, stored.domain}))
+            co_return Error{Errc::not_found, "there is no " + kind.name + " '" + name + "'"};
+        CO_TRY_VOID(state.authorize(caller, {verb, kind.name, stored.domain}));
+    }
+    co_return std::move(stored);
+}
+
+Task<Response> write_replacement(State& state, Resource resource, AuditNote note, bool dry_run) {
+    if (dry_run) {
+        CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::replace,
+                                                                    std::move(resource)));
+        co_return resource_response(200, outcome);
+    }
+    CO_TRY(auto outcome,
+           co_await state.parts.registry.replace(std::move(resource), std::move(note)));
+    co_return resource_response(200, outcome);
+}
+
+// The checks that replace and patch share, once both versions are known.
+Result<> check_change(State& state, const registry::Kind& kind, const Caller& caller, Verb verb,
+                      const Resource& wanted, const Resource& stored) {
+    TRY_VOID(state.authorize(caller, {verb, kind.name, wanted.domain}));
+    return check_escalation(state, caller, wanted, &stored);
+}
+
+}  // namespace
+
+void merge_patch(Json& target, const Json& patch) {
+    if (!patch.is_object()) {
+        target = patch;
+        return;
+    }
+    if (!target.is_object()) target = JsonObject{};
+    auto& object = target.get_object();
+    for (const auto& [key, value] : patch.get_object()) {
+        if (value.is_null())
+            object.erase(key);
+        else
+            merge_patch(object[key], value);
+    }
+}
+
+Task<Response> list_resources(State& state, const registry::Kind& kind, Caller caller,
+                              Request request) {
+    if (flag(request, "watch")) {
+        auto watching = watch_resources(state, kind, std::move(caller), std::move(request));
+        co_return co_await std::move(watching);
+    }
+    CO_TRY_VOID(
+        check_query(request, {"labelSelector", "fieldSelector", "limit", "continue", "watch"}));
+    ListQuery query;
+    query.kind = kind.name;
+    query.label_selector = request.query_value("labelSelector").value_or("");
+    query.field_selector = request.query_value("fieldSelector").value_or("");
+    query.continue_from = request.query_value("continue").value_or("");
+    CO_TRY(query.limit, number(request, "limit", query.limit, 5'000));
+    const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::list, kind.name);
+    if (domains) {
+        if (domains->empty())
+            CO_TRY_VOID(state.authorize(caller, {Verb::list, kind.name, "default"}));
+        query.domains = *domains;
+    }
+    CO_TRY(auto page, co_await state.parts.registry.list(std::move(query)));
+    auto job = [page = std::move(page), name = kind.name] {
+        JsonArray items;
+        items.reserve(page.items.size());
+        for (const auto& item : page.items) items.push_back(to_json(item));
+        return to_json(Json(JsonObject{{"kind", name + "List"},
+                                       {"items", std::move(items)},
+                                       {"continue", page.continue_from},
+                                       {"revision", std::to_string(page.revision)}}));
+    };
+    CO_TRY(auto text, co_await state.parts.workers.run(std::move(job)));
+    co_return Response::text(200, std::move(text), "application/json");
+}
+
+Task<Response> create_resource(State& state, const registry::Kind& kind, Caller caller,
+                               Request request) {
+    CO_TRY_VOID(check_query(request, {"dryRun"}));
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(auto resource, resource_from_body(std::move(body), kind, ""));
+    CO_TRY_VOID(state.authorize(caller, {Verb::create, kind.name, resource.domain}));
+    CO_TRY_VOID(check_escalation(state, caller, resource, nullptr));
+    if (flag(request, "dryRun")) {
+        CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::create,
+                                                                    std::move(resource)));
+        co_return resource_response(200, outcome);
+    }
+    auto note = note_of(caller, "create", request);
+    CO_TRY(auto created,
+           co_await state.parts.registry.create(std::move(resource), std::move(note)));
+    auto response = resource_response(201, created);
+    response.headers.set("Location", "/v1/" + kind.plural + "/" + created.name);
+    co_return std::move(response);
+}
+
+Task<Response> get_resource(State& state, const registry::Kind& kind, Caller caller,
+                            Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    std::string name = request.param("name");
+    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::get, std::move(name)));
+    co_return resource_response(200, stored);
+}
+
+Task<Response> replace_resource(State& state, const registry::Kind& kind, Caller caller,
+                                Request request) {
+    CO_TRY_VOID(check_query(request, {"dryRun"}));
+    std::string name = request.param("name");
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(auto wanted, resource_from_body(std::move(body), kind, name));
+    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::replace, std::move(name)));
+    CO_TRY_VOID(check_change(state, kind, caller, Verb::replace, wanted, stored));
+    auto note = note_of(caller, "replace", request);
+    auto writing =
+        write_replacement(state, std::move(wanted), std::move(note), flag(request, "dryRun"));
+    co_return co_await std::move(writing);
+}
+
+Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller caller,
+                              Request request) {
+    CO_TRY_VOID(check_query(request, {"dryRun"}));
+    const std::string name = request.param("name");
+    CO_TRY(const auto patch, co_await parse_body(state, std::move(request.body)));
+    if (!patch.is_object())
+        co_return Error{Errc::invalid_input, "the body must be a JSON merge patch (RFC 7396)"};
+    for (const auto& [key, value] : patch.get_object())
+        if (key != "spec" && key != "labels" && key != "domain" && key != "revision")
+            co_return Error{
+                Errc::invalid_input,
+                std::string(key.substr(0, 63)) + ": only spec, labels and domain can be patched"};
+    const bool pinned = find(patch, "revision") != nullptr;
+    for (int attempt = 1;; ++attempt) {
+        std::string wanted_name = name;
+        CO_TRY(auto stored,
+               co_await load_for(state, kind, caller, Verb::patch, std::move(wanted_name)));
+        Json document = to_json(stored);
+        merge_patch(document, patch);
+        CO_TRY(auto wanted, resource_from_body(std::move(document), kind, name));
+        if (!pinned) wanted.revision = stored.revision;  // what the patch was merged into
+        CO_TRY_VOID(check_change(state, kind, caller, Verb::patch, wanted, stored));
+        auto note = note_of(caller, "patch", request);
+        auto writing =
+            write_replacement(state, std::move(wanted), std::move(note), flag(request, "dryRun"));
+        auto outcome = co_await std::move(writing);
+        const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
+        if (!raced || attempt == patch_attempts) co_return std::move(outcome);
+    }
+}
+
+Task<Response> delete_resource(State& state, const registry::Kind& kind, Caller caller,
+                               Request request) {
+    CO_TRY_VOID(check_query(request, {"dryRun", "revision"}));
+    CO_TRY(const auto revision, number(request, "revision", 0, ~std::uint64_t{0} >> 1));
+    std::string name = request.param("name");
+    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::remove, std::move(name)));
+    // Who can't give what the stored one has can't take it away either.
+    CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+    if (flag(request, "dryRun")) {
+        stored.revision = revision;
+        CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::remove,
+                                                                    std::move(stored)));
+        co_return resource_response(200, outcome);
+    }
+    auto note = note_of(caller, "delete", request);
+    std::string kind_name = kind.name, stored_name = stored.name;
+    CO_TRY_VOID(co_await state.parts.registry.remove(std::move(kind_name), std::move(stored_name),
+                                                     revision, std::move(note)));
+    co_return resource_response(200, stored);
+}
+
+}  // namespace mw::api

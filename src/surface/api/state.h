@@ -1,0 +1,126 @@
+#pragma once
+// What the routes share, and the words they are written in. Inside surface/api only.
+
+#include <deque>
+#include <unordered_map>
+
+#include "surface/api/api.h"
+
+namespace mw::api {
+
+using http::Request;
+using http::Response;
+using policy::Verb;
+
+// Someone whose token was good when the request came.
+struct Caller {
+    policy::Principal who;
+    std::string token;
+};
+
+// At most `burst` events at once and one per `every` afterwards.
+class Throttle {
+ public:
+    Throttle(int burst, nanoseconds every) : burst_(burst), every_(every) {}
+    bool admit(SteadyTime now);
+    std::uint64_t take_suppressed() { return std::exchange(suppressed_, 0); }
+
+ private:
+    int burst_;
+    nanoseconds every_;
+    SteadyTime full_at_{};  // when the bucket is full again
+    std::uint64_t suppressed_ = 0;
+};
+
+struct Metrics {
+    explicit Metrics(metrics::Registry& registry);
+    metrics::Counter& logins;
+    metrics::Counter& refused_tokens;
+    metrics::Counter& refused_access;
+    metrics::Gauge& watches;
+    metrics::Counter& watches_expired;
+};
+
+}  // namespace mw::api
+
+struct mw::api::Api::State {
+    State(Parts p, Options o)
+        : parts(std::move(p)), options(std::move(o)), metrics(parts.metrics), scope(parts.loop) {}
+
+    Parts parts;
+    const Options options;
+    Metrics metrics;
+    Throttle refusal_facts{20, seconds(3)};
+    std::unordered_map<std::string, Throttle> failures_by_peer;
+    std::size_t watches = 0;
+    std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
+    bool stopping = false;
+    Scope scope;  // last: what runs in it uses all of the above
+
+    Timestamp now() const { return parts.clock.now(); }
+    Result<Caller> authenticate(const Request& request) const;
+    // Writes a fact about a refusal in the background, at a bounded rate.
+    void note_refusal(AuditNote note);
+    // 401, or 429 for who keeps trying.
+    Response refuse_token(const Request& request, const Error& error);
+    bool allowed(const Caller& caller, const policy::Access& access) const;
+    // denied, with the explanation; leaves a fact.
+    Result<> authorize(const Caller& caller, const policy::Access& access);
+    bool knows(const Caller& caller, Verb verb, std::string_view kind,
+               std::string_view domain) const;
+};
+
+namespace mw::api {
+
+using State = Api::State;
+using Endpoint = Task<Response> (*)(State&, Caller, Request);
+using KindEndpoint = Task<Response> (*)(State&, const registry::Kind&, Caller, Request);
+
+// An error as a response; a path at the beginning of its message becomes the "path" key.
+Response error_response(const Error& error);
+// The body as JSON; a large one is parsed on a worker. An empty body is an empty object.
+Task<Json> parse_body(State& state, std::string body);
+// A response with a large document, written on a worker.
+Task<Response> json_response(State& state, int status, Json document);
+// Unknown query parameters are errors, with the nearest known one.
+Result<> check_query(const Request& request, std::initializer_list<const char*> known);
+bool flag(const Request& request, std::string_view name);  // "1" or "true"
+Result<std::uint64_t> number(const Request& request, std::string_view name, std::uint64_t fallback,
+                             std::uint64_t most);
+
+// resources.cpp
+Task<Response> list_resources(State&, const registry::Kind&, Caller, Request);
+Task<Response> create_resource(State&, const registry::Kind&, Caller, Request);
+Task<Response> get_resource(State&, const registry::Kind&, Caller, Request);
+Task<Response> replace_resource(State&, const registry::Kind&, Caller, Request);
+Task<Response> patch_resource(State&, const registry::Kind&, Caller, Request);
+Task<Response> delete_resource(State&, const registry::Kind&, Caller, Request);
+// RFC 7396.
+void merge_patch(Json& target, const Json& patch);
+
+// watch.cpp
+Task<Response> watch_resources(State&, const registry::Kind&, Caller, Request);
+Task<Response> watch_alarms(State&, Caller, Request);
+
+// people.cpp
+Task<Response> login(State&, Request);
+Task<Response> whoami(State&, Caller, Request);
+Task<Response> issue_user_token(State&, Caller, Request);
+Task<Response> revoke_user_tokens(State&, Caller, Request);
+Task<Response> issue_enrollment_token(State&, Caller, Request);
+// Nobody may make a user or role stronger than themselves.
+Result<> check_escalation(State&, const Caller&, const Resource& wanted, const Resource* stored);
+
+// services.cpp
+Task<Response> run_query(State&, Caller, Request);
+Task<Response> upload_blob(State&, Caller, Request);
+Task<Response> download_blob(State&, Caller, Request);
+Task<Response> blob_response(State&, Request);
+Task<Response> list_alarms(State&, Caller, Request);
+Task<Response> explain_alarm(State&, Caller, Request);
+Task<Response> list_facts(State&, Caller, Request);
+Task<Response> list_schemas(State&, Caller, Request);
+Task<Response> get_schema(State&, Caller, Request);
+Response readiness(State&);
+
+}  // namespace mw::api
