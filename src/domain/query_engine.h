@@ -22,6 +22,7 @@ struct QueryRequest {
     std::string sql;
     ResultFormat format = ResultFormat::json;
     QueryLimits limits;
+    std::string actor;  // for whom: "user:ann"; empty: the hub itself
 };
 
 struct QueryReply {

@@ -152,6 +152,13 @@ void OutputChunk::set_null(std::size_t index, std::size_t row) {
     duckdb_validity_set_row_invalid(duckdb_vector_get_validity(vector), row);
 }
 
+void OutputChunk::set_validity(std::size_t index, std::span<const std::uint64_t> words) {
+    ASSERT(words.size() <= chunk_rows_max / 64);
+    duckdb_vector vector = duckdb_data_chunk_get_vector(raw_, index);
+    duckdb_vector_ensure_validity_writable(vector);
+    std::copy(words.begin(), words.end(), duckdb_vector_get_validity(vector));
+}
+
 Result<Appender> Appender::open(Connection& connection, const std::string& table) {
     duckdb_appender raw = nullptr;
     const bool ok =

@@ -31,6 +31,8 @@ class OutputChunk {
     void set_text(std::size_t index, std::size_t row, std::string_view text);
     void fill_text(std::size_t index, std::size_t begin, std::size_t end, std::string_view text);
     void set_null(std::size_t index, std::size_t row);
+    // One bit per row, set where there is a value; rows beyond the words are valid.
+    void set_validity(std::size_t index, std::span<const std::uint64_t> words);
 
  private:
     void* data(std::size_t index);

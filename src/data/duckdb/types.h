@@ -49,12 +49,12 @@ std::string_view to_string(Kind kind);  // the SQL name: "DOUBLE", "TIMESTAMP_NS
 
 struct Type {
     Kind kind = Kind::other;
-    std::uint8_t width = 0;          // decimal digits
-    std::uint8_t scale = 0;          // of them behind the point
-    std::uint32_t size = 0;          // elements of an array
+    std::uint8_t width = 0;               // decimal digits
+    std::uint8_t scale = 0;               // of them behind the point
+    std::uint32_t size = 0;               // elements of an array
     std::vector<Type> children = {};      // list, map, array: the element; struct: the fields
     std::vector<std::string> names = {};  // struct: field names; enumeration: its values
-    std::string text() const;        // "DECIMAL(18,3)", "DOUBLE[]"
+    std::string text() const;             // "DECIMAL(18,3)", "DOUBLE[]"
 };
 
 struct Column {

@@ -53,11 +53,12 @@ using RowPolicy = std::function<Result<std::optional<std::string>>(const std::st
                                                                    const std::string& table)>;
 
 struct EngineOptions {
-    std::string history_directory;    // the only folder that SQL may read, and only through us
-    std::string temporary_directory;  // Parquet replies are written here and removed; it exists
+    std::string history_directory = {};  // the only folder that SQL may read, and only through us
+    std::string temporary_directory =
+        {};  // Parquet replies are written here and removed; it exists
     std::size_t slots = 2;
     std::size_t waiting_max = 32;
-    unsigned threads = 0;  // per statement; 0: cores - 1, at least 1
+    unsigned threads = 1;  // per statement; the hub gives cores - 1
     QueryLimits limits_max{minutes{5}, 10'000'000, std::size_t{1} << 30};
     std::size_t sql_bytes_max = 64 * 1024;
 };

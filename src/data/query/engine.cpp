@@ -1,0 +1,181 @@
+#include <algorithm>
+
+#include "data/query/plan.h"
+#include "data/query/query.h"
+#include "data/query/slot.h"
+
+namespace mw::query {
+
+struct Engine::State {
+    EngineOptions options;
+    Parts parts;
+    Channel<std::shared_ptr<Slot>> free;
+    std::size_t waiting = 0;
+    metrics::Counter& answered;
+    metrics::Counter& refused;
+    metrics::Counter& failed;
+    metrics::Histogram& duration;
+
+    State(EngineOptions given, Parts with)
+        : options(std::move(given)),
+          parts(std::move(with)),
+          free({.capacity = std::max<std::size_t>(1, options.slots)}),
+          answered(outcome("answered")),
+          refused(outcome("refused")),
+          failed(outcome("failed")),
+          duration(parts.metrics.histogram("millwright_query_duration_seconds",
+                                           "From request to reply, waiting included.", {},
+                                           metrics::seconds_buckets)) {}
+    metrics::Counter& outcome(const char* what) {
+        return parts.metrics.counter("millwright_query_statements_total",
+                                     "SQL statements by outcome.", {{"outcome", what}});
+    }
+};
+
+namespace {
+
+// A slot on loan; goes back when the statement has ended, whatever its end.
+class Lease {
+ public:
+    Lease(Channel<std::shared_ptr<Slot>>& home, std::shared_ptr<Slot> slot)
+        : home_(&home), slot_(std::move(slot)) {}
+    Lease(Lease&&) = default;
+    ~Lease() {
+        if (slot_) home_->try_send(std::move(slot_));
+    }
+    const std::shared_ptr<Slot>& slot() const { return slot_; }
+
+ private:
+    Channel<std::shared_ptr<Slot>>* home_;
+    std::shared_ptr<Slot> slot_;
+};
+
+struct Waiting {
+    std::size_t& count;
+    explicit Waiting(std::size_t& c) : count(c) { ++count; }
+    ~Waiting() { --count; }
+};
+
+QueryLimits limited(const QueryLimits& asked, const QueryLimits& most) {
+    return {std::min(asked.time, most.time), std::min(asked.rows, most.rows),
+            std::min(asked.memory_bytes, most.memory_bytes)};
+}
+
+std::string readable(std::string_view table) { return "the policy on " + std::string(table); }
+
+// Adds to each reference what it may see: the product's selection and the policy's predicate.
+Result<> restrict(std::vector<Wanted>& wanted, const Products& products, const RowPolicy& policy,
+                  const std::string& actor) {
+    for (Wanted& one : wanted) {
+        if (one.table == Table::product) {
+            const auto product = std::find_if(products.begin(), products.end(),
+                                              [&](const Product& p) { return p.name == one.name; });
+            ASSERT(product != products.end());
+            one.product = *product;
+        }
+        if (!policy) continue;
+        TRY(one.policy, policy(actor, one.name).context(readable(one.name)));
+    }
+    return {};
+}
+
+}  // namespace
+
+namespace {
+
+template <class StatePointer>
+Task<Lease> acquire(StatePointer state) {
+    if (auto slot = state->free.try_receive()) co_return Lease(state->free, std::move(*slot));
+    if (state->waiting >= state->options.waiting_max) {
+        co_return Error{Errc::overloaded, "too many queries wait already; try again later"};
+    }
+    const Waiting waiting(state->waiting);
+    CO_TRY(auto slot, co_await state->free.receive());
+    co_return Lease(state->free, std::move(slot));
+}
+
+template <class StatePointer>
+Task<Snapshot> take_snapshot(StatePointer state, std::vector<Wanted> wanted) {
+    Snapshot snapshot;
+    const auto bounds = bounds_of(wanted);
+    if (bounds) {
+        CO_TRY(snapshot.history, co_await state->parts.history.snapshot(*bounds));
+    }
+    const bool scorecard = std::any_of(wanted.begin(), wanted.end(), [](const Wanted& one) {
+        return one.table == Table::scorecard;
+    });
+    if (scorecard) {
+        CO_TRY(auto rows, co_await state->parts.scorecard.scorecard());
+        snapshot.scorecard = std::make_shared<const quality::Scorecard>(std::move(rows));
+    }
+    co_return snapshot;
+}
+
+template <class StatePointer>
+Task<QueryReply> answer(StatePointer state, QueryRequest request) {
+    const QueryLimits limits = limited(request.limits, state->options.limits_max);
+    CO_TRY(const Lease lease, co_await acquire(state));
+    const auto products = state->parts.products.products();
+    std::vector<std::string> names;
+    for (const Product& product : *products) names.push_back(product.name);
+
+    auto parse = [slot = lease.slot(), sql = std::move(request.sql), names = std::move(names),
+                  memory = limits.memory_bytes](std::stop_token stop) {
+        return slot->parse(sql, names, memory, std::move(stop));
+    };
+    CO_TRY(Parsed parsed, co_await state->parts.workers.run(std::move(parse)));
+    CO_TRY_VOID(restrict(parsed.wanted, *products, state->parts.policy, request.actor));
+    CO_TRY(Snapshot snapshot, co_await take_snapshot(state, parsed.wanted));
+
+    auto run = [slot = lease.slot(), parsed = std::move(parsed), snapshot = std::move(snapshot),
+                format = request.format, limits](std::stop_token stop) {
+        return slot->run(parsed, plan_of(parsed.wanted, snapshot), format, limits, std::move(stop));
+    };
+    co_return co_await state->parts.workers.run(std::move(run));
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, Parts parts)
+    : state_(std::make_shared<State>(std::move(options), std::move(parts))) {
+    const EngineOptions& given = state_->options;
+    SlotOptions slot;
+    slot.history_directory = given.history_directory;
+    slot.temporary_directory = given.temporary_directory;
+    slot.threads = std::max(1u, given.threads);
+    for (slot.number = 0; slot.number < std::max<std::size_t>(1, given.slots); ++slot.number) {
+        state_->free.try_send(std::make_shared<Slot>(slot));
+    }
+}
+
+Engine::~Engine() = default;
+
+Task<QueryReply> Engine::query(QueryRequest request) {
+    const auto state = state_;
+    if (request.sql.size() > state->options.sql_bytes_max) {
+        state->refused.add();
+        co_return Error{
+            Errc::invalid_input,
+            "a statement has at most " + std::to_string(state->options.sql_bytes_max) + " bytes"};
+    }
+    const nanoseconds limit = std::min(request.limits.time, state->options.limits_max.time);
+    const SteadyTime began = Loop::here().clock().steady();
+    auto answering = answer(state, std::move(request));
+    auto reply = co_await within(limit, std::move(answering));
+    const nanoseconds took = Loop::here().clock().steady() - began;
+    state->duration.observe(std::chrono::duration<double>(took).count());
+    if (reply) {
+        state->answered.add();
+    } else if (reply.error().code == Errc::invalid_input) {
+        state->refused.add();
+    } else {
+        state->failed.add();
+    }
+    if (!reply && reply.error().code == Errc::timed_out) {
+        co_return Error{Errc::timed_out, "the query did not end within " + to_text(limit) +
+                                             "; bound it by device, signal and time"};
+    }
+    co_return reply;
+}
+
+}  // namespace mw::query

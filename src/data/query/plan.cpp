@@ -1,0 +1,342 @@
+#include "data/query/plan.h"
+
+#include <algorithm>
+#include <map>
+
+#include "data/segments/segments.h"
+
+namespace mw::query {
+namespace {
+
+using history::SegmentFile;
+
+constexpr const char* point_columns =
+    "\"time\", device, signal, \"value\", quality, unit, asset, site";
+constexpr const char* decision_columns =
+    "\"time\", device, asset, use_case, model, \"version\", bundle_hash, window_from, window_to, "
+    "samples, inputs_quality, score, decision, fallback, latency_us";
+constexpr const char* no_points =
+    "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS signal, "
+    "NULL::DOUBLE AS \"value\", NULL::UTINYINT AS quality, NULL::VARCHAR AS unit, "
+    "NULL::VARCHAR AS asset, NULL::VARCHAR AS site WHERE false";
+constexpr const char* no_decisions =
+    "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS asset, "
+    "NULL::VARCHAR AS use_case, NULL::VARCHAR AS model, NULL::VARCHAR AS \"version\", "
+    "NULL::VARCHAR AS bundle_hash, NULL::TIMESTAMP_NS AS window_from, "
+    "NULL::TIMESTAMP_NS AS window_to, NULL::INTEGER AS samples, NULL::UTINYINT AS inputs_quality, "
+    "NULL::DOUBLE AS score, NULL::BOOLEAN AS decision, NULL::VARCHAR AS fallback, "
+    "NULL::DOUBLE AS latency_us WHERE false";
+
+std::string in_list(std::string_view column, const std::vector<std::string>& texts) {
+    if (texts.empty()) return "false";
+    std::string sql(column);
+    sql += " IN (";
+    for (const std::string& text : texts) {
+        if (sql.back() != '(') sql += ", ";
+        sql += duckdb::quoted_text(text);
+    }
+    return sql + ")";
+}
+
+std::string time_literal(Timestamp time) {
+    return "make_timestamp_ns(" + std::to_string(time.ns) + ")";
+}
+
+// What a reference and its product both allow; nullopt: everything.
+std::optional<std::vector<std::string>> both(const std::optional<std::vector<std::string>>& a,
+                                             const std::optional<std::vector<std::string>>& b) {
+    if (!a || !b) return a ? a : b;
+    std::vector<std::string> out;
+    for (const std::string& text : *a) {
+        if (std::find(b->begin(), b->end(), text) != b->end()) out.push_back(text);
+    }
+    return out;
+}
+
+std::optional<std::vector<std::string>> devices_of(const Wanted& wanted) {
+    return both(wanted.devices, wanted.product ? wanted.product->devices : std::nullopt);
+}
+std::optional<std::vector<std::string>> signals_of(const Wanted& wanted) {
+    return both(wanted.signals, wanted.product ? wanted.product->signals : std::nullopt);
+}
+
+bool may_hold(const SegmentFile& file, const Wanted& wanted,
+              const std::optional<std::vector<std::string>>& devices) {
+    if (file.time_max < wanted.from || file.time_min > wanted.to) return false;
+    if (!devices) return true;
+    return std::any_of(devices->begin(), devices->end(), [&](const std::string& device) {
+        return device >= file.device_first && device <= file.device_last;
+    });
+}
+
+// A place that rows come from, with what is needed to see which others it may overlap.
+struct Part {
+    std::string path;       // of a file
+    std::string head;       // "FROM __mw_rows(...)" of a head
+    std::string repeats;    // the same for its rows that older parts may hold too
+    std::uint64_t age = 0;  // of equal rows the one of the highest age wins: newer, in fact
+    Timestamp from;
+    Timestamp to;
+    bool overlaps = false;
+};
+
+std::string select_from(const std::vector<const Part*>& parts, std::string Part::*head) {
+    std::vector<std::string> paths;
+    std::string sql;
+    for (const Part* part : parts) {
+        if (!part->path.empty()) paths.push_back(part->path);
+    }
+    if (!paths.empty()) sql = segments::points_sql(paths);
+    for (const Part* part : parts) {
+        if ((part->*head).empty()) continue;
+        if (!sql.empty()) sql += " UNION ALL ";
+        sql +=
+            "SELECT series, device_id, \"time\", device, signal, \"value\", quality, unit, asset, "
+            "site " +
+            part->*head;
+    }
+    return sql;
+}
+
+Timestamp head_end(const history::HeadSnapshot& head) {
+    Timestamp end = history::time_lowest;
+    for (std::size_t i = 0; i < head.series(); ++i) {
+        for (std::size_t p = 0; p < head.pieces(i); ++p) {
+            for (const Timestamp time : head.piece(i, p).times) end = std::max(end, time);
+        }
+    }
+    return end;
+}
+
+class Planner {
+ public:
+    Planner(const std::vector<Wanted>& wanted, const Snapshot& snapshot)
+        : wanted_(wanted), snapshot_(snapshot) {}
+
+    Plan plan() {
+        for (const Wanted& wanted : wanted_) {
+            plan_.with += plan_.with.empty() ? "WITH " : ", ";
+            // NOT MATERIALIZED: the statement's own filters must reach the scans.
+            plan_.with += wanted.internal + " AS NOT MATERIALIZED (" + rows_of(wanted) + ")";
+        }
+        if (!plan_.with.empty()) plan_.with += " ";
+        return std::move(plan_);
+    }
+
+ private:
+    std::string rows_of(const Wanted& wanted) {
+        std::string sql = unfiltered(wanted);
+        if (!wanted.policy) return sql;
+        return "SELECT * FROM (" + sql + ") WHERE (" + *wanted.policy + ")";
+    }
+
+    std::string unfiltered(const Wanted& wanted) {
+        switch (wanted.table) {
+            case Table::points:
+            case Table::product:
+                return wanted.nothing() ? no_points : points(wanted);
+            case Table::decisions:
+                return wanted.nothing() ? no_decisions : decisions(wanted);
+            case Table::series:
+                return "SELECT * " +
+                       from(series_rows(snapshot_.history.series, snapshot_.history.context));
+            case Table::scorecard:
+                return "SELECT * " + from(scorecard_rows(snapshot_.scorecard));
+        }
+        return no_points;
+    }
+
+    std::string from(Source source) {
+        plan_.sources.push_back(std::move(source));
+        return "FROM __mw_rows(slot := " + std::to_string(plan_.sources.size() - 1) + ")";
+    }
+
+    std::string points(const Wanted& wanted) {
+        const auto parts = parts_of(wanted);
+        const std::string filter = filter_of(wanted);
+        std::string sql;
+        auto add = [&](const std::string& rows) {
+            if (!sql.empty()) sql += " UNION ALL ";
+            sql += rows;
+        };
+        for (const auto& [newer, older] : grouped(parts)) {
+            std::string rows = "SELECT " + std::string(point_columns) + " FROM (" +
+                               select_from(older, &Part::head) + ") AS r";
+            if (!newer.empty()) rows += anti_join(newer, older, filter);
+            add(rows + (filter.empty() ? "" : " WHERE " + filter));
+        }
+        return sql.empty() ? no_points : sql;
+    }
+
+    // Rows that a newer part has again are dropped from the older ones.
+    static std::string anti_join(const std::vector<const Part*>& newer,
+                                 const std::vector<const Part*>& older, const std::string& filter) {
+        Timestamp from = history::time_highest;
+        Timestamp to = history::time_lowest;
+        for (const Part* part : older) {
+            from = std::min(from, part->from);
+            to = std::max(to, part->to);
+        }
+        std::string sql =
+            " ANTI JOIN (SELECT series AS newer_series, \"time\" AS newer_time FROM (" +
+            select_from(newer, &Part::repeats) + ") WHERE \"time\" >= " + time_literal(from) +
+            " AND \"time\" <= " + time_literal(to);
+        if (!filter.empty()) sql += " AND " + filter;
+        return sql + ") ON r.series = newer_series AND r.\"time\" = newer_time";
+    }
+
+    std::vector<Part> parts_of(const Wanted& wanted) {
+        const auto devices = devices_of(wanted);
+        std::vector<Part> parts;
+        std::uint64_t newest = 0;
+        for (const SegmentFile& file : snapshot_.history.points) {
+            newest = std::max(newest, file.generation);
+            if (!may_hold(file, wanted, devices)) continue;
+            parts.push_back({.path = file.path,
+                             .head = "",
+                             .repeats = "",
+                             .age = file.generation,
+                             .from = file.time_min,
+                             .to = file.time_max,
+                             .overlaps = file.overlaps});
+        }
+        for (const auto& head : snapshot_.history.heads) {
+            Part part;
+            part.age = ++newest;
+            part.from = history::time_lowest;
+            // Only an overlapping snapshot pays for looking at the head's times.
+            part.to = snapshot_.history.overlaps ? head_end(*head) : history::time_highest;
+            part.overlaps = head->overlaps();
+            if (head->rows() == 0) continue;
+            const auto& context = snapshot_.history.context;
+            part.head = from(head_points(head, context, HeadRows::all));
+            if (part.overlaps) part.repeats = from(head_points(head, context, HeadRows::repeats));
+            parts.push_back(std::move(part));
+        }
+        return parts;
+    }
+
+    // Parts by the set of newer parts that may repeat some of their rows.
+    std::map<std::vector<const Part*>, std::vector<const Part*>> grouped(
+        const std::vector<Part>& parts) const {
+        std::map<std::vector<const Part*>, std::vector<const Part*>> groups;
+        for (const Part& older : parts) {
+            std::vector<const Part*> repeating;
+            for (const Part& newer : parts) {
+                if (snapshot_.history.overlaps && newer.overlaps && newer.age > older.age &&
+                    newer.from <= older.to && older.from <= newer.to) {
+                    repeating.push_back(&newer);
+                }
+            }
+            groups[repeating].push_back(&older);
+        }
+        return groups;
+    }
+
+    // The most selective key first: Parquet's bloom filters skip row groups by one value of it.
+    static std::string filter_of(const Wanted& wanted) {
+        const auto devices = devices_of(wanted);
+        const auto signals = signals_of(wanted);
+        std::string filter;
+        auto add = [&filter](const std::string& term) {
+            if (!filter.empty()) filter += " AND ";
+            filter += term;
+        };
+        if (devices && devices->size() == 1 && signals && signals->size() == 1) {
+            add("series = " + std::to_string(series_id(devices->front(), signals->front()).value) +
+                "::UBIGINT");
+        } else if (devices && devices->size() == 1) {
+            add("device_id = " + std::to_string(segments::device_id(devices->front())) +
+                "::UBIGINT");
+        }
+        if (wanted.product && wanted.product->devices) {
+            add(in_list("device", *wanted.product->devices));
+        }
+        if (wanted.product && wanted.product->signals) {
+            add(in_list("signal", *wanted.product->signals));
+        }
+        return filter;
+    }
+
+    std::string decisions(const Wanted& wanted) {
+        std::vector<std::string> paths;
+        for (const SegmentFile& file : snapshot_.history.decisions) {
+            if (may_hold(file, wanted, wanted.devices)) paths.push_back(file.path);
+        }
+        std::string sql;
+        if (!paths.empty()) {
+            sql = "SELECT " + std::string(decision_columns) + " FROM (" +
+                  segments::decisions_sql(paths) + ")";
+        }
+        for (const auto& head : snapshot_.history.heads) {
+            if (head->decisions().empty()) continue;
+            if (!sql.empty()) sql += " UNION ALL ";
+            sql += "SELECT " + std::string(decision_columns) + " " +
+                   from(head_decisions(head, snapshot_.history.context));
+        }
+        return sql.empty() ? no_decisions : sql;
+    }
+
+    const std::vector<Wanted>& wanted_;
+    const Snapshot& snapshot_;
+    Plan plan_;
+};
+
+// Adds a reference's choice to the union so far; nullopt is everything and stays.
+void unite(std::optional<std::vector<std::string>>& all,
+           const std::optional<std::vector<std::string>>& more) {
+    if (!all) return;
+    if (!more) {
+        all.reset();
+        return;
+    }
+    for (const std::string& text : *more) {
+        if (std::find(all->begin(), all->end(), text) == all->end()) all->push_back(text);
+    }
+}
+
+}  // namespace
+
+bool Wanted::nothing() const {
+    const auto devices_left = devices_of(*this);
+    const auto signals_left = signals_of(*this);
+    return from > to || (devices_left && devices_left->empty()) ||
+           (signals_left && signals_left->empty());
+}
+
+std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted) {
+    history::Bounds bounds;
+    bounds.points = bounds.decisions = false;
+    bounds.from = history::time_highest;
+    bounds.to = history::time_lowest;
+    std::optional<std::vector<std::string>> devices{std::in_place};
+    std::optional<std::vector<std::string>> signals{std::in_place};
+    bool needed = false;
+    for (const Wanted& one : wanted) {
+        if (one.table == Table::scorecard) continue;
+        needed = true;
+        if (one.table == Table::series || one.nothing()) continue;
+        const bool decisions = one.table == Table::decisions;
+        (decisions ? bounds.decisions : bounds.points) = true;
+        bounds.from = std::min(bounds.from, one.from);
+        bounds.to = std::max(bounds.to, one.to);
+        unite(devices, devices_of(one));
+        unite(signals, decisions ? std::nullopt : signals_of(one));
+    }
+    if (!needed) return std::nullopt;
+    if (!bounds.points && !bounds.decisions) {  // the series directory alone
+        bounds.from = history::time_lowest;
+        bounds.to = history::time_highest;
+        return bounds;
+    }
+    // Empty lists mean all to history; a union is only empty when all of it is wanted.
+    if (devices) bounds.devices = std::move(*devices);
+    if (signals) bounds.signals = std::move(*signals);
+    return bounds;
+}
+
+Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot) {
+    return Planner(wanted, snapshot).plan();
+}
+
+}  // namespace mw::query

@@ -1,0 +1,48 @@
+#pragma once
+// From a checked statement and a snapshot of history to the SQL that runs: each reference becomes a
+// WITH query over exactly the files and head generations that can hold its rows. Pure, but for
+// reading the snapshot.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/query/check.h"
+#include "data/query/query.h"
+#include "data/query/row_sources.h"
+
+namespace mw::query {
+
+// A reference with its conditions evaluated. Bounds may be wider than the statement's own WHERE,
+// which still applies; the product's selection and the policy are applied here.
+struct Wanted {
+    Table table = Table::points;
+    std::string name;
+    std::string internal;
+    std::optional<std::vector<std::string>> devices;  // empty: no row can match
+    std::optional<std::vector<std::string>> signals;
+    Timestamp from = history::time_lowest;
+    Timestamp to = history::time_highest;
+    std::optional<Product> product;
+    std::optional<std::string> policy;  // SQL over the table's columns
+
+    bool nothing() const;
+};
+
+// What one snapshot must cover to serve all of them; nullopt: no history is needed.
+std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted);
+
+// What the hub knows at the moment of the query; scorecard only when a reference wants it.
+struct Snapshot {
+    history::HistorySnapshot history;
+    std::shared_ptr<const quality::Scorecard> scorecard;
+};
+
+struct Plan {
+    std::string with;             // "WITH __mw_ref0 AS NOT MATERIALIZED (...), ... " or empty
+    std::vector<Source> sources;  // what __mw_rows(slot := i) gives
+};
+Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot);
+
+}  // namespace mw::query

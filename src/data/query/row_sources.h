@@ -1,0 +1,29 @@
+#pragma once
+// What isn't in files, as table sources: the head's points and decisions, the series directory, the
+// scorecard. Each holds its snapshot alive and never changes; any thread may scan it.
+
+#include <memory>
+
+#include "data/duckdb/duckdb.h"
+#include "data/history/history.h"
+#include "insight/quality/quality.h"
+
+namespace mw::query {
+
+using Source = std::shared_ptr<const duckdb::TableSource>;
+
+enum class HeadRows {
+    all,
+    repeats,  // at least those that an older generation may hold too
+};
+// Columns as segments::points_sql() gives them.
+Source head_points(std::shared_ptr<const history::HeadSnapshot> head,
+                   history::ContextSnapshot context, HeadRows rows);
+// Columns as segments::decisions_sql() gives them.
+Source head_decisions(std::shared_ptr<const history::HeadSnapshot> head,
+                      history::ContextSnapshot context);
+Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
+                   history::ContextSnapshot context);
+Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard);
+
+}  // namespace mw::query

@@ -1,0 +1,268 @@
+#include "data/query/slot.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "data/query/result_text.h"
+
+namespace mw::query {
+
+struct Slot::Open {
+    std::size_t memory_bytes = 0;
+    std::vector<Source> sources;  // of the statement that runs; read by DuckDB's threads
+    std::optional<duckdb::Database> database;
+    std::optional<duckdb::Connection> connection;
+    std::optional<duckdb::Statement> to_tree;
+    std::optional<duckdb::Statement> to_sql;
+    Node select_template;  // the tree of SELECT 1
+};
+
+Slot::Slot(SlotOptions options) : options_(std::move(options)) {}
+Slot::~Slot() = default;
+
+namespace {
+
+Result<std::string> only_text(duckdb::Statement& statement, std::string argument) {
+    TRY(auto rows, statement.execute({duckdb::Value{std::move(argument)}}));
+    duckdb::Chunk chunk;
+    TRY(const bool any, rows.next(chunk));
+    if (!any || !chunk.column(0).valid(0)) {
+        return Error{Errc::invalid_input, "the parser gave nothing"};
+    }
+    return std::string(chunk.column(0).text(0));
+}
+
+duckdb::TableFunction rows_function(const std::vector<Source>& sources) {
+    return {.name = "__mw_rows",
+            .parameters = {{"slot", duckdb::Kind::ubigint}},
+            .bind = [&sources](const duckdb::Arguments& arguments) -> Result<Source> {
+                const auto slot = arguments.find("slot");
+                const std::size_t index = slot != arguments.end()
+                                              ? std::get<std::uint64_t>(slot->second)
+                                              : sources.size();
+                if (index >= sources.size()) {
+                    return Error{Errc::invalid_input, "no rows under this number"};
+                }
+                return sources[index];
+            }};
+}
+
+// DuckDB's first line, without its name for the class of error and without the rewritten text.
+std::string first_line(const std::string& message) {
+    return message.substr(0, message.find("\n\nLINE "));
+}
+
+}  // namespace
+
+Result<> Slot::open(std::size_t memory_bytes) {
+    // DuckDB limits memory per instance; a statement with another limit gets another instance.
+    if (open_ && open_->memory_bytes == memory_bytes) return {};
+    open_.reset();
+    auto open = std::make_unique<Open>();
+    open->memory_bytes = memory_bytes;
+    duckdb::Options options{.memory_bytes = memory_bytes, .threads = options_.threads};
+    for (const std::string* directory :
+         {&options_.history_directory, &options_.temporary_directory}) {
+        if (!directory->empty()) options.directories.push_back(*directory);
+    }
+    TRY(open->database, duckdb::Database::open(options));
+    TRY_VOID(open->database->add(rows_function(open->sources)));
+    TRY(open->connection, open->database->connect());
+    TRY(open->to_tree, open->connection->prepare("SELECT json_serialize_sql($1::VARCHAR)"));
+    TRY(open->to_sql, open->connection->prepare("SELECT json_deserialize_sql($1::JSON)"));
+    TRY(const std::string tree, only_text(*open->to_tree, "SELECT 1"));
+    TRY(open->select_template, parse_tree(tree));
+    open_ = std::move(open);
+    return {};
+}
+
+Result<Parsed> Slot::parse(const std::string& sql, const std::vector<std::string>& products,
+                           std::size_t memory_bytes, std::stop_token stop) {
+    TRY_VOID(open(memory_bytes));
+    end_statement();
+    TRY_VOID(open_->connection->run("BEGIN TRANSACTION"));
+    if (stop.stop_requested()) return Error{Errc::cancelled, "the query was cancelled"};
+    TRY(Checked checked, this->checked(sql, products));
+    Parsed parsed;
+    parsed.original = sql;
+    for (const Reference& reference : checked.references) {
+        Wanted wanted;
+        wanted.table = reference.table;
+        wanted.name = reference.name;
+        wanted.internal = reference.internal;
+        wanted.devices = reference.conditions.devices;
+        wanted.signals = reference.conditions.signals;
+        parsed.wanted.push_back(std::move(wanted));
+    }
+    TRY_VOID(evaluate(checked.references, parsed.wanted));
+    TRY(parsed.sql, only_text(*open_->to_sql, to_json(checked.tree)));
+    return parsed;
+}
+
+Result<Checked> Slot::checked(const std::string& sql, const std::vector<std::string>& products) {
+    if (sql.find('\0') != std::string::npos) {
+        return Error{Errc::invalid_input, "a statement has no zero bytes"};
+    }
+    TRY(const std::string json, only_text(*open_->to_tree, sql));
+    TRY(Node tree, parse_tree(json));
+    return check(std::move(tree), sql, products);
+}
+
+Result<> Slot::evaluate(std::vector<Reference>& references, std::vector<Wanted>& wanted) {
+    std::vector<Node> expressions;
+    for (const Reference& reference : references) {
+        const Conditions& conditions = reference.conditions;
+        for (const auto* list : {&conditions.not_before, &conditions.not_after}) {
+            expressions.insert(expressions.end(), list->begin(), list->end());
+        }
+    }
+    if (expressions.empty()) return {};
+    // DuckDB compares some pairs of types at microseconds, so bounds get room on both sides.
+    constexpr nanoseconds room = milliseconds{1};
+    const auto values = instants(expressions);
+    std::size_t at = 0;
+    for (std::size_t i = 0; i < references.size(); ++i) {
+        for (std::size_t k = 0; k < references[i].conditions.not_before.size(); ++k, ++at) {
+            if (values[at]) wanted[i].from = std::max(wanted[i].from, *values[at] - room);
+        }
+        for (std::size_t k = 0; k < references[i].conditions.not_after.size(); ++k, ++at) {
+            if (values[at]) wanted[i].to = std::min(wanted[i].to, *values[at] + room);
+        }
+    }
+    return {};
+}
+
+// What an expression without columns is, as an instant; nullopt where DuckDB has no answer. Then
+// the bound is dropped, and an error in it shows when the statement itself runs.
+std::vector<std::optional<Timestamp>> Slot::instants(const std::vector<Node>& expressions) {
+    std::vector<std::optional<Timestamp>> values(expressions.size());
+    Node tree = open_->select_template;
+    Node* list = tree.find("statements")->items[0].find("node")->find("select_list");
+    list->items.clear();
+    std::string outer = "SELECT ";
+    for (std::size_t i = 0; i < expressions.size(); ++i) {
+        const std::string name = "c" + std::to_string(i);
+        Node expression = expressions[i];
+        expression.set("alias", Node::of_text(name));
+        list->items.push_back(std::move(expression));
+        outer += (i > 0 ? ", " : "") + ("epoch_ns(TRY_CAST(" + name + " AS TIMESTAMP_NS))");
+    }
+    auto inner = only_text(*open_->to_sql, to_json(tree));
+    if (!inner) return values;
+    auto rows = open_->connection->query(outer + " FROM (" + *inner + ")");
+    duckdb::Chunk chunk;
+    if (!rows || !rows->next(chunk).value_or(false)) return values;
+    constexpr std::int64_t margin = std::int64_t{1} << 40;
+    constexpr std::int64_t most = history::time_highest.ns - margin;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const duckdb::Vector column = chunk.column(i);
+        if (!column.valid(0)) continue;
+        values[i] = Timestamp{std::clamp(column.data<std::int64_t>()[0], -most, most)};
+    }
+    return values;
+}
+
+Result<QueryReply> Slot::run(const Parsed& parsed, Plan plan, ResultFormat format,
+                             const QueryLimits& limits, std::stop_token stop) {
+    ASSERT(open_ != nullptr);
+    open_->sources = std::move(plan.sources);
+    const bool parquet = format == ResultFormat::parquet;
+    const std::string sql = plan.with + "SELECT * FROM (" + parsed.sql + ") LIMIT " +
+                            std::to_string(limits.rows + (parquet ? 0 : 1));
+    auto reply = parquet ? parquet_reply(sql, limits, stop) : text_reply(sql, format, limits, stop);
+    if (!reply) reply = explained(std::move(reply).error(), parsed);
+    end_statement();
+    return reply;
+}
+
+Result<QueryReply> Slot::text_reply(const std::string& sql, ResultFormat format,
+                                    const QueryLimits& limits, std::stop_token stop) {
+    TRY(auto rows, open_->connection->query(sql, {}, std::move(stop)));
+    ResultText text(format, rows.columns());
+    QueryReply reply;
+    duckdb::Chunk chunk;
+    while (true) {
+        TRY(const bool more, rows.next(chunk));
+        if (!more) break;
+        const std::size_t count = std::min(chunk.size(), limits.rows - reply.rows);
+        reply.truncated = count < chunk.size();
+        text.add(chunk, count);
+        reply.rows += count;
+        if (text.size() > limits.memory_bytes) {
+            return Error{Errc::overloaded, "the result is larger than the memory limit of " +
+                                               std::to_string(limits.memory_bytes >> 20) +
+                                               " MiB; aggregate, or add LIMIT"};
+        }
+    }
+    reply.body = text.finish(reply.truncated);
+    reply.content_type = ResultText::content_type(format);
+    return reply;
+}
+
+Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryLimits& limits,
+                                       std::stop_token stop) {
+    const std::filesystem::path path = std::filesystem::path(options_.temporary_directory) /
+                                       ("reply-" + std::to_string(options_.number) + ".parquet");
+    struct Removed {
+        std::filesystem::path path;
+        ~Removed() {
+            std::error_code ignored;  // it may not exist
+            std::filesystem::remove(path, ignored);
+        }
+    } removed{path};
+    TRY(auto rows,
+        open_->connection->query("COPY (" + sql + ") TO " + duckdb::quoted_text(path.string()) +
+                                     " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)",
+                                 {}, std::move(stop)));
+    QueryReply reply;
+    duckdb::Chunk chunk;
+    TRY(const bool any, rows.next(chunk));
+    if (any) reply.rows = static_cast<std::size_t>(chunk.column(0).data<std::int64_t>()[0]);
+    reply.truncated = reply.rows >= limits.rows;
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(path, failed);
+    if (failed || size > limits.memory_bytes) {
+        return Error{Errc::overloaded,
+                     "the result is larger than the memory limit; aggregate, or "
+                     "add LIMIT"};
+    }
+    std::ifstream file(path, std::ios::binary);
+    reply.body.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file || reply.body.size() != size) {
+        return Error{Errc::io_failed, "cannot read back " + path.string()};
+    }
+    reply.content_type = ResultText::content_type(ResultFormat::parquet);
+    return reply;
+}
+
+// The same error with the place in the text that the user wrote: DuckDB points into the rewritten
+// one, so we bind the original once more over empty tables of the same names.
+Error Slot::explained(Error error, const Parsed& parsed) {
+    if (error.code == Errc::cancelled) return error;
+    const std::string line = first_line(error.message);
+    if (error.code != Errc::invalid_input) return Error{error.code, line};
+    Plan empty = plan_of(parsed.wanted, Snapshot{{}, std::make_shared<quality::Scorecard>()});
+    open_->sources = std::move(empty.sources);
+    ignore(open_->connection->run("ROLLBACK"), "there may be none to roll back");
+    for (const Wanted& wanted : parsed.wanted) {
+        const std::string view = "CREATE OR REPLACE TEMP VIEW " + duckdb::quoted_name(wanted.name) +
+                                 " AS " + empty.with + "FROM " + wanted.internal;
+        if (!open_->connection->run(view)) return Error{error.code, line};
+    }
+    auto again = open_->connection->prepare(parsed.original);
+    for (const Wanted& wanted : parsed.wanted) {
+        ignore(open_->connection->run("DROP VIEW IF EXISTS " + duckdb::quoted_name(wanted.name)),
+               "a view left behind is empty and is replaced by the next");
+    }
+    if (!again.ok() && first_line(again.error().message) == line) return std::move(again).error();
+    return Error{error.code, line};
+}
+
+void Slot::end_statement() {
+    open_->sources.clear();
+    ignore(open_->connection->run("ROLLBACK"), "there may be none to roll back");
+}
+
+}  // namespace mw::query

@@ -1,0 +1,46 @@
+#pragma once
+// Sealed history as Parquet: the writer behind history::SegmentWriter, and the SQL that reads it
+// back. A ParquetWriter belongs to its History, which calls it on workers, one call at a time. It
+// opens its own small DuckDB on first use (docs/formats/segment.md draws the schema).
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/history/history.h"
+
+namespace mw::segments {
+
+struct WriterOptions {
+    std::string directory;  // the history directory: nothing outside it is written
+    std::size_t memory_bytes = std::size_t{512} << 20;
+};
+
+class ParquetWriter final : public history::SegmentWriter {
+ public:
+    explicit ParquetWriter(WriterOptions options);
+    ~ParquetWriter() override;
+
+    Result<std::uint64_t> write_points(const std::string& path,
+                                       history::SortedPoints& points) override;
+    Result<std::uint64_t> write_decisions(const std::string& path,
+                                          const std::vector<history::DecisionRow>& rows) override;
+
+ private:
+    struct State;
+    Result<> open();
+    Result<std::uint64_t> copy(const std::string& path, const std::string& format,
+                               std::size_t row_group);
+    std::unique_ptr<State> state_;
+};
+
+// SELECT statements over sealed files; `paths` is not empty. Points have the columns series,
+// device_id, time, device, signal, value, quality, unit, asset, site; decisions those of the SQL
+// table `decisions` (docs/sql.md).
+std::string points_sql(const std::vector<std::string>& paths);
+std::string decisions_sql(const std::vector<std::string>& paths);
+
+// The key by which row groups are skipped when a query names a device.
+std::uint64_t device_id(std::string_view device);
+
+}  // namespace mw::segments

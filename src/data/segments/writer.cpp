@@ -1,0 +1,111 @@
+#include <filesystem>
+#include <optional>
+
+#include "data/duckdb/duckdb.h"
+#include "data/segments/segments.h"
+#include "data/segments/sources.h"
+
+namespace mw::segments {
+
+struct ParquetWriter::State {
+    WriterOptions options;
+    std::optional<duckdb::Database> database;
+    std::optional<duckdb::Connection> connection;
+    std::shared_ptr<const duckdb::TableSource> source;  // what mw_rows() gives
+};
+
+ParquetWriter::ParquetWriter(WriterOptions options) : state_(std::make_unique<State>()) {
+    state_->options = std::move(options);
+}
+ParquetWriter::~ParquetWriter() = default;
+
+Result<std::uint64_t> ParquetWriter::write_points(const std::string& path,
+                                                  history::SortedPoints& points) {
+    const auto planned = plan(points);
+    // Each row group repeats the dictionaries: with many devices, larger groups keep that under 1
+    // %.
+    constexpr std::size_t usual = 122'880;
+    constexpr std::size_t largest = 983'040;
+    const std::size_t row_group = std::clamp(64 * device_count(*planned), usual, largest);
+    state_->source = points_source(planned, points);
+    return copy(path, "millwright.points", row_group);
+}
+
+Result<std::uint64_t> ParquetWriter::write_decisions(
+    const std::string& path, const std::vector<history::DecisionRow>& rows) {
+    state_->source = decisions_source(rows);
+    return copy(path, "millwright.decisions", 122'880);
+}
+
+Result<> ParquetWriter::open() {
+    if (state_->connection) return {};
+    duckdb::Options options{.memory_bytes = state_->options.memory_bytes, .threads = 1};
+    options.directories.push_back(state_->options.directory);
+    TRY(auto database, duckdb::Database::open(options));
+    State* state = state_.get();
+    TRY_VOID(database.add({.name = "mw_rows", .parameters = {}, .bind = [state](const auto&) {
+                               return Result<std::shared_ptr<const duckdb::TableSource>>(
+                                   state->source);
+                           }}));
+    TRY(state_->connection, database.connect());
+    state_->database = std::move(database);
+    return {};
+}
+
+Result<std::uint64_t> ParquetWriter::copy(const std::string& path, const std::string& format,
+                                          std::size_t row_group) {
+    TRY_VOID(open().context("seal " + path));
+    // A dictionary of up to 2048 entries suits series, divisor and quality; times and values exceed
+    // it and become deltas, half the size (store.md, section 2). Bloom filters come with
+    // dictionaries: by them a query for one series skips row groups.
+    const std::string sql = "COPY (FROM mw_rows()) TO " + duckdb::quoted_text(path) +
+                            " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
+                            " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE " +
+                            std::to_string(row_group) + ", KV_METADATA {format: '" + format +
+                            "', version: '1', writer: 'millwright'})";
+    auto written = [&]() -> Result<std::uint64_t> {
+        TRY(auto rows, state_->connection->query(sql));
+        duckdb::Chunk chunk;
+        TRY(const bool any, rows.next(chunk));
+        if (!any) return Error{Errc::io_failed, "COPY gave no count"};
+        return static_cast<std::uint64_t>(chunk.column(0).data<std::int64_t>()[0]);
+    }();
+    state_->source.reset();
+    if (!written) {
+        std::error_code ignored;  // there may be nothing to remove
+        std::filesystem::remove(path, ignored);
+        return std::move(written).context("seal " + path);
+    }
+    return written;
+}
+
+namespace {
+
+std::string read_parquet(const std::vector<std::string>& paths) {
+    std::string sql = " FROM read_parquet([";
+    for (const std::string& path : paths) {
+        if (sql.back() != '[') sql += ",";
+        sql += duckdb::quoted_text(path);
+    }
+    // The day folders are for people and tools; their name is no column.
+    return sql + "], hive_partitioning = false)";
+}
+
+}  // namespace
+
+std::string points_sql(const std::vector<std::string>& paths) {
+    return "SELECT series, device_id, \"time\", device, signal, coalesce(raw, m / d) AS \"value\", "
+           "quality, unit, asset, site" +
+           read_parquet(paths);
+}
+
+std::string decisions_sql(const std::vector<std::string>& paths) {
+    return "SELECT \"time\", device, asset, site, use_case, model, \"version\", bundle_hash, "
+           "window_from, window_to, samples, inputs_quality, score, decision, fallback, "
+           "latency_us" +
+           read_parquet(paths);
+}
+
+std::uint64_t device_id(std::string_view device) { return series_id(device, "").value; }
+
+}  // namespace mw::segments
