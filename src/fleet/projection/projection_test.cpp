@@ -1,16 +1,15 @@
-#include "fleet/roster/roster.h"
+#include "fleet/projection/projection.h"
 
 #include <gtest/gtest.h>
 
-namespace mw::roster {
+namespace mw::projection {
 namespace {
 
-Resource resource(const char* kind, const char* name, const char* spec, const char* status = "{}") {
+Resource resource(const char* kind, const char* name, const char* spec) {
     Resource r;
     r.kind = kind;
     r.name = name;
     r.spec = *parse_json(spec);
-    r.status = *parse_json(status);
     return r;
 }
 
@@ -42,15 +41,11 @@ TEST(Products, labels_become_devices) {
     EXPECT_EQ(*products->at(1).devices, std::vector<std::string>{"gw-1"});
 }
 
-TEST(AdmissionsOfDevices, leave_out_suspended_ones_and_name_certificates) {
+TEST(ParentsOfDevices, name_only_those_that_have_one) {
     Resources all;
-    add(all.devices, resource("Device", "gw-1", R"({"parent":"gw-0"})",
-                              R"({"state":"active","certificate":{"fingerprint":"aa"}})"));
-    add(all.devices, resource("Device", "gw-2", "{}", R"({"state":"suspended"})"));
-    const auto admissions = admissions_of(all);
-    ASSERT_EQ(admissions->size(), 1u);
-    EXPECT_EQ(admissions->at("gw-1").fingerprints, std::set<std::string>{"aa"});
-    EXPECT_EQ(admissions->at("gw-1").parent, "gw-0");
+    add(all.devices, resource("Device", "gw-1", "{}"));
+    add(all.devices, resource("Device", "sensor", R"({"parent":"gw-1"})"));
+    EXPECT_EQ(*parents_of(all), (Parents{{"sensor", "gw-1"}}));
 }
 
 TEST(Facts, come_from_profile_and_asset) {
@@ -67,4 +62,4 @@ TEST(Facts, come_from_profile_and_asset) {
 }
 
 }  // namespace
-}  // namespace mw::roster
+}  // namespace mw::projection

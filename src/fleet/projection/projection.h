@@ -1,31 +1,32 @@
 #pragma once
-// Roster: follows devices, profiles, assets and data products in the registry, and keeps what the
+// Follows devices, profiles, assets and data products in the registry, and keeps what the
 // data plane and the query engine need of them up to date. Belongs to the control loop. Changes
 // that come together are worked out once. Limits: those of the registry.
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "domain/resource_store.h"
-#include "fleet/roster/view.h"
+#include "fleet/projection/view.h"
 #include "platform/loop/loop.h"
 
-namespace mw::roster {
+namespace mw::projection {
 
 // Owned here: where the views go. Called on the control loop; each carries owned values.
-class RosterSink {
+class ProjectionSink {
  public:
-    virtual ~RosterSink() = default;
+    virtual ~ProjectionSink() = default;
     virtual void put_device(const std::string& name, ingest::DeviceFacts facts) = 0;
     virtual void remove_device(const std::string& name) = 0;
     virtual void set_context(history::ContextSnapshot context) = 0;
-    virtual void set_admissions(std::shared_ptr<const Admissions> admissions) = 0;
+    virtual void set_parents(std::shared_ptr<const Parents> parents) = 0;
 };
 
-class Roster final : public query::ProductSource {
+class Projection final : public query::ProductSource {
  public:
-    Roster(Loop& loop, ResourceStore& store, RosterSink& sink);
-    ~Roster() override;
+    Projection(Loop& loop, ResourceStore& store, ProjectionSink& sink);
+    ~Projection() override;
 
     // Reads everything once and hands it to the sink; follows changes from then on.
     Task<> start();
@@ -44,7 +45,7 @@ class Roster final : public query::ProductSource {
 
     Loop& loop_;
     ResourceStore& store_;
-    RosterSink& sink_;
+    ProjectionSink& sink_;
     Resources all_;
     std::set<std::string> changed_devices_;
     bool all_changed_ = false;
@@ -55,4 +56,4 @@ class Roster final : public query::ProductSource {
     Scope scope_;
 };
 
-}  // namespace mw::roster
+}  // namespace mw::projection

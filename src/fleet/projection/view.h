@@ -3,7 +3,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "data/history/history.h"
@@ -11,7 +10,7 @@
 #include "data/query/query.h"
 #include "domain/resource.h"
 
-namespace mw::roster {
+namespace mw::projection {
 
 using ByName = std::map<std::string, Resource>;
 
@@ -25,13 +24,8 @@ ingest::DeviceFacts facts_of(const Resources& all, const Resource& device);
 history::ContextSnapshot context_of(const Resources& all);
 std::shared_ptr<const query::Products> products_of(const Resources& all);
 
-// Who may connect: a device that exists, isn't suspended or retired, with a certificate whose
-// SHA-256 its status names. An empty set of fingerprints admits any certificate of that name.
-struct Admission {
-    std::set<std::string> fingerprints;
-    std::string parent;
-};
-using Admissions = std::map<std::string, Admission, std::less<>>;
-std::shared_ptr<const Admissions> admissions_of(const Resources& all);
+// Device name to the name of its parent, where it has one.
+using Parents = std::map<std::string, std::string, std::less<>>;
+std::shared_ptr<const Parents> parents_of(const Resources& all);
 
-}  // namespace mw::roster
+}  // namespace mw::projection

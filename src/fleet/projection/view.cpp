@@ -1,6 +1,6 @@
-#include "fleet/roster/view.h"
+#include "fleet/projection/view.h"
 
-namespace mw::roster {
+namespace mw::projection {
 namespace {
 
 constexpr int asset_depth_max = 32;
@@ -84,18 +84,12 @@ std::shared_ptr<const query::Products> products_of(const Resources& all) {
     return products;
 }
 
-std::shared_ptr<const Admissions> admissions_of(const Resources& all) {
-    auto admissions = std::make_shared<Admissions>();
-    for (const auto& [name, device] : all.devices) {
-        const std::string state = find_string(device.status, "state").value_or("");
-        if (state == "suspended" || state == "retired") continue;
-        Admission& admission = (*admissions)[name];
-        admission.parent = find_string(device.spec, "parent").value_or("");
-        for (const char* path : {"certificate.fingerprint", "previous_certificate.fingerprint"})
-            if (auto fingerprint = find_string(device.status, path))
-                admission.fingerprints.insert(*fingerprint);
-    }
-    return admissions;
+std::shared_ptr<const Parents> parents_of(const Resources& all) {
+    auto parents = std::make_shared<Parents>();
+    for (const auto& [name, device] : all.devices)
+        if (auto parent = find_string(device.spec, "parent"); parent && !parent->empty())
+            (*parents)[name] = *parent;
+    return parents;
 }
 
-}  // namespace mw::roster
+}  // namespace mw::projection

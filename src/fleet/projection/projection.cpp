@@ -1,13 +1,13 @@
-#include "fleet/roster/roster.h"
+#include "fleet/projection/projection.h"
 
-namespace mw::roster {
+namespace mw::projection {
 
-Roster::Roster(Loop& loop, ResourceStore& store, RosterSink& sink)
+Projection::Projection(Loop& loop, ResourceStore& store, ProjectionSink& sink)
     : loop_(loop), store_(store), sink_(sink), scope_(loop) {}
 
-Roster::~Roster() = default;
+Projection::~Projection() = default;
 
-Task<> Roster::start() {
+Task<> Projection::start() {
     subscription_ = store_.subscribe([this](const ResourceChange& change) { on_change(change); });
     for (const char* kind : {"Asset", "DeviceProfile", "Device", "DataProduct"})
         CO_TRY_VOID(co_await read_all(kind));
@@ -17,12 +17,12 @@ Task<> Roster::start() {
     co_return Result<>{};
 }
 
-Task<> Roster::stop() {
+Task<> Projection::stop() {
     subscription_.reset();
     co_return co_await scope_.join();
 }
 
-Task<> Roster::read_all(std::string kind) {
+Task<> Projection::read_all(std::string kind) {
     ListQuery query;
     query.kind = kind;
     for (;;) {
@@ -34,7 +34,7 @@ Task<> Roster::read_all(std::string kind) {
     }
 }
 
-ByName* Roster::shelf(const std::string& kind) {
+ByName* Projection::shelf(const std::string& kind) {
     if (kind == "Device") return &all_.devices;
     if (kind == "DeviceProfile") return &all_.profiles;
     if (kind == "Asset") return &all_.assets;
@@ -42,7 +42,7 @@ ByName* Roster::shelf(const std::string& kind) {
     return nullptr;
 }
 
-void Roster::on_change(const ResourceChange& change) {
+void Projection::on_change(const ResourceChange& change) {
     const Resource& resource = change.resource;
     ByName* resources = shelf(resource.kind);
     if (!resources) return;
@@ -51,13 +51,9 @@ void Roster::on_change(const ResourceChange& change) {
     } else {
         Resource& known = (*resources)[resource.name];
         if (known.revision > resource.revision) return;  // the first reading came behind a change
-        // Status moves often and matters only where it decides who may connect.
-        const bool same =
-            known.revision > 0 && known.generation == resource.generation &&
-            known.labels == resource.labels &&
-            find_string(known.status, "state") == find_string(resource.status, "state") &&
-            find_string(known.status, "certificate.fingerprint") ==
-                find_string(resource.status, "certificate.fingerprint");
+        // Status moves often and says nothing about points.
+        const bool same = known.revision > 0 && known.generation == resource.generation &&
+                          known.labels == resource.labels;
         known = resource;
         if (same) return;
     }
@@ -68,19 +64,19 @@ void Roster::on_change(const ResourceChange& change) {
     if (started_) refresh_soon();
 }
 
-void Roster::refresh_soon() {
+void Projection::refresh_soon() {
     if (std::exchange(refreshing_, true)) return;
     scope_.spawn(refresh());
 }
 
-Task<> Roster::refresh() {
+Task<> Projection::refresh() {
     CO_TRY_VOID(co_await yield());  // what else has changed in this turn comes along
     refreshing_ = false;
     refresh_all();
     co_return Result<>{};
 }
 
-void Roster::refresh_all() {
+void Projection::refresh_all() {
     const auto put = [&](const std::string& name) {
         const auto device = all_.devices.find(name);
         if (device == all_.devices.end())
@@ -96,7 +92,7 @@ void Roster::refresh_all() {
     all_changed_ = false;
     products_ = products_of(all_);
     sink_.set_context(context_of(all_));
-    sink_.set_admissions(admissions_of(all_));
+    sink_.set_parents(parents_of(all_));
 }
 
-}  // namespace mw::roster
+}  // namespace mw::projection

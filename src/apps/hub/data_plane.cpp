@@ -1,0 +1,185 @@
+#include "apps/hub/data_plane.h"
+
+#include "base/log.h"
+
+namespace mw::hub {
+
+Result<std::unique_ptr<DataPlane>> DataPlane::open(DataPlaneOptions options, Parts parts,
+                                                   ControlDoors doors) {
+    LoopOptions loop;
+    loop.clock = &parts.clock;
+    TRY(auto thread, LoopThread::open("data", loop));
+    std::unique_ptr<DataPlane> self(
+        new DataPlane(std::move(options), parts, std::move(doors), std::move(thread)));
+    TRY_VOID(self->build());
+    return self;
+}
+
+DataPlane::DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
+                     std::unique_ptr<LoopThread> thread)
+    : options_(std::move(options)),
+      parts_(parts),
+      doors_(std::move(doors)),
+      thread_(std::move(thread)),
+      parents_(std::make_shared<const mqtt::ParentOf>()),
+      writer_({.directory = options_.history.directory}) {}
+
+DataPlane::~DataPlane() { thread_->stop(); }
+
+Result<> DataPlane::build() {
+    Loop& loop = thread_->loop();
+    TRY(history_, history::History::open(options_.history, {parts_.files, loop, parts_.disk,
+                                                            writer_, parts_.metrics}));
+    ingest::DeadLetterOptions letters;
+    letters.directory = files::join(options_.directory, "dead-letters");
+    TRY(dead_letters_,
+        ingest::DeadLetters::open(parts_.files, loop, parts_.disk, std::move(letters)));
+    decisions_ = std::make_unique<ingest::DecisionRelay>(
+        loop, parts_.control, options_.decisions_waiting, doors_.decisions);
+    reports_ = std::make_unique<ingest::ReportRelay>(loop, parts_.control, ingest::ReportLimits{},
+                                                     doors_.reports);
+    ingest_ = std::make_unique<ingest::Ingest>(
+        ingest::IngestOptions{}, ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_,
+                                                       *reports_, parts_.clock, parts_.metrics});
+    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
+    broker_ =
+        std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
+    ingest_->on_durable([this](Ticket ticket) { broker_->on_durable(ticket); });
+    broker_->on_presence([this](const mqtt::Presence& presence) {
+        if (presence.identity.kind != mqtt::Identity::Kind::device) return;
+        const bool connected = presence.what == mqtt::Presence::What::connected;
+        auto tell = [this, name = presence.identity.name, connected, at = parts_.clock.now()] {
+            doors_.presence(name, connected, at);
+        };
+        if (!parts_.control.post(std::move(tell)))
+            log::warn("hub.presence.lost", {{"device", presence.identity.name}});
+    });
+    return {};
+}
+
+void DataPlane::start() { thread_->start(); }
+
+Task<> DataPlane::stop_here() {
+    co_await broker_->stop();
+    // What was accepted becomes durable, and is told to the control loop while it still listens.
+    co_await history_->flush();
+    co_await within(seconds{5}, decisions_->flush());
+    co_await within(seconds{5}, reports_->flush());
+    co_await decisions_->stop();
+    co_await reports_->stop();
+    co_await dead_letters_->stop();
+    co_return co_await history_->stop();
+}
+
+Task<> DataPlane::stop() {
+    auto there = [this] { return stop_here(); };
+    auto outcome = co_await run_on(loop(), std::move(there));
+    thread_->stop();
+    co_return std::move(outcome);
+}
+
+Task<> DataPlane::restore_quality() {
+    auto there = [this] { ingest_->restore_quality(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<net::Address> DataPlane::listen(net::ListenOptions options) {
+    auto there = [this, options]() -> Result<net::Address> {
+        TRY(auto listener, net::Listener::open(loop(), options));
+        const net::Address address = listener->address();
+        const bool plain = options.tls == nullptr;
+        auto resolver = [this, plain](ByteView certificate) -> Result<mqtt::Identity> {
+            // A plain listener exists on loopback only, and only when it was asked for.
+            if (plain) return mqtt::Identity{mqtt::Identity::Kind::service, "loopback"};
+            return admit(certificate);
+        };
+        broker_->serve(std::move(listener), std::move(resolver));
+        return address;
+    };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Result<mqtt::Identity> DataPlane::admit(ByteView certificate) const {
+    if (certificate.empty())
+        return Error{Errc::denied, "no client certificate. Next step: millwright-edge enroll"};
+    TRY(const auto principal, parts_.admission->admit(certificate));
+    using Kind = identity::Principal::Kind;
+    const auto kind = principal.kind == Kind::device ? mqtt::Identity::Kind::device
+                      : principal.kind == Kind::user ? mqtt::Identity::Kind::user
+                                                     : mqtt::Identity::Kind::service;
+    return mqtt::Identity{kind, principal.name};
+}
+
+Task<> DataPlane::seal_now() {
+    auto there = [this] { return history_->seal_now(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device,
+                                                              std::size_t limit) {
+    auto there = [this, device, limit] { return dead_letters_->list(device, limit); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<mqtt::Metrics> DataPlane::broker_metrics() {
+    auto there = [this] { return broker_->metrics(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<history::HistoryFigures> DataPlane::history_figures() {
+    auto there = [this] { return history_->figures(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<history::HistorySnapshot> DataPlane::snapshot(history::Bounds bounds) {
+    return history_->snapshot(std::move(bounds));
+}
+
+Task<quality::Scorecard> DataPlane::scorecard() {
+    auto there = [this] { return ingest_->scorecard(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::vector<quality::Finding>> DataPlane::findings(std::string device, Timestamp from,
+                                                        Timestamp to) {
+    auto there = [this, id = DeviceId{device}, from, to] {
+        return ingest_->findings(id, from, to);
+    };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+// The projection and the convergence call these on the control loop. They are few and must not be
+// lost: a full mailbox would mean that the data loop stands still.
+void DataPlane::publish(const std::string& device, std::string document) {
+    auto there = [this, topic = "mw/v1/" + device + "/desired", document = std::move(document)] {
+        const auto published =
+            broker_->publish_local(topic, bytes_of(document), true, mqtt::QoS::at_least_once);
+        if (!published) log::warn("hub.desired.refused", {{"reason", published.error().message}});
+    };
+    if (!loop().post(std::move(there))) log::error("hub.desired.lost", {{"device", device}});
+}
+
+void DataPlane::put_device(const std::string& name, ingest::DeviceFacts facts) {
+    auto there = [this, name, facts = std::move(facts)] { ingest_->put_device(name, facts); };
+    if (!loop().post(std::move(there))) log::error("hub.device.lost", {{"device", name}});
+}
+
+void DataPlane::remove_device(const std::string& name) {
+    auto there = [this, name] {
+        ingest_->remove_device(name);
+        broker_->kick(name);
+    };
+    if (!loop().post(std::move(there))) log::error("hub.device.lost", {{"device", name}});
+}
+
+void DataPlane::set_context(history::ContextSnapshot context) {
+    auto there = [this, context = std::move(context)] { history_->set_context(context); };
+    if (!loop().post(std::move(there))) log::error("hub.context.lost");
+}
+
+void DataPlane::set_parents(std::shared_ptr<const projection::Parents> parents) {
+    auto there = [this, parents = std::move(parents)] { parents_ = parents; };
+    if (!loop().post(std::move(there))) log::error("hub.parents.lost");
+}
+
+}  // namespace mw::hub

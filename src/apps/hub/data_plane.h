@@ -1,0 +1,102 @@
+#pragma once
+// The hub's data plane: one loop with its own thread, and everything that belongs to it, in the
+// order of building: log and head, dead letters, ingest, broker. Others reach it by run_on and
+// post.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/metrics.h"
+#include "base/random.h"
+#include "data/history/history.h"
+#include "data/ingest/ingest.h"
+#include "data/query/query.h"
+#include "data/segments/segments.h"
+#include "fleet/convergence/convergence.h"
+#include "fleet/onboarding/onboarding.h"
+#include "fleet/projection/projection.h"
+#include "platform/loop/loop.h"
+#include "protocols/mqtt/mqtt.h"
+
+namespace mw::hub {
+
+// What leaves the data plane, on the control loop.
+struct ControlDoors {
+    std::function<Task<>(ingest::DecisionBox)> decisions;
+    std::function<Task<>(ingest::ReportBox)> reports;
+    std::function<void(std::string device, bool connected, Timestamp at)> presence;
+};
+
+struct DataPlaneOptions {
+    std::string directory;  // the hub's
+    history::HistoryOptions history;
+    mqtt::Limits mqtt;
+    std::size_t decisions_waiting = 10'000;
+};
+
+class DataPlane final : public query::HistorySource,
+                        public query::ScorecardSource,
+                        public convergence::DesiredSink,
+                        public projection::ProjectionSink {
+ public:
+    struct Parts {  // all outlive the data plane
+        Loop& control;
+        files::Files& files;
+        Workers& disk;  // log and segments: nothing else may make them wait
+        Clock& clock;
+        Random& random;
+        metrics::Registry& metrics;
+        std::shared_ptr<const onboarding::Admission> admission;
+    };
+    // Blocks while history replays.
+    static Result<std::unique_ptr<DataPlane>> open(DataPlaneOptions options, Parts parts,
+                                                   ControlDoors doors);
+    ~DataPlane() override;
+
+    void start();  // the thread
+    // Broker first, then ingest's relays, then the log; then the thread ends.
+    Task<> stop();
+    Task<> restore_quality();  // once, when all devices are known
+    // Serves what the listener, opened on loop(), accepts.
+    Task<net::Address> listen(net::ListenOptions options);
+
+    Loop& loop() { return thread_->loop(); }
+    history::OpenReport opened() const { return history_->report(); }
+    Task<> seal_now();
+    Task<std::vector<ingest::DeadLetter>> dead_letters(std::string device, std::size_t limit);
+    Task<mqtt::Metrics> broker_metrics();
+    Task<history::HistoryFigures> history_figures();
+
+    Task<history::HistorySnapshot> snapshot(history::Bounds bounds) override;
+    Task<quality::Scorecard> scorecard() override;
+    Task<std::vector<quality::Finding>> findings(std::string device, Timestamp from, Timestamp to);
+    void publish(const std::string& device, std::string document) override;
+    void put_device(const std::string& name, ingest::DeviceFacts facts) override;
+    void remove_device(const std::string& name) override;
+    void set_context(history::ContextSnapshot context) override;
+    void set_parents(std::shared_ptr<const projection::Parents> parents) override;
+
+ private:
+    DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
+              std::unique_ptr<LoopThread> thread);
+    Result<> build();
+    Result<mqtt::Identity> admit(ByteView certificate) const;
+    Task<> stop_here();
+
+    DataPlaneOptions options_;
+    Parts parts_;
+    ControlDoors doors_;
+    std::unique_ptr<LoopThread> thread_;
+    std::shared_ptr<const mqtt::ParentOf> parents_;
+    segments::ParquetWriter writer_;
+    std::unique_ptr<history::History> history_;
+    std::unique_ptr<ingest::DeadLetters> dead_letters_;
+    std::unique_ptr<ingest::DecisionRelay> decisions_;
+    std::unique_ptr<ingest::ReportRelay> reports_;
+    std::unique_ptr<ingest::Ingest> ingest_;
+    std::unique_ptr<mqtt::DeviceTopics> topics_;
+    std::unique_ptr<mqtt::Broker> broker_;
+};
+
+}  // namespace mw::hub

@@ -1,0 +1,172 @@
+#include "apps/hub/hub.h"
+
+#include "base/log.h"
+
+namespace mw::hub {
+namespace {
+
+WorkersOptions workers_of(std::string name, int threads, int niceness) {
+    WorkersOptions options;
+    options.name = std::move(name);
+    options.threads = threads;
+    options.niceness = niceness;
+    return options;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Hub>> Hub::open(HubOptions options, World world) {
+    TRY_VOID(world.files.make_directories(options.directory, 0750).context("the data directory"));
+    TRY(auto lock, files::DirectoryLock::take(options.directory));
+    std::unique_ptr<Hub> self(new Hub(std::move(options), world, std::move(lock)));
+    TRY_VOID(self->open_trust());
+    TRY_VOID(self->open_data());
+    TRY_VOID(sync_wait(*self->control_, self->start_parts()));
+    TRY_VOID(self->open_surface());
+    TRY_VOID(self->listen());
+    TRY_VOID(self->write_hub_file());
+    return self;
+}
+
+Hub::Hub(HubOptions options, World world, files::DirectoryLock lock)
+    : options_(std::move(options)), world_(std::move(world)), lock_(std::move(lock)) {}
+
+Hub::~Hub() = default;
+
+std::string Hub::path(std::string_view name) const { return files::join(options_.directory, name); }
+
+Result<> Hub::open_trust() {
+    LoopOptions loop;
+    loop.clock = &world_.clock;
+    TRY(control_, Loop::open(loop));
+    disk_ = std::make_unique<Workers>(workers_of("disk", 2, 0));
+    queries_ = std::make_unique<Workers>(workers_of("query", 2, 5));
+    identity::AuthorityOptions authority;
+    authority.directory = path("pki");
+    authority.server_names = options_.names;
+    authority.server_addresses = options_.addresses;
+    TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,
+                                                         std::move(authority)));
+    registry::Options registry;
+    registry.path = path("registry.db");
+    registry.vfs = world_.sqlite_vfs;
+    TRY(registry_,
+        registry::Registry::open(*control_, world_.clock, metrics_, std::move(registry)));
+    TRY(first_start_, sync_wait(*control_, registry::bootstrap_admin(*registry_, world_.files,
+                                                                     path("admin.token"),
+                                                                     world_.clock, world_.random)));
+    TRY(onboarding_, sync_wait(*control_, onboarding::Onboarding::open(
+                                              *registry_, *authority_, world_.clock, world_.random,
+                                              metrics_, onboarding::Options{})));
+    return {};
+}
+
+Result<> Hub::open_data() {
+    blobs::Options blobs;
+    blobs.directory = path("blobs");
+    TRY(blobs_, blobs::Blobs::open(world_.files, *disk_, std::move(blobs)));
+    DataPlaneOptions data;
+    data.directory = options_.directory;
+    data.history = options_.history;
+    data.history.directory = path("history");
+    const std::string history = data.history.directory;
+    ControlDoors doors;
+    doors.decisions = [this](ingest::DecisionBox box) {
+        return desk_->take(std::move(box.decisions), std::move(box.missed));
+    };
+    doors.reports = [this](ingest::ReportBox box) { return receive_reports(std::move(box)); };
+    doors.presence = [this](std::string device, bool connected, Timestamp at) {
+        convergence_->on_presence(device, connected, at);
+    };
+    TRY(data_, DataPlane::open(std::move(data),
+                               {*control_, world_.files, *disk_, world_.clock, world_.random,
+                                metrics_, onboarding_->admission()},
+                               std::move(doors)));
+    projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
+    TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
+    query::EngineOptions engine;
+    engine.history_directory = history;
+    engine.temporary_directory = path("tmp");
+    engine.threads = static_cast<unsigned>(options_.query_threads);
+    engine_ = std::make_unique<query::Engine>(
+        engine, query::Engine::Parts{*queries_, *data_, *projection_, *data_, metrics_});
+    evidence_ = std::make_unique<alarms::HubEvidence>(
+        *engine_, *registry_, [this](std::string device, Timestamp from, Timestamp to) {
+            return data_->findings(std::move(device), from, to);
+        });
+    TRY(alarm_file_, alarms::AlarmFile::open(world_.files, *control_, *disk_, path("alarms")));
+    desk_ = std::make_unique<alarms::AlarmDesk>(
+        alarms::DeskOptions{},
+        alarms::AlarmDesk::Parts{*control_, *alarm_file_, *evidence_, *evidence_, metrics_});
+    alarm_wiring_ = std::make_unique<AlarmWiring>(*registry_, *desk_);
+    convergence_ = std::make_unique<convergence::Convergence>(*control_, *registry_, *data_);
+    return {};
+}
+
+// The data plane runs, knows its devices, and judges from where it stood; nobody is let in yet.
+Task<> Hub::start_parts() {
+    data_->start();
+    CO_TRY_VOID(co_await projection_->start());
+    CO_TRY_VOID(co_await data_->restore_quality());
+    CO_TRY_VOID(co_await desk_->restore());
+    CO_TRY_VOID(co_await alarm_wiring_->start());
+    CO_TRY_VOID(co_await desk_->catch_up());
+    co_return co_await convergence_->start();
+}
+
+Result<> Hub::open_surface() {
+    api::Parts parts{*control_, *queries_,  world_.clock, world_.random,
+                     metrics_,  *registry_, *blobs_};
+    parts.query = engine_.get();
+    parts.enrollment = this;
+    parts.alarms = alarm_wiring_.get();
+    parts.assets = console::assets();
+    parts.device_of = [this](ByteView certificate) -> Result<std::string> {
+        TRY(const auto principal, onboarding_->admission()->admit(certificate));
+        if (principal.kind != identity::Principal::Kind::device)
+            return Error{Errc::denied, "only devices may download here"};
+        return principal.name;
+    };
+    api_ = std::make_unique<api::Api>(std::move(parts));
+    return {};
+}
+
+Task<api::EnrollmentTokens::Issued> Hub::issue(Order order) {
+    onboarding::TokenOrder wanted;
+    wanted.group = std::move(order.group);
+    wanted.actor = std::move(order.actor);
+    wanted.uses = order.uses;
+    wanted.lifetime = order.lifetime;
+    CO_TRY(const auto token, co_await onboarding_->create_token(std::move(wanted)));
+    co_return Issued{token.text, token.expires, token.uses};
+}
+
+Task<> Hub::receive_reports(ingest::ReportBox box) {
+    for (ingest::DeviceReport& report : box.kept) {
+        if (report.kind == ingest::TopicKind::reported) {
+            if (auto body = parse_json(report.body))
+                convergence_->on_reported(report.device, std::move(*body));
+        } else if (report.kind == ingest::TopicKind::event) {
+            log::info("hub.device.event", {{"device", report.device}, {"event", report.body}});
+        }
+    }
+    for (auto& [device, report] : box.newest)
+        if (auto body = parse_json(report.body)) convergence_->on_health(device, std::move(*body));
+    co_return Result<>{};
+}
+
+Task<> Hub::stop() {
+    api_->stop();
+    co_await device_server_->stop();
+    co_await api_server_->stop();
+    if (plain_api_server_) co_await plain_api_server_->stop();
+    auto stopped = co_await data_->stop();
+    alarm_wiring_->stop();
+    co_await desk_->stop();
+    co_await alarm_file_->stop();
+    co_await convergence_->stop();
+    co_await projection_->stop();
+    co_return std::move(stopped);
+}
+
+}  // namespace mw::hub

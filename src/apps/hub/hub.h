@@ -1,0 +1,90 @@
+#pragma once
+// The hub: every part in the order in which it is built; they go in the reverse order. One process,
+// one data directory. The control loop is the caller's thread, the data plane has its own.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "apps/hub/alarm_wiring.h"
+#include "apps/hub/data_plane.h"
+#include "apps/hub/hub_options.h"
+#include "data/alarms/alarms.h"
+#include "data/blobs/blobs.h"
+#include "data/registry/registry.h"
+#include "fleet/onboarding/onboarding.h"
+#include "platform/http/http.h"
+#include "surface/api/api.h"
+#include "surface/console/console.h"
+
+namespace mw::hub {
+
+struct Ports {
+    std::uint16_t mqtt = 0, api = 0, devices = 0, plain_mqtt = 0, plain_api = 0;
+};
+
+class Hub final : private api::EnrollmentTokens {
+ public:
+    // References outlive the hub: a test puts other ones below the same hub.
+    struct World {
+        files::Files& files;
+        Clock& clock;
+        Random& random;
+        std::string sqlite_vfs;  // empty: the system's
+    };
+    // Blocks until everything is open and the listeners listen.
+    static Result<std::unique_ptr<Hub>> open(HubOptions options, World world);
+    ~Hub() override;
+
+    Loop& loop() { return *control_; }
+    const Ports& ports() const { return ports_; }
+    std::string root_pin() const { return authority_->root_pin(); }
+    DataPlane& data() { return *data_; }
+    bool first_start() const { return first_start_; }
+    const HubOptions& options() const { return options_; }
+    Task<> stop();  // graceful: nothing acknowledged is lost, clients are told
+
+ private:
+    Hub(HubOptions options, World world, files::DirectoryLock lock);
+    Result<> open_trust();
+    Result<> open_data();
+    Result<> open_surface();
+    Result<> listen();
+    Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
+    Result<> write_hub_file();
+    Task<> start_parts();
+    Task<> receive_reports(ingest::ReportBox box);
+    Task<Issued> issue(Order order) override;
+    http::Router api_routes();
+    http::Router device_routes();
+    std::string path(std::string_view name) const;
+
+    HubOptions options_;
+    World world_;
+    files::DirectoryLock lock_;
+    Ports ports_;
+    bool first_start_ = false;
+
+    metrics::Registry metrics_;
+    std::unique_ptr<Loop> control_;
+    std::unique_ptr<Workers> disk_;     // log and blobs: short jobs that somebody waits for
+    std::unique_ptr<Workers> queries_;  // SQL and large documents, at lower priority
+    std::unique_ptr<identity::CertificateAuthority> authority_;
+    std::unique_ptr<registry::Registry> registry_;
+    std::unique_ptr<onboarding::Onboarding> onboarding_;
+    std::unique_ptr<blobs::Blobs> blobs_;
+    std::unique_ptr<DataPlane> data_;
+    std::unique_ptr<projection::Projection> projection_;
+    std::unique_ptr<query::Engine> engine_;
+    std::unique_ptr<alarms::HubEvidence> evidence_;
+    std::unique_ptr<alarms::AlarmFile> alarm_file_;
+    std::unique_ptr<alarms::AlarmDesk> desk_;
+    std::unique_ptr<AlarmWiring> alarm_wiring_;
+    std::unique_ptr<convergence::Convergence> convergence_;
+    std::unique_ptr<api::Api> api_;
+    std::unique_ptr<http::Server> api_server_;
+    std::unique_ptr<http::Server> plain_api_server_;
+    std::unique_ptr<http::Server> device_server_;
+};
+
+}  // namespace mw::hub

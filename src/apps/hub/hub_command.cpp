@@ -1,0 +1,69 @@
+#include "apps/hub/hub_command.h"
+
+#include <csignal>
+#include <iostream>
+
+#include "apps/hub/hub.h"
+
+namespace mw::hub {
+namespace {
+
+void announce(const Hub& hub, nanoseconds took) {
+    const HubOptions& o = hub.options();
+    const Ports& ports = hub.ports();
+    const std::string host = o.names.empty() ? o.listen : o.names.front();
+    std::cout << "millwright hub, data in " << o.directory << ", ready in "
+              << took / milliseconds{1} << " ms\n"
+              << "  people    https://" << host << ':' << ports.api << "   API and live page\n"
+              << "  devices   https://" << host << ':' << ports.devices
+              << "   enrolment, downloads\n"
+              << "  mqtt      " << host << ':' << ports.mqtt << "   TLS, client certificates\n"
+              << "  root pin  " << hub.root_pin() << '\n';
+    if (hub.first_start())
+        std::cout << "first start: the administrator's token is in " << o.directory
+                  << "/admin.token (mode 0600)\n"
+                  << "Next step: millwright login --data " << o.directory << '\n';
+    std::cout << std::flush;
+}
+
+Task<> until_signal(Hub& hub, Signals& signals) {
+    CO_TRY(const int signal, co_await signals.next());
+    log::info("hub.stopping", {{"signal", signal}});
+    ignore(net::notify_service_manager("STOPPING=1"), "systemd is optional");
+    co_return co_await hub.stop();
+}
+
+}  // namespace
+
+Result<> run_hub(HubOptions options) {
+    TRY_VOID(read_config(options));
+    TRY(const auto level, log::parse_level(options.log_level));
+    TRY(const auto format, log::parse_format(options.log_format));
+    log::configure({level, format});
+    files::RealFiles files;
+    RealClock clock;
+    SystemRandom random;
+    const SteadyTime began = clock.steady();
+    TRY_VOID(block_signals({SIGINT, SIGTERM}));
+    TRY(auto hub, Hub::open(std::move(options), {files, clock, random, ""}));
+    TRY(auto signals, Signals::open(hub->loop(), {SIGINT, SIGTERM}));
+    announce(*hub, clock.steady() - began);
+    ignore(net::notify_service_manager("READY=1"), "systemd is optional");
+    return sync_wait(hub->loop(), until_signal(*hub, *signals));
+}
+
+Result<std::string> check_options(HubOptions options) {
+    TRY_VOID(read_config(options));
+    std::string text = "the configuration is valid\n";
+    if (options.listen != "127.0.0.1" && options.listen != "::1")
+        text += "listens on " + options.listen +
+                ": reachable from the network, by certificate or token\n";
+    if (options.plain_mqtt_port != 0)
+        text +=
+            "risk: MQTT without TLS on loopback: every local process may publish and subscribe\n";
+    if (options.plain_api_port != 0)
+        text += "risk: HTTP without TLS on loopback: tokens can be read by who may capture there\n";
+    return text;
+}
+
+}  // namespace mw::hub

@@ -1,0 +1,45 @@
+#include "apps/hub/hub_options.h"
+
+#include "platform/files/files.h"
+
+namespace mw::hub {
+
+std::vector<config::Section> describe(HubOptions& o) {
+    config::Section listen("listen", "Addresses and ports");
+    listen.row("address", o.listen, {.help = "address of the TLS listeners; 0.0.0.0 is all"})
+        .row("mqtt", o.mqtt_port, {.help = "MQTT over TLS with client certificates; 0: any free"})
+        .row("api", o.api_port, {.help = "HTTPS API and live page for people; 0: any free"})
+        .row("devices", o.devices_port, {.help = "HTTPS for devices: enrolment, downloads"})
+        .row("plain_mqtt", o.plain_mqtt_port, {.help = "MQTT without TLS, loopback only; 0: off"})
+        .row("plain_api", o.plain_api_port, {.help = "HTTP without TLS, loopback only; 0: off"});
+    config::Section server("server", "The hub's own certificate");
+    server.row("names", o.names, {.help = "DNS names that clients use"})
+        .row("addresses", o.addresses, {.help = "IP addresses that clients use"});
+    config::Section history("history", "Points and decisions");
+    history
+        .row(
+            "seal_points", o.history.seal_points,
+            {.unit = "points", .min = 1000, .help = "seal a segment when the head holds this many"})
+        .row("seal_age", o.history.seal_age, {.min = 1, .help = "or its oldest is this old"})
+        .row("head_bytes_max", o.history.head_bytes_max,
+             {.unit = "bytes", .min = 1 << 20, .help = "memory; then clients are slowed down"});
+    config::Section query("query", "SQL");
+    query.row("threads", o.query_threads, {.min = 1, .max = 64, .help = "per statement"});
+    config::Section log("log", "Log lines on standard error");
+    log.row("level", o.log_level,
+            {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
+        .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
+    return {listen, server, history, query, log};
+}
+
+Result<> read_config(HubOptions& options) {
+    files::RealFiles files;
+    const std::string path = files::join(options.directory, "hub.yaml");
+    TRY(const auto size, files.size(path));
+    if (!size) return {};
+    TRY(const Bytes bytes, files::read_all(files, path, 1 << 20));
+    const auto sections = describe(options);
+    return config::read(text_of(bytes), sections).context(path);
+}
+
+}  // namespace mw::hub

@@ -1,0 +1,36 @@
+#pragma once
+// What a hub can be told, by flags and by DATA/hub.yaml. Plain data with the rows that describe it.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/config.h"
+#include "base/log.h"
+#include "data/history/history.h"
+
+namespace mw::hub {
+
+struct HubOptions {
+    std::string directory;
+    std::string listen = "127.0.0.1";  // address of the three TLS listeners
+    std::uint16_t mqtt_port = 8883;    // 0: any free one
+    std::uint16_t api_port = 8443;
+    std::uint16_t devices_port = 8444;
+    // Without TLS, on loopback only, off unless asked for. 0: off.
+    std::uint16_t plain_mqtt_port = 0;
+    std::uint16_t plain_api_port = 0;
+    std::vector<std::string> names = {"localhost"};  // in the server's certificate
+    std::vector<std::string> addresses = {"127.0.0.1", "::1"};
+    history::HistoryOptions history;  // its directory is set by the hub
+    int query_threads = 1;
+    std::string log_level = "info";
+    std::string log_format = "text";
+};
+
+// The rows of hub.yaml.
+std::vector<config::Section> describe(HubOptions& options);
+// DATA/hub.yaml, if there is one, then what speaks against the whole. Errors name the key.
+Result<> read_config(HubOptions& options);
+
+}  // namespace mw::hub

@@ -1,0 +1,18 @@
+#include "surface/console/console.h"
+
+#include "surface/console/files.h"
+
+namespace mw::console {
+
+api::Assets assets() {
+    return [](std::string_view path) -> std::optional<api::Asset> {
+        if (path == "/") path = "/index.html";
+        for (const File& file : files())
+            if (file.path == path)
+                return api::Asset{std::string(file.content_type), std::string(file.body),
+                                  "no-cache"};
+        return std::nullopt;
+    };
+}
+
+}  // namespace mw::console
