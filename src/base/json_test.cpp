@@ -38,6 +38,29 @@ TEST(Yaml, reads_many_documents_and_types) {
     EXPECT_EQ(find_string(first, "t"), "3");
 }
 
+TEST(Yaml, aliases_are_written_out) {
+    const auto all = parse_yaml("base: &b {x: 1, y: [2]}\none: *b\ntwo: [*b, &s z, *s]\n");
+    ASSERT_TRUE(all) << all.error().message;
+    EXPECT_EQ(to_json(all->at(0)),
+              R"({"base":{"x":1,"y":[2]},"one":{"x":1,"y":[2]},"two":[{"x":1,"y":[2]},"z","z"]})");
+}
+
+TEST(Yaml, texts_that_want_endless_memory_are_refused) {
+    for (const char* endless : {", ##", "]", "a: 1\n---\n,", "}{"})
+        EXPECT_FALSE(parse_yaml(endless)) << endless;
+    std::string laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 12; ++i) {
+        const std::string before = "*a" + std::to_string(i - 1), name = "a" + std::to_string(i);
+        laughs += name + ": &" + name + " [" + before;
+        for (int j = 0; j < 9; ++j) laughs += ", " + before;
+        laughs += "]\n";
+    }
+    EXPECT_FALSE(parse_yaml(laughs));
+    EXPECT_FALSE(parse_yaml("&a [*a]"));
+    EXPECT_FALSE(parse_yaml(std::string(100, '[') + std::string(100, ']')));
+    EXPECT_FALSE(parse_yaml(std::string(100'000, '[')));
+}
+
 TEST(Yaml, round_trips) {
     auto value = *parse_json(R"({"a":{"b":[1,2.5,"x","3","true",null,false]},"e":{},"l":[]})");
     auto back = parse_yaml(to_yaml(value));

@@ -1,15 +1,19 @@
 // YAML in and out for base/json.h: the only file that sees yaml-cpp, whose exceptions end here.
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
-#include <cmath>
+#include <map>
+#include <sstream>
+#include <vector>
 
 #include "base/json.h"
 
 namespace mw {
 namespace {
 
-constexpr int depth_max = 64;
+constexpr std::size_t depth_max = 64;
+constexpr std::size_t values_max = 2'000'000;
 
 bool is_number_text(std::string_view text) {
     if (text.empty()) return false;
@@ -33,41 +37,107 @@ Json plain_scalar(const std::string& text) {
     return Json(text);
 }
 
-Result<Json> convert(const YAML::Node& node, int depth) {
-    if (depth > depth_max)
-        return Error{Errc::invalid_input, "YAML is nested deeper than 64 levels at line " +
-                                              std::to_string(node.Mark().line + 1)};
-    switch (node.Type()) {
-        case YAML::NodeType::Undefined:
-        case YAML::NodeType::Null:
-            return Json(nullptr);
-        case YAML::NodeType::Scalar:
-            if (node.Tag() == "!" || node.Tag() == "!!str") return Json(node.Scalar());
-            return plain_scalar(node.Scalar());
-        case YAML::NodeType::Sequence: {
-            JsonArray array;
-            for (const auto& part : node) {
-                TRY(Json value, convert(part, depth + 1));
-                array.push_back(std::move(value));
-            }
-            return Json(std::move(array));
+// Builds Json from the parser's events. Limits what a hostile text can ask for: depth, and the
+// number of values after aliases are written out. Refusals are thrown: the parser has no other way.
+class JsonBuilder final : public YAML::EventHandler {
+ public:
+    JsonArray documents;
+
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        // yaml-cpp 0.7 yields empty documents for ever at a stray ',' or ']'.
+        if (mark.pos == document_at_) refuse(mark, "something that starts no value");
+        document_at_ = mark.pos;
+    }
+    void OnDocumentEnd() override { anchors_.clear(); }
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        place(mark, nullptr, anchor);
+    }
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+        const auto found = anchors_.find(anchor);
+        if (found == anchors_.end()) refuse(mark, "an alias inside its own anchor");
+        count(mark, found->second.values);
+        place(mark, found->second.value, YAML::NullAnchor);
+    }
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& text) override {
+        if (wants_key()) return set_key(mark, text);
+        const bool quoted = tag == "!" || tag == "!!str" || tag == "tag:yaml.org,2002:str";
+        place(mark, quoted ? Json(text) : plain_scalar(text), anchor);
+    }
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                         YAML::EmitterStyle::value) override {
+        open(mark, JsonArray{}, anchor);
+    }
+    void OnSequenceEnd() override { close(); }
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                    YAML::EmitterStyle::value) override {
+        open(mark, JsonObject{}, anchor);
+    }
+    void OnMapEnd() override { close(); }
+
+ private:
+    struct Level {
+        Json value;
+        YAML::anchor_t anchor = YAML::NullAnchor;
+        YAML::Mark mark;
+        std::size_t values_before = 0;
+        std::string key = {};
+        bool has_key = false;
+    };
+    struct Anchored {
+        Json value;
+        std::size_t values = 0;
+    };
+
+    [[noreturn]] static void refuse(const YAML::Mark& mark, const std::string& why) {
+        throw YAML::ParserException(mark, why);
+    }
+    void count(const YAML::Mark& mark, std::size_t values) {
+        values_ += values;
+        if (values_ > values_max)
+            refuse(mark, "more than " + std::to_string(values_max) + " values");
+    }
+    bool wants_key() const {
+        return !levels_.empty() && levels_.back().value.is_object() && !levels_.back().has_key;
+    }
+    void set_key(const YAML::Mark& mark, const std::string& key) {
+        if (levels_.back().value.get_object().contains(key))
+            refuse(mark, "key '" + key.substr(0, 64) + "' stands twice, second");
+        levels_.back().key = key;
+        levels_.back().has_key = true;
+    }
+    void open(const YAML::Mark& mark, Json empty, YAML::anchor_t anchor) {
+        if (wants_key()) refuse(mark, "a key must be a text");
+        if (levels_.size() == depth_max) refuse(mark, "nested deeper than 64 levels");
+        levels_.push_back({std::move(empty), anchor, mark, values_});
+    }
+    void close() {
+        Level level = std::move(levels_.back());
+        levels_.pop_back();
+        place(level.mark, std::move(level.value), level.anchor, values_ - level.values_before);
+    }
+    void place(const YAML::Mark& mark, Json value, YAML::anchor_t anchor, std::size_t inside = 0) {
+        if (wants_key()) {
+            if (!value.is_null()) refuse(mark, "a key must be a text");
+            return set_key(mark, "");
         }
-        case YAML::NodeType::Map: {
-            JsonObject object;
-            for (const auto& entry : node) {
-                const std::string& key = entry.first.Scalar();
-                if (object.contains(key))
-                    return Error{Errc::invalid_input,
-                                 "YAML: key '" + key + "' stands twice, second at line " +
-                                     std::to_string(entry.first.Mark().line + 1)};
-                TRY(Json value, convert(entry.second, depth + 1));
-                object.emplace(key, std::move(value));
-            }
-            return Json(std::move(object));
+        count(mark, 1);
+        if (anchor != YAML::NullAnchor) anchors_[anchor] = {value, inside + 1};
+        if (levels_.empty()) {
+            if (!value.is_null()) documents.push_back(std::move(value));
+        } else if (auto* array = levels_.back().value.if_array()) {
+            array->push_back(std::move(value));
+        } else {
+            levels_.back().value.get_object().emplace(levels_.back().key, std::move(value));
+            levels_.back().has_key = false;
         }
     }
-    return Json(nullptr);
-}
+
+    std::vector<Level> levels_;
+    std::map<YAML::anchor_t, Anchored> anchors_;
+    std::size_t values_ = 0;
+    int document_at_ = -1;
+};
 
 void emit(YAML::Emitter& out, const Json& value) {
     if (const auto* object = value.if_object()) {
@@ -98,13 +168,12 @@ void emit(YAML::Emitter& out, const Json& value) {
 
 Result<JsonArray> parse_yaml(std::string_view text) {
     try {
-        JsonArray documents;
-        for (const YAML::Node& node : YAML::LoadAll(std::string(text))) {
-            if (node.IsNull()) continue;
-            TRY(Json value, convert(node, 0));
-            documents.push_back(std::move(value));
+        std::istringstream stream{std::string(text)};
+        YAML::Parser parser(stream);
+        JsonBuilder builder;
+        while (parser.HandleNextDocument(builder)) {
         }
-        return documents;
+        return std::move(builder.documents);
     } catch (const YAML::Exception& e) {
         return Error{Errc::invalid_input, "YAML: " + e.msg + " at line " +
                                               std::to_string(e.mark.line + 1) + ", column " +
