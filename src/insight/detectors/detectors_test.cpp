@@ -195,7 +195,7 @@ TEST(Train, what_cannot_be_trained_is_refused_with_the_reason) {
               "train: only 6 usable windows, want at least 14; take a longer time range");
     EXPECT_EQ(refusal({run}, [](TrainOptions& o) { o.signals = {"speed"}; }),
               "recording: there is no signal 'speed'");
-    EXPECT_EQ(refusal({run}, [](TrainOptions& o) { o.factor = 0; }),
+    EXPECT_EQ(refusal({run}, [](TrainOptions& o) { o.factor = -1; }),
               "train: factor must be above 0");
     Recording broken = run;
     broken.values.pop_back();

@@ -21,7 +21,7 @@ Result<void> check(const TrainOptions& o) {
     if (!(o.kept_variance > 0) || o.kept_variance > 1)
         return bad("kept_variance must be above 0 and at most 1");
     if (!(o.quantile > 0) || o.quantile > 1) return bad("quantile must be above 0 and at most 1");
-    if (!(o.factor > 0) || !std::isfinite(o.factor)) return bad("factor must be above 0");
+    if (!(o.factor >= 0) || !std::isfinite(o.factor)) return bad("factor must be above 0");
     if (!(o.clear_ratio > 0) || o.clear_ratio > 1)
         return bad("clear_ratio must be above 0 and at most 1");
     if (o.smoothing_scores == 0 || o.smoothing_scores > pipeline::smoothing_scores_max)
@@ -142,9 +142,11 @@ std::string_view to_string(Algorithm algorithm) {
     return algorithm == Algorithm::t2q ? "t2q" : "knn";
 }
 
-Result<Trained> train(const std::vector<Recording>& recordings, const TrainOptions& options,
+Result<Trained> train(const std::vector<Recording>& recordings, const TrainOptions& given,
                       inference::Engine& engine) {
-    TRY_VOID(check(options));
+    TRY_VOID(check(given));
+    TrainOptions options = given;
+    if (options.factor == 0) options.factor = options.algorithm == Algorithm::knn ? 2.25 : 1.6;
     TRY(Windows windows, make_windows(recordings, options));
     const std::size_t least = 2 * (options.neighbours + windows.width);
     if (windows.size() < least)

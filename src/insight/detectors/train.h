@@ -29,9 +29,9 @@ struct TrainOptions {
     double kept_variance = 0.9;    // t2q: share that the principal components explain
     pipeline::Smoothing smoothing = pipeline::Smoothing::mean;
     std::uint32_t smoothing_scores = 45;
-    double quantile = 0.99;                   // of the smoothed training scores; this ...
-    double factor = 2.25;                     // ... times the factor is the threshold
-    double clear_ratio = 1;                   // an alarm ends below this share of the threshold
+    double quantile = 0.99;  // of the smoothed training scores; this ...
+    double factor = 0;       // ... times this is the threshold; 0: 2.25 for knn, 1.6 for t2q
+    double clear_ratio = 1;  // an alarm ends below this share of the threshold
     std::uint32_t stored_windows_max = 2000;  // knn: windows kept in the graph, evenly spread
     std::string trained_on = {};              // for the card: a query, a file, a time range
 };
