@@ -11,7 +11,7 @@
 #include "base/random.h"
 #include "domain/resource_store.h"
 #include "fleet/onboarding/roster.h"
-#include "protocols/est/enroller.h"
+#include "protocols/est/est.h"
 #include "trust/identity/identity.h"
 
 namespace mw::onboarding {

@@ -37,7 +37,8 @@ class OnboardingTest : public testing::Test {
                R"({"device_class":"pi4","signals":[{"name":"pressure","unit":"bar"}]})");
         create(
             "EnrollmentGroup", "line-7",
-            R"({"profile":"pump","max_uses":3,"names":"gw-[0-9]+","expires":"2030-01-01T00:00:00Z"})",
+            R"({"profile":"pump","max_uses":3,"names":"gw-[0-9]+",)"
+            R"("expires":"2030-01-01T00:00:00Z"})",
             {{"tier", "test"}});
     }
     ~OnboardingTest() override {
