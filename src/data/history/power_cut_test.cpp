@@ -1,5 +1,7 @@
 // A power cut at every call of the disk, and disks that are full or broken: what was acknowledged
 // is there, once.
+#include <cstdlib>
+
 #include "data/history/history_fixture.h"
 
 namespace mw::history {
@@ -7,6 +9,11 @@ namespace {
 
 class HistoryUnderFaults : public HistoryFixture {
  protected:
+    // Every call index with MW_LONG set, as tools/check --long does; a sample of them otherwise.
+    static std::uint64_t stride(std::uint64_t otherwise) {
+        return std::getenv("MW_LONG") ? 1 : otherwise;
+    }
+
     // A device that sends numbered messages, keeps them until they are acknowledged, and sends the
     // rest again after a restart.
     struct Device {
@@ -81,7 +88,7 @@ class HistoryUnderFaults : public HistoryFixture {
 
 TEST_F(HistoryUnderFaults, a_power_cut_at_any_call_loses_and_repeats_nothing_acknowledged) {
     options_.log_segment_bytes = 2000;
-    for (std::uint64_t call = 1; call < 150; call += 1) {
+    for (std::uint64_t call = 1; call < 150; call += stride(5)) {
         std::uint64_t seed = call * 7919;
         auto where = "call " + std::to_string(call);
         folder_ = std::move(files::TemporaryDirectory::make()).value();
@@ -107,7 +114,7 @@ TEST_F(HistoryUnderFaults, a_power_cut_at_any_call_loses_and_repeats_nothing_ack
 TEST_F(HistoryUnderFaults, an_error_of_any_call_is_survived_without_a_restart) {
     options_.log_segment_bytes = 2000;
     options_.retry_after = milliseconds{1};
-    for (std::uint64_t call = 1; call < 60; call += 2) {
+    for (std::uint64_t call = 1; call < 60; call += 2 * stride(3)) {
         auto where = "call " + std::to_string(call);
         folder_ = std::move(files::TemporaryDirectory::make()).value();
         options_.directory = files::join(folder_.path(), "history");

@@ -76,10 +76,11 @@ class FaultyFiles::OpenFile final : public File {
     std::unique_ptr<File> real_;
 };
 
-Result<std::unique_ptr<FaultyFiles>> FaultyFiles::open(std::string root, std::uint64_t seed) {
+Result<std::unique_ptr<FaultyFiles>> FaultyFiles::open(std::string root, std::uint64_t seed,
+                                                       std::vector<std::string> except) {
     auto normal = std::filesystem::absolute(root).lexically_normal().string();
     while (normal.size() > 1 && normal.back() == '/') normal.pop_back();
-    auto world = std::make_shared<World>(std::move(normal), seed);
+    auto world = std::make_shared<World>(std::move(normal), seed, std::move(except));
     TRY_VOID(world->begin());
     return std::unique_ptr<FaultyFiles>(new FaultyFiles(std::move(world)));
 }
@@ -154,6 +155,8 @@ Result<> FaultyFiles::remove(std::string path) {
 }
 
 Result<std::vector<Entry>> FaultyFiles::list(std::string directory) {
+    if (!world_->covers_folder(world_->normal_folder(directory)))
+        return world_->real.list(directory);
     std::lock_guard hold(world_->mutex);
     std::vector<Entry> entries;
     TRY_VOID(world_->act(Call::list, "list " + directory, [&]() -> Result<> {
@@ -164,19 +167,18 @@ Result<std::vector<Entry>> FaultyFiles::list(std::string directory) {
 }
 
 Result<> FaultyFiles::make_directories(std::string directory, unsigned permissions) {
-    auto name = world_->normal(directory);
-    if (name != world_->root && !world_->covers(name))
-        return world_->real.make_directories(directory, permissions);
+    auto name = world_->normal_folder(directory);
+    if (!world_->covers_folder(name)) return world_->real.make_directories(directory, permissions);
     std::lock_guard hold(world_->mutex);
     return world_->act(Call::make_directories, "make folder " + directory,
                        [&] { return World::make_directories(name); });
 }
 
 Result<> FaultyFiles::sync_directory(std::string directory) {
+    auto name = world_->normal_folder(directory);
+    if (!world_->covers_folder(name)) return world_->real.sync_directory(directory);
     std::lock_guard hold(world_->mutex);
     return world_->act(Call::sync_directory, "sync " + directory, [&]() -> Result<> {
-        auto name = world_->normal(directory);
-        while (name.size() > 1 && name.back() == '/') name.pop_back();
         world_->commit_names(name);
         return {};
     });

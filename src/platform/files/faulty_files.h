@@ -1,7 +1,7 @@
 #pragma once
 // A `Files` on a real directory that loses what was not synced, fails calls, and runs out of space,
-// so that a whole hub can meet a power cut in a real process: build it on a FaultyFiles, cut,
-// _exit, and start again on the same directory. May be used from any thread (one lock around every
+// so that a whole hub can meet a power cut: build it on a FaultyFiles, cut, _exit, and start
+// again on the same directory. May be used from any thread (one lock around every
 // call). Below root nobody else may change files that went through the seam; new files of others
 // (DuckDB's COPY) are lost by a cut unless sync_path and sync_directory made them durable.
 
@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/random.h"
 #include "platform/files/files.h"
@@ -39,8 +40,10 @@ enum class Fault : std::uint8_t {
 
 class FaultyFiles final : public Files {
  public:
-    // What lies under root now counts as durable.
-    static Result<std::unique_ptr<FaultyFiles>> open(std::string root, std::uint64_t seed);
+    // What lies under root now counts as durable. except: beginnings of paths below root that are
+    // somebody else's (SQLite's "registry.db", "tmp/"): they pass through, and a cut leaves them.
+    static Result<std::unique_ptr<FaultyFiles>> open(std::string root, std::uint64_t seed,
+                                                     std::vector<std::string> except = {});
     ~FaultyFiles() override;
 
     // The n-th call of this kind from now (1 is the next one), and `times - 1` after it, fail.

@@ -23,7 +23,7 @@ class PowerCut : public testing::Test {
         auto file = open(name);
         ASSERT_TRUE(file->append(bytes_of(text)));
         ASSERT_TRUE(file->sync());
-        ASSERT_TRUE(files_->sync_directory(root()));
+        ASSERT_TRUE(files_->sync_directory(root() + "/"));
     }
     // What is there after the cut; nullopt: no such file.
     std::optional<std::string> left(std::string_view name) {
@@ -134,6 +134,18 @@ TEST_F(PowerCut, files_of_others_stay_only_if_they_were_synced_through_the_seam)
     EXPECT_FALSE(left("stranger"));
     EXPECT_EQ(left("day/segment"), "kept");
     EXPECT_FALSE(left("tmp"));
+}
+
+TEST_F(PowerCut, excepted_paths_belong_to_somebody_else) {
+    folder_ = std::move(TemporaryDirectory::make()).value();
+    files_ = std::move(FaultyFiles::open(root(), 1, {"registry.db", "tmp/"})).value();
+    ASSERT_TRUE(files_->make_directories(at("tmp")));
+    for (auto name : {"registry.db", "registry.db-wal", "tmp/x", "ours"})
+        std::ofstream(at(name)) << "there";
+    ASSERT_TRUE(files_->power_cut());
+    EXPECT_EQ(left("registry.db-wal"), "there");
+    EXPECT_EQ(left("tmp/x"), "there");
+    EXPECT_FALSE(left("ours"));
 }
 
 TEST_F(PowerCut, after_it_every_call_fails_and_a_new_world_opens) {

@@ -21,8 +21,12 @@ std::string grave_name(const std::string& root) {
 
 }  // namespace
 
-FaultyFiles::World::World(std::string root_directory, std::uint64_t seed)
-    : root(std::move(root_directory)), graveyard(grave_name(root)), random(seed) {}
+FaultyFiles::World::World(std::string root_directory, std::uint64_t seed,
+                          std::vector<std::string> except_paths)
+    : root(std::move(root_directory)),
+      except(std::move(except_paths)),
+      graveyard(grave_name(root)),
+      random(seed) {}
 
 FaultyFiles::World::~World() {
     std::error_code ignored;
@@ -45,6 +49,12 @@ std::string FaultyFiles::World::normal(const std::string& path) const {
     return std::filesystem::absolute(path).lexically_normal().string();
 }
 
+std::string FaultyFiles::World::normal_folder(const std::string& path) const {
+    auto name = normal(path);
+    while (name.size() > 1 && name.back() == '/') name.pop_back();
+    return name;
+}
+
 // The folders count as durable at once; really syncing them would only cost time.
 Result<> FaultyFiles::World::make_directories(const std::string& directory) {
     std::error_code failure;
@@ -55,7 +65,15 @@ Result<> FaultyFiles::World::make_directories(const std::string& directory) {
 }
 
 bool FaultyFiles::World::covers(const std::string& path) const {
-    return path.size() > root.size() && path.starts_with(root) && path[root.size()] == '/';
+    if (path.size() <= root.size() || !path.starts_with(root) || path[root.size()] != '/')
+        return false;
+    auto below = std::string_view(path).substr(root.size() + 1);
+    return std::none_of(except.begin(), except.end(),
+                        [&](const std::string& beginning) { return below.starts_with(beginning); });
+}
+
+bool FaultyFiles::World::covers_folder(const std::string& path) const {
+    return path == root || covers(path);
 }
 
 Result<std::optional<Fault>> FaultyFiles::World::enter(Call kind) {
@@ -221,7 +239,11 @@ Result<> FaultyFiles::World::walk(const std::string& directory,
     TRY(auto entries, real.list(directory));
     for (const auto& entry : entries) {
         auto path = join(directory, entry.name);
-        TRY_VOID(entry.directory ? walk(path, visit) : visit(path));
+        if (entry.directory) {
+            TRY_VOID(walk(path, visit));
+        } else if (covers(path)) {
+            TRY_VOID(visit(path));
+        }
     }
     return {};
 }

@@ -28,14 +28,16 @@ struct FaultyNode {
 using FaultyNodePtr = std::shared_ptr<FaultyNode>;
 
 struct FaultyFiles::World {
-    World(std::string root_directory, std::uint64_t seed);
+    World(std::string root_directory, std::uint64_t seed, std::vector<std::string> except_paths);
     ~World();
 
     // Adopts what lies under root as durable.
     Result<> begin();
     static Result<> make_directories(const std::string& directory);
     bool covers(const std::string& path) const;
+    bool covers_folder(const std::string& path) const;  // root too
     std::string normal(const std::string& path) const;
+    std::string normal_folder(const std::string& path) const;  // without a slash at the end
 
     // The fault for this call, if any; io_failed once the power is gone.
     Result<std::optional<Fault>> enter(Call kind);
@@ -58,6 +60,7 @@ struct FaultyFiles::World {
     Result<> cut();
 
     const std::string root;
+    const std::vector<std::string> except;  // beginnings of paths below root
     const std::string graveyard;  // beside root: files whose last name went, not yet durably
     SeededRandom random;
     RealFiles real;
