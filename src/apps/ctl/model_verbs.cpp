@@ -62,7 +62,7 @@ Result<std::string> fetch_csv(Hub& hub, const std::string& sql) {
     request.path = "/v1/query";
     request.headers.set("Accept", "text/csv");
     request.headers.set("Content-Type", "application/json");
-    request.body = to_json(JsonObject{{"sql", sql}, {"limits", {{"time_ms", 120'000}}}});
+    request.body = to_json(JsonObject{{"sql", sql}, {"limits", {{"time", "2m"}}}});
     TRY(auto response, hub.call(std::move(request)));
     return std::move(response.body);
 }

@@ -67,7 +67,7 @@ Result<> query(Context& context, const QueryArguments& a) {
     TRY(Output output, context.output());
     TRY(const nanoseconds limit, parse_duration(a.timeout).context("--timeout"));
     TRY(Hub * hub, context.hub());
-    JsonObject limits{{"time_ms", limit / milliseconds{1}}};
+    JsonObject limits{{"time", to_text(limit)}};
     if (a.rows > 0) limits["rows"] = a.rows;
     http::Request request;
     request.method = http::Method::post;

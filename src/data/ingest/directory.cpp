@@ -5,11 +5,13 @@ namespace mw::ingest {
 void DeviceDirectory::put(const std::string& name, DeviceFacts facts) {
     KnownDevice& device = devices_[name];
     device.id.text = name;
+    if (!facts.rules) facts.rules = quality::default_rules();
+    const bool same_rules = facts.rules == device.facts.rules;
     device.facts = std::move(facts);
-    if (!device.facts.rules) device.facts.rules = quality::default_rules();
+    if (same_rules) return;
     // A declared unit may have changed: series are asked for again.
-    device.signals.clear();
     device.order.clear();
+    device.signals.clear();
 }
 
 bool DeviceDirectory::remove(const std::string& name) { return devices_.erase(name) > 0; }

@@ -8,10 +8,13 @@ Ingest::Ingest(IngestOptions options, Parts parts)
     : parts_(parts), metrics_(parts.metrics), decoder_(options.payload), quality_(options.quality) {
     reached(TicketLine::Log::history, parts_.history.durable().value);
     reached(TicketLine::Log::dead_letters, parts_.dead_letters.durable());
-    parts_.history.on_durable(
-        [this](Ticket ticket) { reached(TicketLine::Log::history, ticket.value); });
-    parts_.dead_letters.on_durable(
-        [this](std::uint64_t number) { reached(TicketLine::Log::dead_letters, number); });
+    std::weak_ptr<Ingest*> self = self_;
+    parts_.history.on_durable([self](Ticket ticket) {
+        if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::history, ticket.value);
+    });
+    parts_.dead_letters.on_durable([self](std::uint64_t number) {
+        if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::dead_letters, number);
+    });
 }
 
 Ingest::~Ingest() = default;

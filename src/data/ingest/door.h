@@ -39,6 +39,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     };
     Ingest(IngestOptions options, Parts parts);
     ~Ingest() override;
+    Ingest(const Ingest&) = delete;
 
     // Devices come and go; a message of one that is not here is refused with `denied`.
     void put_device(const std::string& name, DeviceFacts facts);
@@ -91,6 +92,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Batch batch_;                             // reused by every message
     std::vector<history::SeriesRef> series_;  // of batch_'s runs
     std::vector<std::function<void(Ticket)>> listeners_;
+    std::shared_ptr<Ingest*> self_ = std::make_shared<Ingest*>(this);  // the logs may tell of progress after we are gone
 };
 
 }  // namespace mw::ingest

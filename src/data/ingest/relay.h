@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/log.h"
 #include "platform/loop/loop.h"
 
 namespace mw::ingest {
@@ -53,17 +54,21 @@ class Relay {
         }
     }
 
-    // The other mailbox may be full for a moment: the box is offered until it is taken.
+    // The other mailbox may be full for a moment: the box is offered until it is taken. What the
+    // consumer makes of it is its own matter.
     Task<> deliver(std::shared_ptr<Box> full) {
         for (;;) {
             auto hand_over = [full, consume = &consume_]() -> Task<> {
                 return (*consume)(std::move(*full));
             };
             auto outcome = co_await run_on(there_, std::move(hand_over));
-            if (outcome || outcome.error().code != Errc::overloaded || full->empty())
-                co_return outcome.ok() || outcome.error().code != Errc::cancelled
-                    ? Result<>{}
-                    : Result<>(outcome.error());
+            if (outcome) co_return outcome;
+            if (outcome.error().code == Errc::cancelled) co_return outcome;
+            const bool not_taken = outcome.error().code == Errc::overloaded && !full->empty();
+            if (!not_taken) {
+                log::warn("ingest.relay.box_refused", {{"error", outcome.error()}});
+                co_return Result<>{};
+            }
             CO_TRY_VOID(co_await sleep_for(milliseconds{10}));
         }
     }
