@@ -100,6 +100,8 @@ Task<Connection::Next> Connection::serve_one() {
     Request request = std::get<Request>(std::move(parsed));
     auto match = shared_.router.find(request.method, request.path);
     std::size_t limit = match.route ? match.route->options.body_limit : 64 * 1024;
+    if (match.route && match.route->options.body_limit_for)
+        limit = match.route->options.body_limit_for(request);
     if (reader_.content_length().value_or(0) > limit) {
         Refusal large{413, "the body is larger than " + std::to_string(limit) +
                                " bytes, the limit of this route"};

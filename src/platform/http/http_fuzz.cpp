@@ -35,6 +35,7 @@ std::string read_all(ByteView bytes, std::size_t cut) {
             limited = false;
             refused = reader.feed({});
         }
+        seen += reader.take_body();
         return false;
     };
     cut = std::min(cut, bytes.size());

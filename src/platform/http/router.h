@@ -13,6 +13,9 @@ using Handler = std::function<Task<Response>(Request)>;
 struct RouteOptions {
     std::size_t body_limit = 1 << 20;
     nanoseconds limit = seconds(30);  // for the handler, until it gives its response
+    // If set, decides the body limit from the head, before anything of the body is kept: so that
+    // strangers can't make us hold what only users may send.
+    std::function<std::size_t(const Request& head)> body_limit_for{};
 };
 
 class Router {
