@@ -28,7 +28,8 @@ Task<> AlarmDesk::restore() {
     co_return Result<>{};
 }
 
-// A failure to read leaves the desk open: new decisions matter more than old ones.
+// A history that does not answer is logged, and the desk opens: new decisions matter more than old
+// ones.
 Task<> AlarmDesk::catch_up() {
     Result<> outcome;
     auto newest = co_await parts_.decisions.newest();
@@ -44,9 +45,12 @@ Task<> AlarmDesk::catch_up() {
     } else {
         outcome = std::move(newest).error();
     }
-    if (!outcome) log::warn("alarms.decisions.not_read", {{"error", outcome.error()}});
+    if (!outcome) {
+        if (outcome.error().code == Errc::cancelled) co_return outcome;
+        log::warn("alarms.decisions.not_read", {{"error", outcome.error()}});
+    }
     caught_up_.set();
-    co_return outcome;
+    co_return Result<>{};
 }
 
 Task<> AlarmDesk::read_missed(std::string device, Timestamp after) {
@@ -161,6 +165,7 @@ Task<> AlarmDesk::save() {
     const auto tracks = record.tracks.size();
     auto written = co_await parts_.log.append(std::move(record));
     if (!written) {
+        if (written.error().code == Errc::cancelled) co_return written;
         log_failures_.add();
         log::warn("alarms.log.write_failed", {{"error", written.error()}});
         co_return written;

@@ -27,7 +27,8 @@ class WhySource {
     virtual Task<Json> quality_findings(std::string device, Timestamp from, Timestamp to) = 0;
 };
 
-// {"alarm":{},"summary":"...","decisions":[],"model_version":{},"device":{},"quality":[],"missing":[]}
+// An object: alarm, summary (a sentence), decisions, model_version, device, quality, and missing,
+// an array of {"link","reason"}.
 Task<Json> why(Alarm alarm, WhySource& source);
 
 }  // namespace mw::alerts

@@ -51,29 +51,48 @@ int source_code(Quality quality) {
     return quality.is_uncertain() ? 64 : 0;
 }
 
-// ,"units":{...} and ,"q":{...} of the signals that need them.
+// ,"name":{"signal":part,...} of the parts that there are; nothing when there are none.
+class Note {
+ public:
+    Note(std::string_view name, std::string& out) : name_(name), out_(out) {}
+    ~Note() {
+        if (opened_) out_.push_back('}');
+    }
+    // Before the part of a signal.
+    void key(std::string_view signal) {
+        if (opened_)
+            out_.push_back(',');
+        else
+            out_.append(",\"").append(name_).append("\":{");
+        opened_ = true;
+        append_text(signal, out_);
+        out_.push_back(':');
+    }
+
+ private:
+    std::string_view name_;
+    std::string& out_;
+    bool opened_ = false;
+};
+
 template <class Signals>
-void append_notes(const Signals& signals, std::string& out) {
-    const char* before = ",\"units\":{";
+void append_units(const Signals& signals, std::string& out) {
+    Note note("units", out);
     for (const auto& each : signals) {
         if (each.unit.empty()) continue;
-        out.append(before);
-        append_text(each.signal, out);
-        out.push_back(':');
+        note.key(each.signal);
         append_text(each.unit, out);
-        before = ",";
     }
-    if (before[1] == '\0') out.push_back('}');
-    before = ",\"q\":{";
+}
+
+template <class Signals>
+void append_codes(const Signals& signals, std::string& out) {
+    Note note("q", out);
     for (const auto& each : signals) {
         if (source_code(each.quality) == 192) continue;
-        out.append(before);
-        append_text(each.signal, out);
-        out.push_back(':');
+        note.key(each.signal);
         append_digits(source_code(each.quality), out);
-        before = ",";
     }
-    if (before[1] == '\0') out.push_back('}');
 }
 
 void append_values(Header header, Timestamp time, std::span<const Sample> samples,
@@ -90,7 +109,8 @@ void append_values(Header header, Timestamp time, std::span<const Sample> sample
         append_value(sample.value, out);
     }
     out.push_back('}');
-    append_notes(samples, out);
+    append_units(samples, out);
+    append_codes(samples, out);
     out.push_back('}');
 }
 
@@ -110,21 +130,18 @@ bool is_uniform(std::span<const Quality> codes) {
 }
 
 void append_strip_codes(std::span<const Strip> strips, std::string& out) {
-    const char* before = ",\"q\":{";
+    Note note("q", out);
     for (const auto& strip : strips) {
         const bool uniform = is_uniform(strip.codes);
         if (uniform && source_code(strip.codes.front()) == 192) continue;
-        out.append(before);
-        append_text(strip.signal, out);
-        out.append(uniform ? ":" : ":[");
+        note.key(strip.signal);
+        if (!uniform) out.push_back('[');
         for (std::size_t i = 0; i < (uniform ? 1 : strip.codes.size()); ++i) {
             if (i > 0) out.push_back(',');
             append_digits(source_code(strip.codes[i]), out);
         }
         if (!uniform) out.push_back(']');
-        before = ",";
     }
-    if (before[1] == '\0') out.push_back('}');
 }
 
 void append_frame_values(std::string_view signal, std::span<const double> values,
@@ -166,13 +183,7 @@ void append_strips_as_frame(Header header, std::int64_t step, std::span<const St
         append_frame_values(strip.signal, strip.values, out);
     }
     out.push_back('}');
-    struct Name {
-        std::string_view signal, unit;
-        Quality quality = Quality::good();  // codes follow apart
-    };
-    std::vector<Name> names;
-    for (const auto& strip : strips) names.push_back({strip.signal, strip.unit});
-    append_notes(names, out);
+    append_units(strips, out);
     append_strip_codes(strips, out);
     out.push_back('}');
 }
@@ -227,7 +238,8 @@ void encode_frame(Header header, Timestamp start, nanoseconds step, std::span<co
         append_frame_values(column.signal, column.values, out);
     }
     out.push_back('}');
-    append_notes(columns, out);
+    append_units(columns, out);
+    append_codes(columns, out);
     out.push_back('}');
 }
 

@@ -7,7 +7,6 @@
 #include <fstream>
 #include <limits>
 #include <map>
-#include <sstream>
 
 #include "base/random.h"
 #include "protocols/payload/payload.h"
@@ -146,30 +145,43 @@ TEST(PayloadEncoder, a_decision_reads_back_as_it_was) {
     EXPECT_EQ(back->fallback, decision.fallback);
 }
 
-// The page's fenced json blocks are what strangers copy: each decodes, or fails as it says.
-TEST(PayloadFormat, every_example_of_the_page_is_as_the_page_says) {
-    std::ifstream file(MW_SOURCE_DIR "/docs/formats/points-json.md");
-    ASSERT_TRUE(file.is_open());
-    std::string line, block;
-    bool inside = false, refused = false;
-    int examples = 0;
+// The fenced json blocks of a page and whether it says that they are refused.
+std::vector<std::pair<std::string, bool>> examples_of(const std::string& page) {
+    std::ifstream file(MW_SOURCE_DIR "/docs/formats/" + page);
+    EXPECT_TRUE(file.is_open()) << page;
+    std::vector<std::pair<std::string, bool>> examples;
+    std::string line;
+    bool inside = false;
     while (std::getline(file, line)) {
         if (!inside && line.starts_with("```json")) {
             inside = true;
-            refused = line.find("refused") != std::string::npos;
-            block.clear();
+            examples.emplace_back("", line.find("refused") != std::string::npos);
         } else if (inside && line.starts_with("```")) {
             inside = false;
-            Batch batch;
-            auto outcome = Decoder().decode(block, batch);
-            EXPECT_EQ(outcome.ok(), !refused)
-                << block << (outcome.ok() ? "" : outcome.error().message);
-            ++examples;
         } else if (inside) {
-            block += line + "\n";
+            examples.back().first += line + "\n";
         }
     }
-    EXPECT_GE(examples, 10);
+    return examples;
+}
+
+// They are what strangers copy.
+TEST(PayloadFormat, every_example_of_the_points_page_is_as_the_page_says) {
+    const auto examples = examples_of("points-json.md");
+    EXPECT_GE(examples.size(), 10u);
+    for (const auto& [text, refused] : examples) {
+        Batch batch;
+        auto outcome = Decoder().decode(text, batch);
+        EXPECT_EQ(outcome.ok(), !refused) << text << (outcome ? "" : outcome.error().message);
+    }
+}
+
+TEST(PayloadFormat, the_example_of_the_decision_page_decodes) {
+    const auto examples = examples_of("decision.md");
+    ASSERT_EQ(examples.size(), 1u);
+    auto decision = Decoder().decode_decision(examples[0].first);
+    ASSERT_TRUE(decision.ok()) << decision.error().message;
+    EXPECT_EQ(decision->position.sequence, 1207u);
 }
 
 }  // namespace
