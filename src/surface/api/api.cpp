@@ -1,10 +1,14 @@
 #include "surface/api/api.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "surface/api/state.h"
 
 namespace mw::api {
 namespace {
+
+constexpr std::size_t stranger_body_max = 16 * 1024;
 
 // Every answer of a route that needs a token goes through here.
 Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
@@ -54,6 +58,7 @@ class Routes {
     void add(http::Method method, std::string_view pattern, Endpoint endpoint,
              http::RouteOptions options = {}) {
         auto* state = &state_;
+        limit_strangers(options);
         router_.add(
             method, pattern,
             [state, endpoint](Request request) {
@@ -64,9 +69,14 @@ class Routes {
     void add(http::Method method, const std::string& pattern, const registry::Kind& kind,
              KindEndpoint endpoint) {
         auto* state = &state_;
-        router_.add(method, pattern, [state, &kind, endpoint](Request request) {
-            return guarded_kind(*state, kind, endpoint, std::move(request));
-        });
+        http::RouteOptions options;
+        limit_strangers(options);
+        router_.add(
+            method, pattern,
+            [state, &kind, endpoint](Request request) {
+                return guarded_kind(*state, kind, endpoint, std::move(request));
+            },
+            options);
     }
     // Without a token: what load balancers and Prometheus ask for, and the page itself.
     template <class F>
@@ -78,6 +88,12 @@ class Routes {
     }
 
  private:
+    // Who shows no valid token can't make us hold large bodies.
+    void limit_strangers(http::RouteOptions& options) {
+        options.body_limit_for = [state = &state_, most = options.body_limit](const Request& head) {
+            return state->authenticate(head) ? most : std::min(most, stranger_body_max);
+        };
+    }
     State& state_;
     http::Router& router_;
 };

@@ -136,7 +136,7 @@ Task<Response> download_blob(State& state, Caller caller, Request request) {
 Task<Response> blob_response(State& state, Request request) {
     std::string name = request.param("sha256");
     CO_TRY(auto blob, co_await state.parts.blobs.stat(std::move(name)));
-    const auto etag = "\"" + blob.sha256 + "\"";
+    const std::string etag = blob.sha256;  // download() quotes it
     auto source = std::make_unique<BlobSource>(state.parts.blobs, std::move(blob));
     auto response = http::download(request, std::move(source), "application/octet-stream", etag);
     // The name is the content's hash, so what was fetched once never changes.
