@@ -121,7 +121,9 @@ TEST_F(IngestDoor, topics_decide_what_a_message_is) {
         ASSERT_TRUE(ticket.ok()) << row.topic;
         const auto letters = letters_->list("", 100);
         ASSERT_EQ(letters.size(), before + (*row.becomes ? 1 : 0)) << row.topic;
-        if (*row.becomes) EXPECT_THAT(letters[0].reason, HasSubstr(row.becomes)) << row.topic;
+        if (*row.becomes) {
+            EXPECT_THAT(letters[0].reason, HasSubstr(row.becomes)) << row.topic;
+        }
     }
 }
 
