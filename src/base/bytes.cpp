@@ -43,7 +43,8 @@ Result<Bytes> from_hex(std::string_view text) {
     for (std::size_t i = 0; i < bytes.size(); ++i) {
         int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
         if (high < 0 || low < 0)
-            return Error{Errc::invalid_input, "not a hex digit near offset " + std::to_string(2 * i)};
+            return Error{Errc::invalid_input,
+                         "not a hex digit near offset " + std::to_string(2 * i)};
         bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
     }
     return bytes;

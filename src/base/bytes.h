@@ -24,11 +24,11 @@ inline std::string_view text_of(ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string to_hex(ByteView bytes);                        // lower case
+std::string to_hex(ByteView bytes);  // lower case
 Result<Bytes> from_hex(std::string_view text);
-std::string to_base64(ByteView bytes, int columns = 0);    // columns > 0 wraps lines with '\n'
-Result<Bytes> from_base64(std::string_view text);          // white space is skipped; padding optional
-std::string to_base64url(ByteView bytes);                  // RFC 4648 section 5, no padding
+std::string to_base64(ByteView bytes, int columns = 0);  // columns > 0 wraps lines with '\n'
+Result<Bytes> from_base64(std::string_view text);        // white space is skipped; padding optional
+std::string to_base64url(ByteView bytes);                // RFC 4648 section 5, no padding
 
 // Unaligned little-endian access, for formats on disk.
 template <class T>

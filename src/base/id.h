@@ -23,5 +23,7 @@ std::string make_ulid(std::int64_t unix_ms, Random& random);
 
 template <class Tag>
 struct std::hash<mw::Id<Tag>> {
-    std::size_t operator()(const mw::Id<Tag>& id) const { return std::hash<std::string>{}(id.text); }
+    std::size_t operator()(const mw::Id<Tag>& id) const {
+        return std::hash<std::string>{}(id.text);
+    }
 };

@@ -25,7 +25,7 @@ struct ListQuery {
     std::string label_selector;  // "site=north,tier!=test": all must hold
     std::string field_selector;  // "spec.asset=pump-1,domain=plant"
     std::size_t limit = 500;
-    std::string continue_from;  // opaque
+    std::string continue_from;         // opaque
     std::vector<std::string> domains;  // only these; empty: all
 };
 struct ResourcePage {
@@ -51,8 +51,8 @@ class ResourceStore {
     // Status only: generation stays, no schema of spec is checked.
     virtual Task<Resource> set_status(std::string kind, std::string name, Json status,
                                       AuditNote note) = 0;
-    // Merges top-level keys into the status, atomically; null removes a key. Several writers share a
-    // status this way. An outcome that changes nothing writes nothing.
+    // Merges top-level keys into the status, atomically; null removes a key. Several writers share
+    // a status this way. An outcome that changes nothing writes nothing.
     virtual Task<Resource> merge_status(std::string kind, std::string name, JsonObject changes,
                                         AuditNote note) = 0;
     virtual Task<> remove(std::string kind, std::string name, std::uint64_t revision,

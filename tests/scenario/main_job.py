@@ -63,15 +63,15 @@ def verdicts(plant):
             "missed_alarm_rate": fn / max(1.0, fn + tp)}
 
 
-def wait_rows(plant, names, rows, limit, restart=lambda: None):
-    """Until every gateway's first `rows` rows are stored; `restart` runs between looks."""
+def wait_rows(plant, names, rows, limit, chaos):
+    """Until every gateway's first `rows` rows are stored; `chaos` is told how many there are."""
     def there():
-        restart()
         counts = plant.ctl("query", "SELECT device, count(*) FROM points WHERE signal = 'pressure' "
                            "GROUP BY device", "-o", "csv", check=False)
         if counts.returncode != 0:
             return False
         stored = dict(line.split(",") for line in counts.stdout.split()[1:])
+        chaos(sum(int(n) for n in stored.values()))
         return all(int(stored.get(n, 0)) >= r for n, r in zip(names, rows))
     plants.wait_for(there, lambda: "all rows stored\n" + plant.hub.tail() + "\n" +
                     "\n".join(g.tail(5) for g in plant.gateways.values()), limit, 0.3)
@@ -79,7 +79,7 @@ def wait_rows(plant, names, rows, limit, restart=lambda: None):
 
 def run(plant, names, recordings, chaos=None):
     """The whole job; `chaos` is called now and then and may kill and restart processes."""
-    chaos = chaos or (lambda: None)
+    chaos = chaos or (lambda stored: None)
     plant.start_hub()
     plant.describe_plant(names)
     for i, name in enumerate(names, 1):
@@ -117,27 +117,34 @@ def retry(plant, step, limit=60):
 
 
 class Chaos:
-    """Ends the hub and a gateway at random instants, and starts them again."""
+    """Ends the hub and a gateway at random instants of the job, and starts them again."""
 
-    def __init__(self, plant, seed, hub_kills, gateway_kills, how):
+    def __init__(self, plant, seed, hub_kills, gateway_kills, how, rows):
         self.plant, self.random, self.how = plant, random.Random(seed), how
-        instants = [self.random.uniform(1, 40) for _ in range(hub_kills + gateway_kills)]
         who = ["hub"] * hub_kills + ["gateway"] * gateway_kills
-        self.plan = sorted(zip(instants, who))
-        self.began = time.monotonic()
+        self.random.shuffle(who)
+        # At these shares of all rows; the very instant is chance.
+        shares = sorted(self.random.uniform(.03, .9) for _ in who)
+        self.plan = [(share * rows, what) for share, what in zip(shares, who)]
         self.done = []
 
-    def __call__(self):
-        while self.plan and time.monotonic() - self.began > self.plan[0][0]:
-            _, who = self.plan.pop(0)
-            if who == "hub":
-                self.plant.hub.kill(self.how)
-                self.plant.start_hub()
-            else:
-                name = self.random.choice(list(self.plant.gateways))
-                self.plant.gateways[name].kill(self.how)
-                self.plant.start_gateway(name)
-            self.done.append(who)
+    def __call__(self, stored_rows):
+        if not self.plan or stored_rows < self.plan[0][0]:
+            return
+        _, who = self.plan.pop(0)
+        time.sleep(self.random.uniform(0, .3))
+        if who == "hub":
+            self.plant.hub.kill(self.how)
+            self.plant.start_hub()
+        else:
+            name = self.random.choice(list(self.plant.gateways))
+            self.plant.gateways[name].kill(self.how)
+            self.plant.start_gateway(name)
+        self.done.append(who)
+
+
+def total_rows(recordings):
+    return sum(len(plants.read_recording(path)) for path in recordings)
 
 
 def verify(plant, names, recordings):
@@ -171,7 +178,7 @@ def scenario_kills(context):
     plant = context.plant()
     recordings = plants.recordings(context.build, context.folder)
     names = ["gw-1", "gw-2", "gw-3"]
-    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGKILL)
+    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGKILL, total_rows(recordings))
     run(plant, names, recordings, chaos)
     figures = verify(plant, names, recordings)
     assert len(chaos.done) == 5, f"only {chaos.done} happened"
@@ -184,7 +191,7 @@ def scenario_power_cuts(context):
     plant = context.plant(hub_program="tests/power_cut_hub", edge_program="tests/power_cut_edge")
     recordings = plants.recordings(context.build, context.folder)
     names = ["gw-1", "gw-2", "gw-3"]
-    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGUSR1)
+    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGUSR1, total_rows(recordings))
     run(plant, names, recordings, chaos)
     figures = verify(plant, names, recordings)
     assert len(chaos.done) == 5, f"only {chaos.done} happened"

@@ -5,7 +5,7 @@
 #include <iostream>
 
 #include "apps/ctl/command.h"
-#include "apps/hub/hub_command.h"
+#include "apps/hub/hub.h"
 #include "apps/sim/sim.h"
 #include "base/config.h"
 #include "base/log.h"

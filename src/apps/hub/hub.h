@@ -8,6 +8,7 @@
 
 #include "apps/hub/alarm_wiring.h"
 #include "apps/hub/data_plane.h"
+#include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"

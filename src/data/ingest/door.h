@@ -92,7 +92,8 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Batch batch_;                             // reused by every message
     std::vector<history::SeriesRef> series_;  // of batch_'s runs
     std::vector<std::function<void(Ticket)>> listeners_;
-    std::shared_ptr<Ingest*> self_ = std::make_shared<Ingest*>(this);  // the logs may tell of progress after we are gone
+    std::shared_ptr<Ingest*> self_ =
+        std::make_shared<Ingest*>(this);  // the logs may tell of progress after we are gone
 };
 
 }  // namespace mw::ingest

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "device/agent/connection.h"
 #include "device/agent/converger.h"
-#include "device/sources/host.h"
+#include "device/sources/sources.h"
 
 namespace mw::agent {
 

@@ -53,3 +53,5 @@ struct SourceContext {
 Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
 
 }  // namespace mw::sources
+
+#include "device/sources/host.h"  // HostProbe: the gateway's own health

@@ -407,4 +407,19 @@ std::uint64_t PowerCutDisk::operations() const {
     return disk_->operations;
 }
 
+std::map<std::string, Bytes> PowerCutDisk::durable_files() const {
+    Lock lock(disk_->mutex);
+    std::map<std::string, Bytes> files;
+    for (const auto& [path, node] : disk_->nodes) files[path] = node->durable;
+    return files;
+}
+
+void PowerCutDisk::put_file(const std::string& path, Bytes content) {
+    Lock lock(disk_->mutex);
+    auto node = std::make_shared<Node>();
+    node->content = node->durable = std::move(content);
+    node->synced_once = true;
+    disk_->nodes[path] = std::move(node);
+}
+
 }  // namespace mw::sqlite

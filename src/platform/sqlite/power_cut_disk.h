@@ -5,8 +5,11 @@
 // name.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+
+#include "base/bytes.h"
 
 namespace mw::sqlite {
 
@@ -25,6 +28,11 @@ class PowerCutDisk {
     void restore();                // power is back: files may be opened again
     bool is_cut() const;
     std::uint64_t operations() const;  // writes and syncs so far
+
+    // What a cut leaves for certain, by path; and a file of an earlier life of the disk. So a
+    // process that dies with the cut can hand its disk to the next one.
+    std::map<std::string, Bytes> durable_files() const;
+    void put_file(const std::string& path, Bytes content);
 
  private:
     std::unique_ptr<Disk> disk_;

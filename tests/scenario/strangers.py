@@ -1,0 +1,151 @@
+"""Clients that others wrote: curl and openssl enrol, mosquitto and MQTT.js speak with the certificate,
+hyparquet reads the segment files."""
+import base64
+import json
+import pathlib
+import subprocess
+
+import plant as plants
+
+
+def command(*arguments, text=None, check=True, **more):
+    done = subprocess.run([str(a) for a in arguments], input=text, capture_output=True, timeout=120,
+                          **more)
+    if check and done.returncode != 0:
+        raise plants.Failed(f"{' '.join(map(str, arguments))}: exit {done.returncode}\n"
+                            f"{done.stdout.decode(errors='replace')}{done.stderr.decode(errors='replace')}")
+    return done
+
+
+def enroll_with_curl(plant, folder, device, group):
+    """RFC 7030 by hand: the root by its pin, a key and a CSR by openssl, the certificate by curl."""
+    est = plant.where["devices"] + "/.well-known/est"
+    token = plant.ctl("enroll", "token", group).strip()
+    # First contact: whoever it is, the root that it shows must have the pin we were given.
+    p7 = folder / "cacerts.p7"
+    p7.write_bytes(base64.b64decode(command("curl", "-sSfk", f"{est}/cacerts").stdout))
+    pem = command("openssl", "pkcs7", "-inform", "DER", "-in", p7, "-print_certs").stdout.decode()
+    certificates = ["-----BEGIN" + part.split("-----END")[0] + "-----END CERTIFICATE-----\n"
+                    for part in pem.split("-----BEGIN")[1:]]
+    ca = folder / "root.pem"
+    for certificate in certificates:
+        spki = command("openssl", "x509", "-pubkey", "-noout", text=certificate.encode()).stdout
+        der = command("openssl", "pkey", "-pubin", "-outform", "DER", text=spki).stdout
+        pin = command("openssl", "dgst", "-sha256", text=der).stdout.decode().split()[-1]
+        if pin == plant.where["root_pin"]:
+            ca.write_text(certificate)
+    assert ca.exists(), "no certificate of cacerts has the pinned key"
+    key, cert = folder / f"{device}.key", folder / f"{device}.pem"
+    command("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+    csr = command("openssl", "req", "-new", "-key", key, "-subj", f"/CN={device}", "-outform", "DER").stdout
+    request = folder / "csr.b64"
+    request.write_bytes(base64.encodebytes(csr))
+    answer = command("curl", "-sSf", "--cacert", ca, "-u", f"{device}:{token}",
+                     "-H", "Content-Type: application/pkcs10", "--data-binary", f"@{request}",
+                     f"{est}/simpleenroll").stdout
+    p7.write_bytes(base64.b64decode(answer))
+    command("openssl", "pkcs7", "-inform", "DER", "-in", p7, "-print_certs", "-out", cert)
+    issuing = folder / "issuing.pem"
+    issuing.write_text("".join(certificates))
+    command("openssl", "verify", "-CAfile", ca, "-untrusted", issuing, cert)
+    # What TLS presents: the certificate and the authority that issued it.
+    chain = folder / f"{device}-chain.pem"
+    chain.write_text(cert.read_text() + "".join(certificates))
+    return ca, chain, key
+
+
+def try_mosquitto(plant, device, ca, cert, key):
+    where = ["-h", "localhost", "-p", plant.ports["mqtt"], "--cafile", ca, "--cert", cert, "--key", key]
+    for version in ("311", "5"):
+        command("mosquitto_pub", *where, "-V", version, "-q", "1", "-t", f"mw/v1/{device}/data/hand", "-m",
+                json.dumps({"signal": "pressure", "t": plants.START_NS + int(version), "v": 1.25}))
+        got = command("mosquitto_sub", *where, "-V", version, "-C", "1", "-W", "10", "-q", "1",
+                      "-t", f"mw/v1/{device}/desired").stdout
+        assert "generation" in json.loads(got), got
+    other = command("mosquitto_pub", *where, "-V", "5", "-q", "1", "-t", "mw/v1/gw-1/data/hand",
+                    "-m", '{"signal":"pressure","t":1,"v":9}', check=False)
+    text = (other.stdout + other.stderr).decode()
+    assert other.returncode != 0 or "rror" in text or "authori" in text.lower(), \
+        "another device's topic was taken: " + text
+    rows = plant.query(f"SELECT count(*), min(value), max(value) FROM points WHERE device = '{device}'")
+    assert rows == [[2, 1.25, 1.25]], rows
+    strange = plant.query("SELECT count(*) FROM points WHERE device = 'gw-1' AND value = 9")
+    assert strange == [[0]], strange
+
+
+def node_folder(context):
+    """A folder with the strangers' scripts and the packages they need, from npm, pinned."""
+    folder = context.build / "strangers"
+    folder.mkdir(exist_ok=True)
+    wanted = {"mqtt": "5.10.1", "hyparquet": "1.15.0", "hyparquet-compressors": "1.1.1",
+              "playwright-core": "1.49.1"}
+    for script in (context.root / "tests/strangers").glob("*.mjs"):
+        (folder / script.name).write_text(script.read_text())
+    manifest = json.dumps({"private": True, "type": "module", "dependencies": wanted})
+    if not (folder / "package.json").exists() or (folder / "package.json").read_text() != manifest \
+            or not (folder / "node_modules/mqtt").exists():
+        (folder / "package.json").write_text(manifest)
+        command("npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+    return folder
+
+
+def scenario_strangers(context):
+    """curl and openssl enrol; mosquitto and MQTT.js publish over mutual TLS; hyparquet reads segments."""
+    plant = context.plant()
+    plant.data.mkdir(parents=True)
+    (plant.data / "hub.yaml").write_text("history: {seal_points: 1000}\n")
+    plant.start_hub()
+    plant.describe_plant(["gw-1"])
+    folder = pathlib.Path(context.folder)
+    ca, cert, key = enroll_with_curl(plant, folder, "stranger", "pump-1")
+    try_mosquitto(plant, "stranger", ca, cert, key)
+
+    node = node_folder(context)
+    for version in ("4", "5"):
+        done = command("node", node / "mqttjs.mjs", plant.ports["mqtt"], version, "stranger", ca, cert, key)
+        assert done.stdout.decode().strip() == "ok", done
+    count = plant.query("SELECT count(*), count(DISTINCT time) FROM points WHERE device = 'stranger' "
+                        "AND time < make_timestamp_ns(1767600100000000000)")
+    assert count[0][0] >= 20, count
+
+    # Enough points for a segment, then every row of it as SQL sees it.
+    values = [((i * 7919) % 1000) / 100 + i * 1e-9 for i in range(3000)]
+    frame = json.dumps({"t0": plants.START_NS + 10**12, "dt": 10**9, "frame": {"flow": values}})
+    command("mosquitto_pub", "-h", "localhost", "-p", plant.ports["mqtt"], "--cafile", ca, "--cert", cert,
+            "--key", key, "-V", "5", "-q", "1", "-t", "mw/v1/stranger/data/hand", "-m", frame)
+    files = plants.wait_for(lambda: list(plant.data.glob("history/points/**/*.parquet")),
+                            "a segment is sealed", 60)
+    out = command("node", node / "segments.mjs", *files).stdout.decode()
+    read = {(d, s, int(t)): v for d, s, t, v, q in map(json.loads, out.splitlines())}
+    want = {(d, s, int(t)): float(v) for d, s, t, v in plant.query_csv(
+        "SELECT device, signal, epoch_ns(time), value FROM points WHERE signal = 'flow'")}
+    flow = {key: value for key, value in read.items() if key[1] == "flow"}
+    assert flow == want and len(want) == 3000, f"{len(flow)} rows by hyparquet, {len(want)} by SQL"
+    plant.stop()
+    return {"parquet_rows": len(flow)}
+
+
+def scenario_sync_before_puback(context):
+    """A system-call trace: between the bytes of a PUBLISH and those of its PUBACK the log is synced."""
+    import re
+    import socket
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    plant = context.plant()
+    trace = plant.folder / "trace.txt"
+    plant.start_hub("--plain-mqtt-port", port, wrapper=(
+        "strace", "-D", "-f", "-tt", "-s", "200", "-e", "trace=fdatasync,recvfrom,sendto", "-o", trace))
+    plant.describe_plant(["gw-1"])
+    plant.enroll("gw-1", "pump-1")
+    command("mosquitto_pub", "-p", port, "-V", "311", "-q", "1", "-t", "mw/v1/gw-1/data/hand", "-m",
+            json.dumps({"signal": "pressure", "t": plants.START_NS, "v": 1.25}))
+    plant.hub.stop(60)
+    lines = trace.read_text(errors="replace").splitlines()
+    published = next(i for i, line in enumerate(lines) if "recvfrom" in line and "data/hand" in line)
+    acked = next(i for i, line in enumerate(lines[published:], published)
+                 if "sendto" in line and re.search(r'"@\\2\\0\\1"', line))
+    synced = [line for line in lines[published:acked]
+              if re.search(r"fdatasync(\(\d+\)| resumed>\))\s+= 0", line)]
+    assert synced, "no sync ended between PUBLISH and PUBACK:\n" + "\n".join(lines[published:acked + 1])
+    return {"calls_between": acked - published}
