@@ -216,19 +216,14 @@ TEST_F(Segments, files_say_what_they_are_and_any_reader_finds_plain_columns) {
                    "parquet_kv_metadata(" +
                    path + ")"),
               "format=millwright.points version=1 writer=millwright");
-    EXPECT_EQ(
-        text("SELECT string_agg(name || ':' || type || ':' || coalesce(logical_type, ''), ' ') "
-             "FROM parquet_schema(" +
-             path + ") WHERE name NOT LIKE 'duckdb%'"),
-        "series:INT64:IntType(bitWidth=64, isSigned=0) "
-        "device_id:INT64:IntType(bitWidth=64, isSigned=0) "
-        "time:INT64:TimestampType(isAdjustedToUTC=0, unit=TimeUnit(MILLIS=<null>, "
-        "MICROS=<null>, NANOS=NanoSeconds())) "
-        "m:INT64:IntType(bitWidth=64, isSigned=1) d:DOUBLE: raw:DOUBLE: "
-        "quality:INT32:IntType(bitWidth=8, isSigned=0) "
-        "device:BYTE_ARRAY:StringType() signal:BYTE_ARRAY:StringType() "
-        "unit:BYTE_ARRAY:StringType() asset:BYTE_ARRAY:StringType() "
-        "site:BYTE_ARRAY:StringType()");
+    EXPECT_EQ(text("SELECT string_agg(name || ':' || type || ':' || "
+                   "coalesce(split_part(logical_type, '(', 1), converted_type, ''), ' ') "
+                   "FROM parquet_schema(" +
+                   path + ") WHERE name NOT LIKE 'duckdb%'"),
+              "series:INT64:UINT_64 device_id:INT64:UINT_64 time:INT64:TimestampType "
+              "m:INT64:INT_64 d:DOUBLE: raw:DOUBLE: quality:INT32:UINT_8 "
+              "device:BYTE_ARRAY:UTF8 signal:BYTE_ARRAY:UTF8 unit:BYTE_ARRAY:UTF8 "
+              "asset:BYTE_ARRAY:UTF8 site:BYTE_ARRAY:UTF8");
 }
 
 TEST_F(Segments, decisions_come_back_whole) {
