@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/stream_parser.hpp>
+#include <charconv>
 #include <cmath>
 
 namespace mw {
@@ -22,6 +23,46 @@ std::string at_line_and_column(std::string_view text, std::size_t offset) {
 void indent(std::string& out, int depth) {
     out += '\n';
     out.append(static_cast<std::size_t>(depth) * 2, ' ');
+}
+
+// Doubles in their shortest form that reads back as the same bits; JSON has no NaN and infinity.
+void write_scalar(std::string& out, const Json& value) {
+    if (!value.is_double()) {
+        out += boost::json::serialize(value);
+    } else if (!std::isfinite(value.get_double())) {
+        out += "null";
+    } else {
+        char text[32];
+        const auto end = std::to_chars(text, text + sizeof text, value.get_double()).ptr;
+        out.append(text, end);
+        // Still a double when it is read again.
+        if (std::string_view(text, end).find_first_of(".e") == std::string_view::npos) out += ".0";
+    }
+}
+
+void write_compact(std::string& out, const Json& value) {
+    bool first = true;
+    const auto separate = [&] {
+        if (!std::exchange(first, false)) out += ',';
+    };
+    if (const auto* object = value.if_object()) {
+        out += '{';
+        for (const auto& [key, part] : *object) {
+            separate();
+            out += boost::json::serialize(boost::json::string(key)) += ':';
+            write_compact(out, part);
+        }
+        out += '}';
+    } else if (const auto* array = value.if_array()) {
+        out += '[';
+        for (const auto& part : *array) {
+            separate();
+            write_compact(out, part);
+        }
+        out += ']';
+    } else {
+        write_scalar(out, value);
+    }
 }
 
 void write_pretty(std::string& out, const Json& value, int depth) {
@@ -49,7 +90,7 @@ void write_pretty(std::string& out, const Json& value, int depth) {
         indent(out, depth);
         out += ']';
     } else {
-        out += boost::json::serialize(value);
+        write_compact(out, value);  // a scalar, or something empty
     }
 }
 
@@ -73,7 +114,11 @@ Result<Json> parse_json(std::string_view text) {
                  "JSON: " + error.message() + " at " + at_line_and_column(text, used)};
 }
 
-std::string to_json(const Json& value) { return boost::json::serialize(value); }
+std::string to_json(const Json& value) {
+    std::string out;
+    write_compact(out, value);
+    return out;
+}
 
 std::string to_pretty_json(const Json& value) {
     std::string out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace mw {
 namespace {
 
@@ -24,6 +26,13 @@ TEST(Json, finds_and_sets_dotted_paths) {
     EXPECT_EQ(find_number(value, "spec.source.speed"), 50.0);
     EXPECT_EQ(find(value, "spec.missing.path"), nullptr);
     EXPECT_FALSE(want_string(value, "spec.source"));
+}
+
+TEST(Json, writes_doubles_as_people_do) {
+    const Json value = {{"a", 1.5}, {"b", 50.0}, {"c", 1e300}, {"d", 0.1}, {"e", -0.0}, {"n", NAN}};
+    EXPECT_EQ(to_json(value), R"({"a":1.5,"b":50.0,"c":1e+300,"d":0.1,"e":-0.0,"n":null})");
+    EXPECT_EQ(to_json(*parse_json(R"({"x":[],"y":{},"z":["\"",true,null,7]})")),
+              R"({"x":[],"y":{},"z":["\"",true,null,7]})");
 }
 
 TEST(Yaml, reads_many_documents_and_types) {

@@ -188,7 +188,9 @@ Result<Format> parse_format(std::string_view text) {
 void configure(Options options) {
     output();  // so that the first use cannot replace what is set here
     auto fresh = make_output(std::make_shared<spdlog::sinks::stderr_sink_mt>(), options.format);
-    current.store(fresh.release(), std::memory_order_release);
+    // Nobody else logs yet (see the header): the former one can go.
+    const std::unique_ptr<Output> former(
+        current.exchange(fresh.release(), std::memory_order_acq_rel));
     lowest_level.store(static_cast<int>(options.level), std::memory_order_relaxed);
 }
 

@@ -121,13 +121,11 @@ Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device
     co_return co_await run_on(loop(), std::move(there));
 }
 
-Task<mqtt::Metrics> DataPlane::broker_metrics() {
-    auto there = [this] { return broker_->metrics(); };
-    co_return co_await run_on(loop(), std::move(there));
-}
-
-Task<history::HistoryFigures> DataPlane::history_figures() {
-    auto there = [this] { return history_->figures(); };
+Task<std::optional<Error>> DataPlane::pulse() {
+    auto there = [this]() -> std::optional<Error> {
+        mqtt::record(broker_->metrics(), parts_.metrics);
+        return history_->failure();
+    };
     co_return co_await run_on(loop(), std::move(there));
 }
 

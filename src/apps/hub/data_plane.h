@@ -65,8 +65,9 @@ class DataPlane final : public query::HistorySource,
     history::OpenReport opened() const { return history_->report(); }
     Task<> seal_now();
     Task<std::vector<ingest::DeadLetter>> dead_letters(std::string device, std::size_t limit);
-    Task<mqtt::Metrics> broker_metrics();
-    Task<history::HistoryFigures> history_figures();
+    // How the data plane is: the error that storage reports, if any. Also brings the broker's and
+    // the loop's figures into the metrics.
+    Task<std::optional<Error>> pulse();
 
     Task<history::HistorySnapshot> snapshot(history::Bounds bounds) override;
     Task<quality::Scorecard> scorecard() override;

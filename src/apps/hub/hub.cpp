@@ -5,6 +5,8 @@
 namespace mw::hub {
 namespace {
 
+constexpr nanoseconds pulse_every = seconds{1};
+
 WorkersOptions workers_of(std::string name, int threads, int niceness) {
     WorkersOptions options;
     options.name = std::move(name);
@@ -41,6 +43,7 @@ Result<> Hub::open_trust() {
     TRY(control_, Loop::open(loop));
     disk_ = std::make_unique<Workers>(workers_of("disk", 2, 0));
     queries_ = std::make_unique<Workers>(workers_of("query", 2, 5));
+    documents_ = std::make_unique<Workers>(workers_of("document", 1, 5));
     identity::AuthorityOptions authority;
     authority.directory = path("pki");
     authority.server_names = options_.names;
@@ -111,7 +114,18 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await desk_->restore());
     CO_TRY_VOID(co_await alarm_wiring_->start());
     CO_TRY_VOID(co_await desk_->catch_up());
-    co_return co_await convergence_->start();
+    CO_TRY_VOID(co_await convergence_->start());
+    scope_ = std::make_unique<Scope>(*control_);
+    scope_->spawn(watch_data());
+    co_return Result<>{};
+}
+
+// Once a second: is storage well, and what did the broker count?
+Task<> Hub::watch_data() {
+    for (;;) {
+        CO_TRY(storage_, co_await data_->pulse());
+        CO_TRY_VOID(co_await sleep_for(pulse_every));
+    }
 }
 
 Result<> Hub::open_surface() {
@@ -121,6 +135,10 @@ Result<> Hub::open_surface() {
     parts.enrollment = this;
     parts.alarms = alarm_wiring_.get();
     parts.assets = console::assets();
+    parts.ready.push_back({"history", [this]() -> Result<> {
+                               if (storage_) return *storage_;
+                               return {};
+                           }});
     parts.device_of = [this](ByteView certificate) -> Result<std::string> {
         TRY(const auto principal, onboarding_->admission()->admit(certificate));
         if (principal.kind != identity::Principal::Kind::device)
@@ -156,6 +174,8 @@ Task<> Hub::receive_reports(ingest::ReportBox box) {
 }
 
 Task<> Hub::stop() {
+    scope_->cancel();
+    co_await scope_->join();
     api_->stop();
     co_await device_server_->stop();
     co_await api_server_->stop();

@@ -54,6 +54,7 @@ class Hub final : private api::EnrollmentTokens {
     Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
     Result<> write_hub_file();
     Task<> start_parts();
+    Task<> watch_data();
     Task<> receive_reports(ingest::ReportBox box);
     Task<Issued> issue(Order order) override;
     http::Router api_routes();
@@ -68,8 +69,9 @@ class Hub final : private api::EnrollmentTokens {
 
     metrics::Registry metrics_;
     std::unique_ptr<Loop> control_;
-    std::unique_ptr<Workers> disk_;     // log and blobs: short jobs that somebody waits for
-    std::unique_ptr<Workers> queries_;  // SQL and large documents, at lower priority
+    std::unique_ptr<Workers> disk_;       // log and blobs: short jobs that somebody waits for
+    std::unique_ptr<Workers> queries_;    // SQL, at lower priority
+    std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
     std::unique_ptr<identity::CertificateAuthority> authority_;
     std::unique_ptr<registry::Registry> registry_;
     std::unique_ptr<onboarding::Onboarding> onboarding_;
@@ -86,6 +88,8 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<http::Server> api_server_;
     std::unique_ptr<http::Server> plain_api_server_;
     std::unique_ptr<http::Server> device_server_;
+    std::optional<Error> storage_;  // why the last pulse was bad
+    std::unique_ptr<Scope> scope_;
 };
 
 }  // namespace mw::hub
