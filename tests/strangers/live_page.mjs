@@ -16,11 +16,16 @@ try {
   await page.goto(url, { waitUntil: "load" });
   await page.fill("#token", "mwt_admin_wrong");
   await page.click("#sign-in button");
-  await page.waitForFunction(() => document.querySelector("#state").textContent.length > 0 && document.querySelector("main").hidden);
+  // The page's content security policy forbids the evaluation in the page that waitForFunction needs.
+  const until = async (what, condition) => {
+    for (const end = Date.now() + 30000; !(await page.evaluate(condition)); await page.waitForTimeout(100))
+      if (Date.now() > end) throw new Error("not within 30 s: " + what);
+  };
+  await until("a wrong token is refused", () => document.querySelector("#state").textContent !== "not signed in" && document.querySelector("main").hidden);
   await page.fill("#token", fs.readFileSync(tokenFile, "utf8").trim());
   await page.click("#sign-in button");
   await page.waitForSelector("#devices tbody tr", { timeout: 20000 });
-  await page.waitForFunction(() => Number(document.querySelector("#chart").dataset.points) > 100, null, { timeout: 30000 });
+  await until("the chart has points", () => Number(document.querySelector("#chart").dataset.points) > 100);
   await page.waitForSelector("#alarms tbody tr", { timeout: 20000 });
   await page.screenshot({ path: picture });
   const seen = await page.evaluate(() => ({
