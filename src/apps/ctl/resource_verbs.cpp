@@ -75,12 +75,30 @@ Json written_part(const Json& resource) {
     return part;
 }
 
+using Query = std::vector<std::pair<std::string, std::string>>;
+
+// A device's status moves by itself and takes the revision along: what counts as somebody else's
+// change is a new generation.
+Result<> replace_spec(Hub& hub, const std::string& path, Json resource, Json before,
+                      const Query& query) {
+    const auto generation = find_integer(before, "generation");
+    for (int tries = 5;; --tries) {
+        set(resource, "revision", *find(before, "revision"));
+        auto replaced = hub.send(http::Method::put, path, resource, query);
+        if (replaced) return {};
+        if (replaced.error().code != Errc::conflict || tries == 0)
+            return std::move(replaced).error();
+        TRY(before, hub.get(path));
+        if (find_integer(before, "generation") != generation) return std::move(replaced).error();
+    }
+}
+
 Result<> apply_one(Hub& hub, Json resource, bool dry_run) {
     TRY(const std::string kind, want_string(resource, "kind"));
     TRY(const std::string name, want_string(resource, "name"));
     TRY(const std::string plural, plural_of_kind(kind));
     const std::string path = "/v1/" + plural + "/" + name;
-    std::vector<std::pair<std::string, std::string>> query;
+    Query query;
     if (dry_run) query.emplace_back("dryRun", "1");
     auto before = hub.get(path);
     if (!before && before.error().code != Errc::not_found) return std::move(before).error();
@@ -96,8 +114,7 @@ Result<> apply_one(Hub& hub, Json resource, bool dry_run) {
         std::cout << plural << "/" << name << " unchanged" << suffix;
         return {};
     }
-    set(resource, "revision", *find(*before, "revision"));
-    TRY(const Json replaced, hub.send(http::Method::put, path, resource, query));
+    TRY_VOID(replace_spec(hub, path, std::move(resource), std::move(*before), query));
     std::cout << plural << "/" << name << " changed" << suffix;
     for (const auto& line : changes) std::cout << "  " << line << '\n';
     return {};

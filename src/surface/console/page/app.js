@@ -78,7 +78,10 @@ function draw() {
   const x = (t) => 40 + ((Number(t) - first) / Math.max(1, last - first)) * (width - 50), y = (s) => height - 20 - (s / top) * (height - 30);
   paint.fillStyle = colour("--alarm");
   paint.globalAlpha = 0.15;
-  for (const row of rows) if (row[2]) paint.fillRect(x(row[0]) - 1, 10, 2, height - 30);
+  const step = Math.ceil((width - 50) / rows.length) + 1;
+  paint.beginPath();
+  for (const row of rows) if (row[2]) paint.rect(Math.floor(x(row[0])), 10, step, height - 30);
+  paint.fill();
   paint.globalAlpha = 1;
   paint.strokeStyle = colour("--line");
   paint.setLineDash([6, 4]);
