@@ -60,11 +60,11 @@ class Frames {
 };
 
 // At full speed frames must not overlap: a tenth of a second of event time each, in a past that no
-// other run of this day uses (a second of ours takes less than 2,000 of theirs).
+// other run of this day uses (a second of ours takes less than 10,000 of theirs).
 Timestamp full_speed_time(Timestamp began_at, std::uint64_t frame) {
     constexpr std::int64_t second = 1'000'000'000, year_1980 = 315'532'800 * second;
     const std::int64_t of_day = began_at.ns / second % 86'400;
-    return {year_1980 + of_day * 2'000 * second + static_cast<std::int64_t>(frame) * second / 10};
+    return {year_1980 + of_day * 10'000 * second + static_cast<std::int64_t>(frame) * second / 10};
 }
 
 Task<> load(Order order, Clock& clock) {

@@ -44,20 +44,27 @@ class Asker:
         self.connection = http.client.HTTPSConnection("localhost", plant.ports["api"], context=context)
 
     def ask(self, sql):
-        self.connection.request("POST", "/v1/query", json.dumps({"sql": sql}),
+        self.connection.request("POST", "/v1/query", json.dumps({"sql": sql, "limits": {"memory_bytes": 10**9}}),
                                 {"Authorization": "Bearer " + self.token, "Content-Type": "application/json"})
-        return json.loads(self.connection.getresponse().read())["rows"]
+        answer = json.loads(self.connection.getresponse().read())
+        if "rows" not in answer:
+            raise plants.Failed(f"{sql}: {answer}")
+        return answer["rows"]
 
 
 def throughput(plant, seconds, rounds):
     """Median of rounds: points/s acknowledged (durable), and the hub's CPU per million of them."""
-    rates, costs = [], []
+    rates, costs, sent, asker = [], [], 0, Asker(plant)
     for _ in range(rounds):
         before = cpu_seconds(plant.hub.process.pid)
         result = load(plant, "gw-1", seconds)
         cpu = cpu_seconds(plant.hub.process.pid) - before
         rates.append(result["points"] / result["seconds"])
         costs.append(cpu / result["points"] * 1e6)
+        sent += result["points"]
+        stored = asker.ask("SELECT count(*) FROM points WHERE device = 'gw-1' AND signal = 'load'")[0][0]
+        if stored != sent:
+            raise plants.Failed(f"{sent} points were acknowledged, SQL finds {stored}")
     return statistics.median(rates), statistics.median(costs)
 
 
