@@ -1,6 +1,7 @@
 #include "apps/hub/alarm_wiring.h"
 
 #include "base/log.h"
+#include "domain/each_resource.h"
 
 namespace mw::hub {
 
@@ -11,15 +12,10 @@ Task<> AlarmWiring::start() {
 }
 
 Task<> AlarmWiring::read_all(std::string kind) {
-    ListQuery query;
-    query.kind = std::move(kind);
-    for (;;) {
-        CO_TRY(ResourcePage page, co_await store_.list(query));
-        for (Resource& resource : page.items)
-            on_change({ResourceChange::What::changed, std::move(resource)});
-        if (page.continue_from.empty()) co_return Result<>{};
-        query.continue_from = std::move(page.continue_from);
-    }
+    auto visit = [this](Resource resource) {
+        on_change({ResourceChange::What::changed, std::move(resource)});
+    };
+    co_return co_await each_resource(store_, std::move(kind), std::move(visit));
 }
 
 void AlarmWiring::on_change(const ResourceChange& change) {

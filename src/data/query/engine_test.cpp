@@ -317,7 +317,8 @@ TEST(QueryEngine, statements_survive_the_way_through_the_tree) {
         {"SELECT device, signal, GROUPING(signal) FROM points GROUP BY ROLLUP (device, signal) "
          "ORDER BY ALL LIMIT 1",
          R"([["a","x",0]])"},
-        {"SELECT COLUMNS('^v.*') FROM points WHERE device = 'a' AND value IN (SELECT 2)", "[[2.0]]"},
+        {"SELECT COLUMNS('^v.*') FROM points WHERE device = 'a' AND value IN (SELECT 2)",
+         "[[2.0]]"},
         {"SELECT * EXCLUDE (time, unit, asset, site) REPLACE (value * 2 AS value) FROM points "
          "WHERE "
          "value = 30",

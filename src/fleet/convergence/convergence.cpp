@@ -1,6 +1,7 @@
 #include "fleet/convergence/convergence.h"
 
 #include "base/log.h"
+#include "domain/each_resource.h"
 
 namespace mw::convergence {
 
@@ -22,15 +23,10 @@ Task<> Convergence::stop() {
 }
 
 Task<> Convergence::read_all(std::string kind) {
-    ListQuery query;
-    query.kind = std::move(kind);
-    for (;;) {
-        CO_TRY(ResourcePage page, co_await store_.list(query));
-        for (Resource& resource : page.items)
-            on_change({ResourceChange::What::changed, std::move(resource)});
-        if (page.continue_from.empty()) co_return Result<>{};
-        query.continue_from = std::move(page.continue_from);
-    }
+    auto visit = [this](Resource resource) {
+        on_change({ResourceChange::What::changed, std::move(resource)});
+    };
+    co_return co_await each_resource(store_, std::move(kind), std::move(visit));
 }
 
 void Convergence::on_change(const ResourceChange& change) {

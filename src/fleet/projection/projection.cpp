@@ -1,5 +1,7 @@
 #include "fleet/projection/projection.h"
 
+#include "domain/each_resource.h"
+
 namespace mw::projection {
 
 Projection::Projection(Loop& loop, ResourceStore& store, ProjectionSink& sink)
@@ -23,15 +25,10 @@ Task<> Projection::stop() {
 }
 
 Task<> Projection::read_all(std::string kind) {
-    ListQuery query;
-    query.kind = kind;
-    for (;;) {
-        CO_TRY(ResourcePage page, co_await store_.list(query));
-        for (Resource& resource : page.items)
-            on_change({ResourceChange::What::changed, std::move(resource)});
-        if (page.continue_from.empty()) co_return Result<>{};
-        query.continue_from = std::move(page.continue_from);
-    }
+    auto visit = [this](Resource resource) {
+        on_change({ResourceChange::What::changed, std::move(resource)});
+    };
+    co_return co_await each_resource(store_, std::move(kind), std::move(visit));
 }
 
 ByName* Projection::shelf(const std::string& kind) {
