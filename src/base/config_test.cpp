@@ -95,7 +95,7 @@ TEST(Config, faults_name_the_key_and_the_remedy) {
         {"mqtt: {port: 70000}", "mqtt.port: 70000 is above the maximum, 65535"},
         {"mqtt: {port: -1}", "mqtt.port: -1 is below the minimum, 0"},
         {"mqtt: {port: '1'}", "mqtt.port: want a whole number, got \"1\""},
-        {"mqtt: {port: 1.5}", "mqtt.port: want a whole number, got 1.5E0"},
+        {"mqtt: {port: 1.5}", "mqtt.port: want a whole number, got 1.5"},
         {"mqtt: {queue: 1}", "mqtt.queue: 1 is below the minimum, 10 messages"},
         {"mqtt: {keep_alive: 90}",
          "mqtt.keep_alive: want a duration such as 250ms, 90s or 1h30m, got 90; give the unit, for "

@@ -121,7 +121,7 @@ TEST(Histogram, golden_bytes_and_golden_json) {
               "46"
               "01");
     EXPECT_EQ(mw::to_json(histogram.to_json()),
-              R"({"alpha":1E-2,"count":5,"sum":2E0,"min":-2E0,"max":2E0,"zero":1,)"
+              R"({"alpha":0.01,"count":5,"sum":2.0,"min":-2.0,"max":2.0,"zero":1,)"
               R"("pos":[0,2,35,1],"neg":[35,1]})");
 }
 
