@@ -173,27 +173,25 @@ def scenario_plain(context):
     return figures
 
 
-def scenario_kills(context):
-    """The hub killed three times and a gateway twice, at random instants: the same equality."""
-    plant = context.plant()
+def under_chaos(context, how, **programs):
+    """The whole job while the hub is ended three times and a gateway twice; then the same equality."""
+    plant = context.plant(**programs)
     recordings = plants.recordings(context.build, context.folder)
     names = ["gw-1", "gw-2", "gw-3"]
-    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGKILL, total_rows(recordings))
+    chaos = Chaos(plant, context.seed, 3, 2, how, total_rows(recordings))
     run(plant, names, recordings, chaos)
     figures = verify(plant, names, recordings)
     assert len(chaos.done) == 5, f"only {chaos.done} happened"
     plant.stop()
     return figures
+
+
+def scenario_kills(context):
+    """The hub killed three times and a gateway twice, at random instants: the same equality."""
+    return under_chaos(context, signal.SIGKILL)
 
 
 def scenario_power_cuts(context):
     """The same with the power cut below the page cache: unsynced bytes dropped or torn."""
-    plant = context.plant(hub_program="tests/power_cut_hub", edge_program="tests/power_cut_edge")
-    recordings = plants.recordings(context.build, context.folder)
-    names = ["gw-1", "gw-2", "gw-3"]
-    chaos = Chaos(plant, context.seed, 3, 2, signal.SIGUSR1, total_rows(recordings))
-    run(plant, names, recordings, chaos)
-    figures = verify(plant, names, recordings)
-    assert len(chaos.done) == 5, f"only {chaos.done} happened"
-    plant.stop()
-    return figures
+    return under_chaos(context, signal.SIGUSR1, hub_program="tests/power_cut_hub",
+                       edge_program="tests/power_cut_edge")
