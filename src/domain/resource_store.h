@@ -18,6 +18,9 @@ struct AuditNote {
     std::string actor;   // "user:admin", "device:gw-1", "hub"
     std::string action;  // "create", "replace", "enroll", ...
     std::string detail;  // one line, no secrets
+    // Controls that the fact is evidence for, as "A.8.32,MANAGE 4.1" (ISO/IEC 27001 Annex A, NIST
+    // AI RMF).
+    std::string controls{};
 };
 
 struct ListQuery {

@@ -25,7 +25,8 @@ struct Fact {
     std::string kind;    // empty when no resource was touched
     std::string name;
     std::uint64_t revision = 0;
-    std::string detail;  // one line, at most max_detail bytes, no secrets
+    std::string detail;      // one line, at most max_detail bytes, no secrets
+    std::string controls{};  // ids of controls, as "A.8.32,MANAGE 4.1"; empty: none named
     Hash hash{};
 };
 inline constexpr std::size_t max_detail = 1024;
