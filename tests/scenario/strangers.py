@@ -85,7 +85,7 @@ def node_folder(context):
     if not (folder / "package.json").exists() or (folder / "package.json").read_text() != manifest \
             or not (folder / "node_modules/mqtt").exists():
         (folder / "package.json").write_text(manifest)
-        command("npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+        command("npm", "install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
     return folder
 
 
