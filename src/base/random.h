@@ -13,9 +13,9 @@ class Random {
     virtual void fill(std::span<std::uint8_t> bytes) = 0;
 
     std::uint64_t next();
-    double uniform();                               // [0, 1)
-    std::uint64_t below(std::uint64_t bound);       // [0, bound), unbiased
-    double normal();                                // mean 0, deviation 1 (polar method)
+    double uniform();                          // [0, 1)
+    std::uint64_t below(std::uint64_t bound);  // [0, bound), unbiased
+    double normal();                           // mean 0, deviation 1 (polar method)
 };
 
 class SystemRandom final : public Random {

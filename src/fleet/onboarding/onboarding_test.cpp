@@ -35,11 +35,10 @@ class OnboardingTest : public testing::Test {
         reopen();
         create("DeviceProfile", "pump",
                R"({"device_class":"pi4","signals":[{"name":"pressure","unit":"bar"}]})");
-        create(
-            "EnrollmentGroup", "line-7",
-            R"({"profile":"pump","max_uses":3,"names":"gw-[0-9]+",)"
-            R"("expires":"2030-01-01T00:00:00Z"})",
-            {{"tier", "test"}});
+        create("EnrollmentGroup", "line-7",
+               R"({"profile":"pump","max_uses":3,"names":"gw-[0-9]+",)"
+               R"("expires":"2030-01-01T00:00:00Z"})",
+               {{"tier", "test"}});
     }
     ~OnboardingTest() override {
         onboarding_.reset();
