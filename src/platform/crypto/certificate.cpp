@@ -55,6 +55,7 @@ Result<> parse_tbs(ByteView content, Certificate& out) {
     out.is_ca = extensions.is_ca;
     if (extensions.limits_use)
         out.for_client = extensions.client_auth, out.for_server = extensions.server_auth;
+    out.for_code_signing = extensions.code_signing;
     out.names = std::move(extensions.names);
     out.subject_key_id = std::move(extensions.subject_key_id);
     return {};

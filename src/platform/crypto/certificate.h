@@ -39,8 +39,9 @@ struct Certificate {
     bool is_ca = false;
     bool for_client = false;  // extended key usage allows it
     bool for_server = false;
-    Bytes subject;         // the whole Name, DER: what it signs as
-    Bytes subject_key_id;  // empty when it has none
+    bool for_code_signing = false;  // says so itself; never by default
+    Bytes subject;                  // the whole Name, DER: what it signs as
+    Bytes subject_key_id;           // empty when it has none
     Bytes spki;
     KeyKind key_kind = KeyKind::other;
     int key_bits = 0;
@@ -55,11 +56,12 @@ std::string to_pem(const Certificate& certificate);
 std::string to_pem(std::span<const Certificate> certificates);
 
 enum class Profile {
-    root_ca,     // path length 1
-    issuing_ca,  // path length 0
-    server,      // serverAuth
-    device,      // clientAuth
-    person,      // clientAuth, an operator at a terminal
+    root_ca,       // path length 1
+    issuing_ca,    // path length 0
+    server,        // serverAuth
+    device,        // clientAuth
+    person,        // clientAuth, an operator at a terminal
+    code_signing,  // codeSigning: releases, heads of the audit log
 };
 
 struct CertificateOrder {
@@ -80,7 +82,8 @@ Result<Certificate> issue(const CertificateOrder& order, ByteView subject_spki,
                           const Signer& signer, Random& random);
 Result<Certificate> self_sign(const CertificateOrder& order, const PrivateKey& key, Random& random);
 
-enum class Purpose { any, client, server };
+// code_signing: the leaf is no authority and its extended key usage names codeSigning.
+enum class Purpose { any, client, server, code_signing };
 
 // Anchors and known intermediates, decoded once. May be shared between threads.
 class TrustStore {

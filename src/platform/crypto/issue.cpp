@@ -53,8 +53,9 @@ Result<Bytes> make_extensions(const CertificateOrder& order, ByteView spki, Byte
     der::append(all, basic_constraints(order.profile));
     der::append(all, key_usage(order.profile));
     if (!is_authority(order.profile)) {
-        ByteView use = order.profile == Profile::server ? ByteView{x509::oid_server_auth}
-                                                        : ByteView{x509::oid_client_auth};
+        ByteView use = order.profile == Profile::server         ? ByteView{x509::oid_server_auth}
+                       : order.profile == Profile::code_signing ? ByteView{x509::oid_code_signing}
+                                                                : ByteView{x509::oid_client_auth};
         der::append(all, x509::make_extension(
                              x509::oid_extended_key_usage, false,
                              der::element(der::sequence, {der::element(der::oid, {use})})));
@@ -124,7 +125,8 @@ Result<Certificate> build(const CertificateOrder& order, ByteView spki, const Au
     made.not_before = whole_seconds(order.not_before);
     made.not_after = whole_seconds(order.not_after);
     made.is_ca = is_authority(order.profile);
-    made.for_client = order.profile != Profile::server;
+    made.for_code_signing = order.profile == Profile::code_signing;
+    made.for_client = order.profile != Profile::server && !made.for_code_signing;
     made.for_server = order.profile == Profile::server || made.is_ca;
     made.subject = std::move(subject);
     TRY(made.subject_key_id, x509::key_id(spki));

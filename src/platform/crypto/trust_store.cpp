@@ -71,7 +71,10 @@ Result<> TrustStore::verify(const Certificate& leaf, Timestamp at, Purpose purpo
     X509_VERIFY_PARAM_set_time(parameters, static_cast<time_t>(at.ns / 1'000'000'000));
     X509_VERIFY_PARAM_set_auth_level(parameters, security_level);
     X509_VERIFY_PARAM_set_depth(parameters, depth_max);
-    if (purpose != Purpose::any)
+    if (purpose == Purpose::code_signing && (leaf.is_ca || !leaf.for_code_signing))
+        return Error{Errc::denied,
+                     "certificate '" + leaf.subject_cn + "': it is not for signing releases"};
+    if (purpose == Purpose::client || purpose == Purpose::server)
         X509_VERIFY_PARAM_set_purpose(parameters, purpose == Purpose::client
                                                       ? X509_PURPOSE_SSL_CLIENT
                                                       : X509_PURPOSE_SSL_SERVER);

@@ -67,6 +67,7 @@ Result<> parse_extended_key_usage(ByteView value, Extensions& out) {
         bool any = same(use.content, oid_any_usage);
         out.client_auth |= any || same(use.content, oid_client_auth);
         out.server_auth |= any || same(use.content, oid_server_auth);
+        out.code_signing |= same(use.content, oid_code_signing);
     }
     return {};
 }

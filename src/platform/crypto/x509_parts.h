@@ -21,6 +21,7 @@ inline constexpr std::uint8_t oid_extended_key_usage[] = {0x55, 0x1d, 0x25};
 inline constexpr std::uint8_t oid_any_usage[] = {0x55, 0x1d, 0x25, 0x00};
 inline constexpr std::uint8_t oid_server_auth[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
 inline constexpr std::uint8_t oid_client_auth[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
+inline constexpr std::uint8_t oid_code_signing[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03};
 inline constexpr std::uint8_t oid_extension_request[] = {0x2a, 0x86, 0x48, 0x86, 0xf7,
                                                          0x0d, 0x01, 0x09, 0x0e};
 inline constexpr std::uint8_t oid_ec_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
@@ -56,6 +57,7 @@ struct Extensions {
     bool limits_use = false;          // extended key usage is present
     bool client_auth = false;
     bool server_auth = false;
+    bool code_signing = false;
     Bytes subject_key_id;
 };
 Result<Extensions> parse_extensions(ByteView content);  // content of SEQUENCE OF Extension

@@ -208,6 +208,20 @@ Result<crypto::Certificate> CertificateAuthority::issue_user(std::string_view us
     return issue_client(crypto::Profile::person, Principal::Kind::user, user, spki, lifetime);
 }
 
+Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view purpose,
+                                                                ByteView spki,
+                                                                nanoseconds lifetime) {
+    const Timestamp now = clock_.now();
+    crypto::CertificateOrder order{crypto::Profile::code_signing,
+                                   std::string(purpose),
+                                   {},
+                                   std::max(now - options_.clock_slack, issuing_.not_before),
+                                   std::min(now + lifetime, issuing_.not_after)};
+    TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
+    TRY_VOID(record(certificate, "signing"));
+    return certificate;
+}
+
 Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile profile,
                                                                Principal::Kind kind,
                                                                std::string_view name, ByteView spki,

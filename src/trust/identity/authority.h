@@ -48,6 +48,11 @@ class CertificateAuthority {
     Result<crypto::Certificate> issue_user(std::string_view user, ByteView spki,
                                            nanoseconds lifetime);
 
+    // For a key of the hub that signs releases or heads of the audit log: code signing, and the
+    // purpose as its common name. No principal: it opens no door.
+    Result<crypto::Certificate> issue_signing(std::string_view purpose, ByteView spki,
+                                              nanoseconds lifetime);
+
     const crypto::Certificate& root() const { return root_; }
     const crypto::Certificate& issuing() const { return issuing_; }
     const Peers& peers() const { return *peers_; }

@@ -6,3 +6,5 @@
 #include "trust/identity/authority.h"
 #include "trust/identity/peers.h"
 #include "trust/identity/principal.h"
+#include "trust/identity/release.h"
+#include "trust/identity/signing_key.h"
