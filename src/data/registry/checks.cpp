@@ -1,11 +1,9 @@
-// What a schema can't say: durations, times, expressions, and rules between keys.
+// What a schema can't say: durations, times and expressions. Rules between keys: kind_rules.cpp.
 #include <functional>
 #include <map>
 #include <regex>
-#include <set>
 
 #include "data/registry/kinds.h"
-#include "trust/policy/policy.h"
 
 namespace mw::registry {
 namespace {
@@ -81,39 +79,6 @@ Result<> check_format(std::string_view format, const std::string& text, const st
     return {};
 }
 
-Result<> check_signals(const Resource& profile) {
-    const Json* signals = find(profile.spec, "signals");
-    if (!signals) return {};
-    std::set<std::string> seen;
-    for (std::size_t i = 0; i < signals->get_array().size(); ++i) {
-        const auto& signal = signals->get_array()[i];
-        const auto path = "spec.signals[" + std::to_string(i) + "]";
-        TRY(const auto name, want_string(signal, "name"));
-        if (!seen.insert(name).second)
-            return wrong(path + ".name", "signal '" + name + "' is there twice; remove one");
-        const auto min = find_number(signal, "min"), max = find_number(signal, "max");
-        if (min && max && *min >= *max) return wrong(path + ".min", "must be below max");
-    }
-    return {};
-}
-
-Result<> check_between_keys(const Resource& r) {
-    if (r.kind == "DeviceProfile") return check_signals(r);
-    if (r.kind == "Asset" || r.kind == "Device") {
-        if (find_string(r.spec, "parent") == r.name)
-            return wrong("spec.parent", "a resource can't be its own parent");
-    }
-    if (r.kind == "ModelVersion") {
-        const auto want = *find_string(r.spec, "model") + "--" + *find_string(r.spec, "version");
-        if (r.name != want) return wrong("name", "want MODEL--VERSION, here '" + want + "'");
-    }
-    if (r.kind == "Role") {
-        auto role = policy::role_from_spec(r.name, r.spec);
-        if (!role) return std::move(role).error();
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<> check(const Resource& resource) {
@@ -132,7 +97,7 @@ Result<> check(const Resource& resource) {
         return check_format(format->get_string(), text, path);
     };
     TRY_VOID(walk(spec_schema(*kind), resource.spec, "spec", formats));
-    return check_between_keys(resource);
+    return check_rules(resource);
 }
 
 std::vector<Reference> references(const Resource& resource) {

@@ -37,6 +37,8 @@ Result<const Kind*> want_kind(std::string_view name);  // the error lists what t
 // Everything that can be said without the store: schema, names, durations, expressions, bounds.
 // The error's message begins with the path and names the remedy.
 Result<> check(const Resource& resource);
+// The part of check() that relates keys to one another; the schema holds already.
+Result<> check_rules(const Resource& resource);
 // Names of other resources in the spec.
 std::vector<Reference> references(const Resource& resource);
 // The kind that a field refers to: ("Device", "spec.profile") gives "DeviceProfile"; else empty.

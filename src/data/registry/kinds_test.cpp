@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <span>
+
 namespace mw::registry {
 namespace {
 
@@ -9,8 +11,9 @@ TEST(RegistryKinds, are_those_of_the_contract) {
     std::string plurals;
     for (const auto& kind : kinds()) plurals += kind.plural + " ";
     EXPECT_EQ(plurals,
-              "alert-rules assets data-products devices device-profiles enrollment-groups models "
-              "model-versions roles sites users ");
+              "alert-rules approvals assets data-products datasets devices device-profiles "
+              "enrollment-groups firmwares gate-reports gate-specs label-tasks models "
+              "model-versions monitors roles rollouts sites trials use-cases users ");
     EXPECT_EQ(find_plural("device-profiles"), find_kind("DeviceProfile"));
     EXPECT_EQ(find_kind("device"), nullptr);
     const auto missing = want_kind("Devices");
@@ -65,6 +68,50 @@ TEST(RegistryKinds, accept_a_full_resource_of_each) {
                  "severity":"warning","raise_after":3,"clear_after":5,"min_score":0.5}})",
             R"({"kind":"User","name":"u","spec":{"display_name":"Ada","roles":["viewer"]}})",
             R"({"kind":"Role","name":"r","spec":{"rules":[{"verbs":["get"],"kinds":["*"],"domains":["*"]}]}})",
+            R"({"kind":"UseCase","name":"pump-stops","spec":{"business_owner":"Ada","executive_sponsor":"Bo",
+                 "hypothesis":"fewer stops","assumptions":[{"statement":"a","evidence":"open"}],
+                 "stage":"pilot",
+                 "exit_criteria":{"idea":[{"criterion":"c"},{"criterion":"d",
+                 "check":"kpi_baseline"}]},
+                 "sign_off":["ot"],"model":"m","product":"p","currency":"EUR",
+                 "cost":{"initial":1,"per_year":2},"benefit":{"per_year":3,"probability":0.5},
+                 "events_per_week":2,"cost_of_miss":5000,"cost_of_false_alarm":100,
+                 "kpis":[{"name":"stops","sql":"SELECT 1","kind":"count","unit":"1/d",
+                 "direction":"decrease",
+                   "baseline":{"from":"2026-01-01T00:00:00Z","to":"2026-02-01T00:00:00Z"},
+                 "window":"28d",
+                   "target":{"percent":-30},"money_per_unit":9000,"every":"1h"}]}})",
+            R"({"kind":"GateSpec","name":"g","spec":{"model":"m","dataset":"d",
+                 "metrics":[{"metric":"f1","min":0.8,"not_worse_than_champion_by":0.02}],
+                 "device_classes":{"small-x86":{"latency_us_p99_max":500,"memory_mb_max":64}},
+                 "card":["Limits"],"measure_within":"2m","override":["releaser"]}})",
+            R"({"kind":"GateReport","name":"g-1","spec":{"gate":"g","version":"m--1","verdict":"refused",
+                 "bundle":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                 "rows":[{"row":"f1","measured":0.7,"limit":">= 0.8","passed":false},
+                         {"row":"memory","measured":null,"limit":"<= 64","passed":false,
+                 "detail":"x"}]}})",
+            R"({"kind":"Rollout","name":"r","spec":{"artifact":{"kind":"ModelVersion","name":"m--2"},
+                 "use_case":"u","selector":"line=pumps,site!=test","mode":"replace",
+                 "waves":[{"count":3,"soak":"1h"},{"percent":50},{"percent":100}],
+                 "stratify_by":["site"],
+                 "guardrails":[{"metric":"crash_loop","max":1},{"metric":"kpi","kpi":"stops",
+                 "worse_by":2}],
+                 "looks":5,"alpha":0.05,"on_inconclusive":"wait","approval":["releaser"]}})",
+            R"({"kind":"Trial","name":"t","spec":{"rollout":"r","mode":"shadow","model":"m",
+                 "champion":"1","challenger":"2","devices":4}})",
+            R"({"kind":"Monitor","name":"m","spec":{"use_case":"u","model":"m","selector":"line=pumps",
+                 "labels":{"audit":0.01,"seed":7},"window":"1h"}})",
+            R"({"kind":"Dataset","name":"d","spec":{"product":"p","purpose":"golden",
+                 "from":"2026-01-01T00:00:00Z","to":"2026-01-02T00:00:00Z","devices":["g"],
+                 "signals":["a"],"labels":{"signal":"truth","answers":true}}})",
+            R"({"kind":"LabelTask","name":"l","spec":{"device":"g","model":"m","why":"audit",
+                 "from":"2026-01-01T00:00:00Z","to":"2026-01-01T00:00:00Z","propensity":0.01}})",
+            R"({"kind":"Approval","name":"a","spec":{"subject":{"kind":"UseCase","name":"u"},
+                 "what":"stage:pilot","role":"ot","verdict":"reject","generation":3,
+                 "reason":"x"}})",
+            R"({"kind":"Firmware","name":"pump-controller--2.1","spec":{"product":"pump-controller",
+                 "version":"2.1","filename":"fw.bin","size":12,"device_classes":["small-x86"],
+                 "file":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}})",
         }) {
         const auto outcome = checked(text);
         EXPECT_TRUE(outcome) << text << "\n" << (outcome ? "" : outcome.error().message);
@@ -72,9 +119,19 @@ TEST(RegistryKinds, accept_a_full_resource_of_each) {
 }
 
 struct Refusal {
-    const char* json;
+    std::string json;
     const char* message;  // its beginning
 };
+
+void expect_refused(std::span<const Refusal> cases) {
+    for (const auto& row : cases) {
+        const auto outcome = checked(row.json);
+        ASSERT_FALSE(outcome) << row.json;
+        EXPECT_EQ(outcome.error().code, Errc::invalid_input);
+        EXPECT_TRUE(outcome.error().message.starts_with(row.message)) << row.json << "\n"
+                                                                      << outcome.error().message;
+    }
+}
 
 TEST(RegistryKinds, refuse_with_path_and_remedy) {
     const Refusal cases[] = {
@@ -113,13 +170,63 @@ TEST(RegistryKinds, refuse_with_path_and_remedy) {
          "spec.models: key 'A' is not legal"},
         {R"({"kind":"Site","name":"a","labels":{"a":"b,c"}})", "labels.a"},
     };
-    for (const auto& row : cases) {
-        const auto outcome = checked(row.json);
-        ASSERT_FALSE(outcome) << row.json;
-        EXPECT_EQ(outcome.error().code, Errc::invalid_input);
-        EXPECT_TRUE(outcome.error().message.starts_with(row.message)) << row.json << "\n"
-                                                                      << outcome.error().message;
-    }
+    expect_refused(cases);
+}
+
+TEST(RegistryKinds, refuse_what_keys_say_to_one_another) {
+    const std::string rollout = R"({"kind":"Rollout","name":"r","spec":{"artifact":{"kind":)"
+                                R"("Firmware","name":"c--1"},"waves":)";
+    const std::string use_case = R"({"kind":"UseCase","name":"u","spec":{"business_owner":"a",)"
+                                 R"("executive_sponsor":"b","hypothesis":"h","kpis":[)";
+    const std::string kpi =
+        R"({"name":"k","sql":"S","unit":"1","direction":"decrease","baseline":)";
+    const std::string june = R"({"from":"2026-06-01T00:00:00Z","to":"2026-07-01T00:00:00Z"})";
+    const std::string gate = R"({"kind":"GateSpec","name":"g","spec":{"model":"m","dataset":"d",)";
+    const std::string approval = R"({"kind":"Approval","name":"a","spec":{"role":"ot","subject":)";
+    const Refusal cases[] = {
+        {R"({"kind":"Model","name":"pump.shadow"})", "name: 'pump.shadow': names that end in"},
+        {R"({"kind":"Device","name":"g","spec":{"models":{"p.shadow":{"version":"1"}}}})",
+         "spec.models: 'p.shadow'"},
+        {R"({"kind":"Firmware","name":"c","spec":{"product":"c","version":"1","filename":"f","file":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}})",
+         "name: want PRODUCT--VERSION, here 'c--1'"},
+        {rollout + R"([{"soak":"1h"}]}})", "spec.waves[0]: want either count or percent"},
+        {rollout + R"([{"count":1,"percent":100}]}})", "spec.waves[0]: want either"},
+        {rollout + R"([{"count":3},{"count":3},{"percent":100}]}})", "spec.waves[1]: each wave"},
+        {rollout + R"([{"percent":10},{"percent":5},{"percent":100}]}})", "spec.waves[1]: each"},
+        {rollout + R"([{"percent":99}]}})", "spec.waves[0]: the last wave must be percent: 100"},
+        {rollout + R"([{"count":99}]}})", "spec.waves[0]: the last wave must be"},
+        {rollout + R"([{"percent":100},{"count":5}]}})", "spec.waves[0]: all devices run it"},
+        {rollout + R"([{"percent":100}],"selector":"a=b=c"}})", "spec.selector: "},
+        {rollout + R"([{"percent":100}],"mode":"shadow"}})", "spec.mode: firmware"},
+        {rollout + R"([{"percent":100}],"guardrails":[{"metric":"crash_loop"}]}})",
+         "spec.guardrails[0]: want max, worse_by or both"},
+        {rollout + R"([{"percent":100}],"guardrails":[{"metric":"kpi","max":1}]}})",
+         "spec.guardrails[0].kpi: say which"},
+        {rollout + R"([{"percent":100}],"guardrails":[{"metric":"kpi","kpi":"k","max":1}]}})",
+         "spec.use_case: the guardrail on a KPI"},
+        {use_case + kpi + june + R"(,"target":{"percent":5}}]}})", "spec.kpis[0].target.percent: "},
+        {use_case + kpi + R"({"from":"2026-07-01T00:00:00Z","to":"2026-07-01T00:00:00Z"})" +
+             R"(,"target":{"percent":-5}}]}})",
+         "spec.kpis[0].baseline.from: must be before to"},
+        {use_case + kpi + june + R"(,"target":{"percent":-5}},)" + kpi + june +
+             R"(,"target":{"percent":-5}}]}})",
+         "spec.kpis[1].name: KPI 'k' is there twice"},
+        {gate + R"("metrics":[{"metric":"f1"}]}})", "spec.metrics[0]: want min, max"},
+        {gate + R"("metrics":[{"metric":"f1","min":0.9,"max":0.8}]}})", "spec.metrics[0].min: "},
+        {gate + R"("metrics":[{"metric":"f1","min":0.9}],"device_classes":{"a":{}}}})",
+         "spec.device_classes.a: "},
+        {R"({"kind":"Dataset","name":"d","spec":{"product":"p","purpose":"golden","from":"2026-02-01T00:00:00Z","to":"2026-01-01T00:00:00Z"}})",
+         "spec.from: must be before to"},
+        {R"({"kind":"LabelTask","name":"l","spec":{"device":"g","model":"m","why":"audit","from":"2026-01-02T00:00:00Z","to":"2026-01-01T00:00:00Z","propensity":0.1}})",
+         "spec.from: must not be after to"},
+        {R"({"kind":"Monitor","name":"m","spec":{"use_case":"u","model":"m","selector":"="}})",
+         "spec.selector: "},
+        {approval + R"({"kind":"UseCase","name":"u"},"what":"stage:retired"}})",
+         "spec.what: 'stage:retired' can't be approved of a UseCase (want stage:idea, "},
+        {approval + R"({"kind":"Rollout","name":"u"},"what":"override"}})",
+         "spec.what: 'override' can't be approved of a Rollout (want rollout)"},
+    };
+    expect_refused(cases);
 }
 
 TEST(RegistryKinds, refuse_a_resource_over_a_mebibyte) {

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "base/clock.h"
 #include "base/json.h"
 #include "platform/loop/loop.h"
+#include "trust/policy/policy.h"
 
 namespace mw::api {
 
@@ -45,5 +47,9 @@ class AlarmDirectory {
     using Listener = std::function<void(const Json& alarm)>;
     virtual std::shared_ptr<void> subscribe(Listener listener) = 0;
 };
+
+using policy::AdmissionRequest;
+using policy::Admit;
+using Admission = std::map<std::string, Admit>;  // by kind
 
 }  // namespace mw::api

@@ -60,7 +60,8 @@ struct Parts {
     AlarmDirectory* alarms = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
-    DeviceOf device_of{};  // needed by the device routes
+    DeviceOf device_of{};   // needed by the device routes
+    Admission admission{};  // a kind that isn't there is admitted
 };
 
 class Api {

@@ -75,6 +75,8 @@ class ApiWorld : public testing::Test {
         parts.device_of = [](ByteView certificate) -> Result<std::string> {
             return std::string(text_of(certificate));
         };
+        parts.admission["Site"] = [this](AdmissionRequest asked) { return judge_site(asked); };
+        parts.admission["Rollout"] = [this](AdmissionRequest asked) { return judge_site(asked); };
         api = std::make_unique<Api>(std::move(parts), options_);
         server = *http::Server::open(*loop, {}, api->routes());
         server->on_served(api->request_counter("people"));
@@ -141,6 +143,15 @@ class ApiWorld : public testing::Test {
     static std::string text_at(const http::Response& response, std::string_view path) {
         return find_string(json(response), path).value_or("(none)");
     }
+    // Remembers what it was asked; refuses what is called "refused".
+    Task<Resource> judge_site(AdmissionRequest asked) {
+        judged.push_back(asked);
+        if (asked.wanted.name == "refused")
+            co_return Error{Errc::denied, "spec: this one is refused"};
+        if (asked.deed == policy::Verb::create)
+            set(asked.wanted.status, "judged", Json(asked.who.name));
+        co_return std::move(asked.wanted);
+    }
     std::vector<audit::Fact> facts() { return *wait(registry->facts(0, 5'000)); }
 
     SimulatedClock clock;
@@ -154,6 +165,7 @@ class ApiWorld : public testing::Test {
     FakeEnrollment enrollment;
     FakeAlarms alarms;
     Result<> history;
+    std::vector<AdmissionRequest> judged;
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<blobs::Blobs> blobs;
     std::unique_ptr<Api> api;

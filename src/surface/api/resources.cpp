@@ -66,11 +66,17 @@ Task<Response> write_replacement(State& state, Resource resource, AuditNote note
     co_return resource_response(200, outcome);
 }
 
-// The checks that replace and patch share, once both versions are known.
-Result<> check_change(State& state, const registry::Kind& kind, const Caller& caller, Verb verb,
-                      const Resource& wanted, const Resource& stored) {
-    TRY_VOID(state.authorize(caller, {verb, kind.name, wanted.domain}));
-    return check_escalation(state, caller, wanted, &stored);
+// The checks that replace and patch share, once both versions are known; gives what to write.
+Task<Resource> check_change(State& state, Caller caller, Verb verb, Resource wanted,
+                            Resource stored) {
+    CO_TRY_VOID(state.authorize(caller, {verb, wanted.kind, wanted.domain}));
+    CO_TRY_VOID(check_escalation(state, caller, wanted, &stored));
+    wanted.status = stored.status;
+    wanted.generation = stored.generation;
+    wanted.created = stored.created;
+    AdmissionRequest request{verb, std::move(caller.who), std::move(wanted), std::move(stored)};
+    auto admitting = admit(state, std::move(request));
+    co_return co_await std::move(admitting);
 }
 
 }  // namespace
@@ -131,14 +137,17 @@ Task<Response> create_resource(State& state, const registry::Kind& kind, Caller 
     CO_TRY(auto resource, resource_from_body(std::move(body), kind, ""));
     CO_TRY_VOID(state.authorize(caller, {Verb::create, kind.name, resource.domain}));
     CO_TRY_VOID(check_escalation(state, caller, resource, nullptr));
+    AdmissionRequest asked{Verb::create, caller.who, std::move(resource), std::nullopt};
+    auto admitting = admit(state, std::move(asked));
+    CO_TRY(auto admitted, co_await std::move(admitting));
     if (flag(request, "dryRun")) {
         CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::create,
-                                                                    std::move(resource)));
+                                                                    std::move(admitted)));
         co_return resource_response(200, outcome);
     }
     auto note = note_of(caller, "create", request);
     CO_TRY(auto created,
-           co_await state.parts.registry.create(std::move(resource), std::move(note)));
+           co_await state.parts.registry.create(std::move(admitted), std::move(note)));
     auto response = resource_response(201, created);
     response.headers.set("Location", "/v1/" + kind.plural + "/" + created.name);
     co_return std::move(response);
@@ -159,10 +168,12 @@ Task<Response> replace_resource(State& state, const registry::Kind& kind, Caller
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(auto wanted, resource_from_body(std::move(body), kind, name));
     CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::replace, std::move(name)));
-    CO_TRY_VOID(check_change(state, kind, caller, Verb::replace, wanted, stored));
+    auto checking =
+        check_change(state, caller, Verb::replace, std::move(wanted), std::move(stored));
+    CO_TRY(auto admitted, co_await std::move(checking));
     auto note = note_of(caller, "replace", request);
     auto writing =
-        write_replacement(state, std::move(wanted), std::move(note), flag(request, "dryRun"));
+        write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
     co_return co_await std::move(writing);
 }
 
@@ -187,10 +198,12 @@ Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller c
         merge_patch(document, patch);
         CO_TRY(auto wanted, resource_from_body(std::move(document), kind, name));
         if (!pinned) wanted.revision = stored.revision;  // what the patch was merged into
-        CO_TRY_VOID(check_change(state, kind, caller, Verb::patch, wanted, stored));
+        auto checking =
+            check_change(state, caller, Verb::patch, std::move(wanted), std::move(stored));
+        CO_TRY(auto admitted, co_await std::move(checking));
         auto note = note_of(caller, "patch", request);
         auto writing =
-            write_replacement(state, std::move(wanted), std::move(note), flag(request, "dryRun"));
+            write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
         auto outcome = co_await std::move(writing);
         const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
         if (!raced || attempt == patch_attempts) co_return std::move(outcome);
@@ -205,6 +218,9 @@ Task<Response> delete_resource(State& state, const registry::Kind& kind, Caller 
     CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::remove, std::move(name)));
     // Who can't give what the stored one has can't take it away either.
     CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+    AdmissionRequest asked{Verb::remove, caller.who, stored, stored};
+    auto admitting = admit(state, std::move(asked));
+    CO_TRY_VOID(co_await std::move(admitting));
     if (flag(request, "dryRun")) {
         stored.revision = revision;
         CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::remove,

@@ -169,6 +169,51 @@ TEST_F(ApiResources, status_is_not_written_by_people) {
     EXPECT_EQ(find(json(created), "status.forged"), nullptr);
 }
 
+TEST_F(ApiResources, a_kind_may_judge_what_people_write) {
+    EXPECT_EQ(text_at(call(post, "/v1/sites", R"({"name":"n"})"), "status.judged"), "user:root");
+    EXPECT_EQ(text_at(call(get, "/v1/sites/n"), "status.judged"), "user:root");
+    EXPECT_EQ(call(patch, "/v1/sites/n", R"({"labels":{"a":"b"}})").status, 200);
+    EXPECT_EQ(call(put, "/v1/sites/n?dryRun=1", R"({"spec":{}})").status, 200);
+    EXPECT_EQ(call(del, "/v1/sites/n").status, 200);
+    const Verb deeds[] = {Verb::create, Verb::patch, Verb::replace, Verb::remove};
+    ASSERT_EQ(judged.size(), 4u);
+    for (std::size_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(judged[i].deed, deeds[i]);
+        EXPECT_EQ(judged[i].stored.has_value(), i > 0);
+        EXPECT_EQ(judged[i].wanted.generation, i == 0 ? 0u : 1u);
+    }
+    EXPECT_EQ(judged[1].wanted.labels.at("a"), "b");
+    EXPECT_EQ(judged[1].stored->labels.count("a"), 0u);
+    EXPECT_EQ(find_string(judged[1].wanted.status, "judged"), "user:root");
+
+    // What the schema refuses, nobody needs to judge; what is refused is neither there nor
+    // forgotten.
+    EXPECT_EQ(call(post, "/v1/sites", R"({"name":"m","spec":{"y":1}})").status, 400);
+    EXPECT_EQ(judged.size(), 4u);
+    for (const auto* target : {"/v1/sites", "/v1/sites?dryRun=1"})
+        EXPECT_EQ(call(post, target, R"({"name":"refused"})").status, 403);
+    EXPECT_EQ(call(get, "/v1/sites/refused").status, 404);
+    EXPECT_NE(text_at(call(post, "/v1/sites", R"({"name":"refused"})"), "error.message")
+                  .find("this one is refused"),
+              std::string::npos);
+    bool noted = false;
+    for (const auto& fact : facts()) noted |= fact.detail.find("Site refused: spec") == 0;
+    EXPECT_TRUE(noted);
+}
+
+TEST_F(ApiResources, a_new_resource_that_others_approve_has_an_author) {
+    const auto* body = R"({"name":"u","spec":{"business_owner":"a","executive_sponsor":"b",
+        "hypothesis":"h"},"status":{"author":"user:somebody-else"}})";
+    EXPECT_EQ(text_at(call(post, "/v1/use-cases", body), "status.author"), "user:root");
+    EXPECT_EQ(call(patch, "/v1/use-cases/u", R"({"spec":{"hypothesis":"i"}})").status, 200);
+    EXPECT_EQ(text_at(call(get, "/v1/use-cases/u"), "status.author"), "user:root");
+    const auto rollout = call(post, "/v1/rollouts", R"({"name":"r","spec":{"waves":
+        [{"percent":100}],"artifact":{"kind":"ModelVersion","name":"m--1"}}})");
+    EXPECT_EQ(text_at(rollout, "status.author"), "user:root");
+    EXPECT_EQ(text_at(rollout, "status.judged"), "user:root");
+    EXPECT_EQ(find(json(call(post, "/v1/sites", R"({"name":"s"})")), "status.author"), nullptr);
+}
+
 TEST_F(ApiResources, roles_and_domains_decide) {
     ASSERT_EQ(call(post, "/v1/roles", R"({"name":"north","spec":{"rules":[
         {"verbs":["*"],"kinds":["Site"],"domains":["north"]}]}})")

@@ -108,8 +108,21 @@ Task<Response> whoami(State&, Caller, Request);
 Task<Response> issue_user_token(State&, Caller, Request);
 Task<Response> revoke_user_tokens(State&, Caller, Request);
 Task<Response> issue_enrollment_token(State&, Caller, Request);
+
+// admission.cpp
+// What the kind itself says to a person's write: the resource to be written, with its author in
+// status when it is new.
+Task<Resource> admit(State&, AdmissionRequest);
+
 // Nobody may make a user or role stronger than themselves.
 Result<> check_escalation(State&, const Caller&, const Resource& wanted, const Resource* stored);
+
+// audit.cpp
+Task<Response> list_facts(State&, Caller, Request);
+Task<Response> audit_head(State&, Caller, Request);
+Task<Response> audit_proof(State&, Caller, Request);
+Task<Response> audit_consistency(State&, Caller, Request);
+Task<Response> export_audit(State&, Caller, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);
@@ -118,7 +131,6 @@ Task<Response> download_blob(State&, Caller, Request);
 Task<Response> blob_response(State&, Request);
 Task<Response> list_alarms(State&, Caller, Request);
 Task<Response> explain_alarm(State&, Caller, Request);
-Task<Response> list_facts(State&, Caller, Request);
 Task<Response> list_schemas(State&, Caller, Request);
 Task<Response> get_schema(State&, Caller, Request);
 Response readiness(State&);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -65,7 +66,7 @@ struct Role {
 
 // From a Role resource's spec ({rules:[{verbs,kinds,domains}]}); the error names the path.
 Result<Role> role_from_spec(std::string_view name, const Json& spec);
-// admin (everything), operator (all but users, roles and audit), viewer (reads, and queries).
+// admin, operator, viewer, and who closes the loop: engineer, releaser, ot, it, business.
 struct BuiltInRole {
     std::string_view name;
     std::string_view description;
@@ -141,5 +142,18 @@ class Accounts {
 
 // The user behind a bearer token. denied says nothing that helps to guess.
 Result<Principal> authenticate(const Accounts& accounts, std::string_view token, Timestamp now);
+
+// ---- Admission: a kind's module judges what people write, after the policy has allowed it. The
+// hub's own controllers write to the store and are not asked.
+struct AdmissionRequest {
+    Verb deed;  // create, replace, patch or remove
+    Principal who;
+    Resource wanted;  // as it would be written, its schema checked; of remove: the stored one
+    std::optional<Resource> stored;
+};
+// Gives the resource to be written (of create, with a status if it wants one; otherwise the stored
+// status stays) or the error that refuses it. Kind and name stay. A dry run asks as well, so an
+// Admit changes nothing. On the control loop.
+using Admit = std::function<Task<Resource>(AdmissionRequest)>;
 
 }  // namespace mw::policy

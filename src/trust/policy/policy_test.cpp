@@ -44,6 +44,31 @@ TEST(Policy, decides_by_role_verb_kind_and_domain) {
         {"north", Verb::get, "Site", "north", false},
         {"north", Verb::watch, "Device", "north", false},
         {"nobody-made-this", Verb::get, "Device", "north", false},
+        {"viewer", Verb::list, "Rollout", "north", true},
+        {"viewer", Verb::create, "Approval", "north", false},
+        {"operator", Verb::patch, "Rollout", "north", true},
+        {"operator", Verb::label, "LabelTask", "north", true},
+        {"operator", Verb::create, "UseCase", "north", false},
+        {"operator", Verb::approve, "Rollout", "north", false},
+        {"engineer", Verb::create, "ModelVersion", "north", true},
+        {"engineer", Verb::create, "Blob", "north", true},
+        {"engineer", Verb::patch, "Device", "north", false},
+        {"engineer", Verb::create, "Approval", "north", false},
+        {"engineer", Verb::approve, "ModelVersion", "north", false},
+        {"releaser", Verb::approve, "Rollout", "north", true},
+        {"releaser", Verb::patch, "Rollout", "north", true},
+        {"releaser", Verb::create, "Rollout", "north", false},
+        {"releaser", Verb::create, "ModelVersion", "north", false},
+        {"releaser", Verb::approve, "UseCase", "north", false},
+        {"ot", Verb::approve, "UseCase", "north", true},
+        {"ot", Verb::create, "Approval", "north", true},
+        {"ot", Verb::patch, "UseCase", "north", false},
+        {"ot", Verb::list, "AuditFact", "default", false},
+        {"it", Verb::list, "AuditFact", "default", true},
+        {"it", Verb::approve, "ModelVersion", "north", false},
+        {"business", Verb::patch, "UseCase", "north", true},
+        {"business", Verb::approve, "UseCase", "north", true},
+        {"business", Verb::patch, "Device", "north", false},
     };
     for (const auto& row : cases) {
         const Principal ada{"user:ada", {row.role}};
@@ -52,6 +77,20 @@ TEST(Policy, decides_by_role_verb_kind_and_domain) {
             << row.role << " " << to_string(row.verb) << " " << row.kind << " " << row.domain;
         EXPECT_EQ(policy->explain(ada, access).allowed, row.allowed);
     }
+}
+
+// Four eyes: whoever may approve a thing may not also make it, but for admin and for the use cases
+// of the business, where its author is refused by name.
+TEST(Policy, who_approves_does_not_make) {
+    const auto policy = sample_policy();
+    for (const auto& role : built_in_roles())
+        for (const auto* kind : {"ModelVersion", "Firmware", "Rollout"}) {
+            if (role.name == "admin" || role.name == "operator") continue;
+            const Principal one{"user:one", {std::string(role.name)}};
+            EXPECT_FALSE(policy->allowed(one, {Verb::approve, kind, "x"}) &&
+                         policy->allowed(one, {Verb::create, kind, "x"}))
+                << role.name << " " << kind;
+        }
 }
 
 TEST(Policy, says_no_to_who_has_no_role) {

@@ -39,8 +39,6 @@ Result<std::uint32_t> verbs(const Json& rule, const std::string& at) {
     return bits;
 }
 
-Json spec_of(const char* text) { return *parse_json(text); }
-
 }  // namespace
 
 std::string_view to_string(Verb verb) { return verb_names[static_cast<std::size_t>(verb)]; }
@@ -69,27 +67,6 @@ Result<Role> role_from_spec(std::string_view name, const Json& spec) {
         role.rules.push_back(std::move(rule));
     }
     return role;
-}
-
-const std::vector<BuiltInRole>& built_in_roles() {
-    static const std::vector<BuiltInRole> roles = {
-        {"admin", "Everything, in every domain.",
-         spec_of(R"({"rules":[{"verbs":["*"],"kinds":["*"],"domains":["*"]}]})")},
-        {"operator",
-         "Runs the plant: devices, models, products, alerts and queries; reads users and roles.",
-         spec_of(R"({"rules":[
-            {"verbs":["*"],
-             "kinds":["Site","Asset","DeviceProfile","Device","EnrollmentGroup","DataProduct",
-                      "Model","ModelVersion","AlertRule","Blob","History","Alarm"],
-             "domains":["*"]},
-            {"verbs":["get","list","watch"],"kinds":["User","Role"],"domains":["*"]}]})")},
-        {"viewer", "Reads resources and alarms, and queries history.", spec_of(R"({"rules":[
-            {"verbs":["get","list","watch","query"],
-             "kinds":["Site","Asset","DeviceProfile","Device","EnrollmentGroup","DataProduct",
-                      "Model","ModelVersion","AlertRule","Blob","History","Alarm"],
-             "domains":["*"]}]})")},
-    };
-    return roles;
 }
 
 }  // namespace mw::policy

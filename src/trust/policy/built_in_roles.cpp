@@ -1,0 +1,73 @@
+// The roles that every hub has. Each can do what its sentence says and nothing else; who signs off
+// (ot, it, business, releaser) approves, and does not write what it approves.
+#include "trust/policy/policy.h"
+
+namespace mw::policy {
+namespace {
+
+// What runs the plant, and what closes the loop around models.
+const std::string plant = R"("Site","Asset","DeviceProfile","Device","EnrollmentGroup",
+    "DataProduct","Model","ModelVersion","AlertRule","Blob","History","Alarm")";
+const std::string loop = R"("UseCase","GateSpec","GateReport","Rollout","Trial","Monitor",
+    "Dataset","LabelTask","Approval","Firmware")";
+
+const std::string reads = R"({"verbs":["get","list","watch","query"],"kinds":[)" + plant + "," +
+                          loop + R"(],"domains":["*"]})";
+
+Json rules(std::initializer_list<std::string> list) {
+    std::string text;
+    for (const auto& rule : list) text += (text.empty() ? "" : ",") + rule;
+    return *parse_json(R"({"rules":[)" + text + "]}");
+}
+
+std::string rule(std::string_view verbs, std::string_view kinds) {
+    return R"({"verbs":[)" + std::string(verbs) + R"(],"kinds":[)" + std::string(kinds) +
+           R"(],"domains":["*"]})";
+}
+
+const std::string signs = rule(R"("create","delete")", R"("Approval")");
+const std::string writes = R"("create","replace","patch","delete")";
+
+}  // namespace
+
+const std::vector<BuiltInRole>& built_in_roles() {
+    static const std::vector<BuiltInRole> roles = {
+        {"admin", "Everything, in every domain.", rules({rule(R"("*")", R"("*")")})},
+        {"operator",
+         "Runs the plant: devices, models, products, rollouts, alerts and queries; reads users and "
+         "roles.",
+         rules({rule(R"("*")", plant),
+                rule(writes + R"(,"label")",
+                     R"("GateSpec","GateReport","Rollout","Monitor","Dataset","LabelTask",
+                        "Firmware")"),
+                reads, signs, rule(R"("get","list","watch")", R"("User","Role")")})},
+        {"viewer", "Reads resources and alarms, and queries history.", rules({reads})},
+        {"engineer",
+         "Makes models: trains, pushes and gates versions, freezes datasets, plans rollouts and "
+         "monitors, answers label tasks. Approves nothing.",
+         rules({reads,
+                rule(writes + R"(,"label")",
+                     R"("Model","ModelVersion","Firmware","GateSpec","GateReport","Dataset",
+                        "LabelTask","Monitor","Rollout","UseCase","AlertRule","DataProduct")"),
+                rule(R"("create")", R"("Blob")")})},
+        {"releaser",
+         "Lets a rollout start, stops it, and may let a refused version pass. Does not make what "
+         "it releases.",
+         rules({reads, signs, rule(R"("approve")", R"("Rollout","ModelVersion","Firmware")"),
+                rule(R"("patch")", R"("Rollout")"), rule(R"("list","get")", R"("AuditFact")")})},
+        {"ot", "Signs off for the people who run the plant; answers label tasks.",
+         rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
+                rule(R"("label")", R"("LabelTask")")})},
+        {"it",
+         "Signs off for the people who run the computers; reads users, roles and the audit log.",
+         rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
+                rule(R"("get","list","watch")", R"("User","Role","AuditFact")")})},
+        {"business",
+         "Owns use cases: writes them, follows their KPIs and signs off for the business.",
+         rules({reads, signs, rule(R"("create","replace","patch")", R"("UseCase")"),
+                rule(R"("approve")", R"("UseCase","Rollout")")})},
+    };
+    return roles;
+}
+
+}  // namespace mw::policy
