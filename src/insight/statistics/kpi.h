@@ -14,9 +14,9 @@
 namespace mw::statistics {
 
 struct KpiTarget {
-    std::optional<double> absolute;  // the value to reach; or else
-    std::optional<double> percent;   // change against the baseline, such as -30
-    bool decrease = true;            // which way is better
+    std::optional<double> absolute = {};  // the value to reach; or else
+    std::optional<double> percent = {};   // change against the baseline, such as -30
+    bool decrease = true;                 // which way is better
 };
 
 struct KpiOptions {

@@ -17,10 +17,11 @@
 namespace mw::statistics {
 
 struct LabelledWindow {
-    bool decision = false;      // the model raised an alarm
-    bool event = false;         // the label: there was something
-    double propensity = 1;      // chance with which this window was asked about, in (0, 1]
-    std::uint64_t cluster = 0;  // windows of one incident share it and count once; 0: its own
+    bool decision = false;  // the model raised an alarm
+    bool event = false;     // the label: there was something
+    double propensity = 1;  // chance with which this window was asked about, in (0, 1]
+    std::uint64_t cluster =
+        0;  // windows of one incident share it (they resemble each other); 0: none
 };
 
 // A weighted count: sum of weights, sum of their squares, and the weight of one more.
