@@ -37,6 +37,8 @@ Task<> Processor::accept(const Batch& batch, Bytes checkpoint) {
     co_return co_await put(std::move(entry));
 }
 
+Task<> Processor::durable() { co_return co_await outbox_.flush(); }
+
 outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
     outbox::Entry entry;
     const std::string& source = batch.position.stream;

@@ -17,6 +17,7 @@ class Processor final : public sources::SourceSink {
     Processor(DeviceId device, outbox::Outbox& outbox);
 
     Task<> accept(const Batch& batch, Bytes checkpoint) override;
+    Task<> durable() override;
 
     // Takes a model into use from the next batch on. `recordings` are the sources to look back in.
     // Waits until no batch is under way.

@@ -2,6 +2,7 @@
 
 #include "device/sources/csv_replay.h"
 #include "device/sources/host.h"
+#include "device/sources/mqtt.h"
 
 namespace mw::sources {
 
@@ -20,7 +21,13 @@ Result<std::unique_ptr<Source>> make_source(const Json& description, SourceConte
             return Error{Errc::invalid_input, "'every' must be at least 100ms"};
         return std::unique_ptr<Source>(std::make_unique<HostSource>(every, std::move(context)));
     }
-    return Error{Errc::invalid_input, "unknown source type '" + type + "' (want csv or host)"};
+    if (type == "mqtt") {
+        TRY(auto options, mqtt_source_options(description));
+        TRY(auto source, MqttSource::open(std::move(options), std::move(context)));
+        return std::unique_ptr<Source>(std::move(source));
+    }
+    return Error{Errc::invalid_input,
+                 "unknown source type '" + type + "' (want csv, host or mqtt)"};
 }
 
 }  // namespace mw::sources

@@ -20,12 +20,16 @@ class SourceSink {
  public:
     virtual ~SourceSink() = default;
     virtual Task<> accept(const Batch& batch, Bytes checkpoint) = 0;
+    // Yields when everything accepted so far survives a power cut: for sources that acknowledge.
+    virtual Task<> durable() = 0;
 };
 
 struct SourceStatus {
     std::string state = "starting";  // starting, running, held, finished, failed
     std::string reason;              // of failed
     std::uint64_t points = 0;
+    std::uint64_t refused = 0;  // messages of others that could not be read
+    std::string refusal;        // why the last of them
 };
 
 class Source {
@@ -49,7 +53,8 @@ struct SourceContext {
     Clock* clock = nullptr;
 };
 
-// {"type":"csv", ...} or {"type":"host", ...}. Errors name the key and what is expected.
+// {"type":"csv", ...}, {"type":"host", ...} or {"type":"mqtt", ...}: docs/formats/sources.md.
+// Errors name the key and what is expected.
 Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
 
 }  // namespace mw::sources

@@ -68,6 +68,7 @@ class Collector final : public SourceSink {
         if (points.size() >= stop_at) co_return Error{Errc::cancelled, "enough"};
         co_return Result<>{};
     }
+    Task<> durable() override { co_return Result<>{}; }
     std::vector<std::tuple<std::string, std::int64_t, double>> points;
     Bytes last;
     std::size_t stop_at = 1000;
@@ -161,7 +162,7 @@ TEST(Sources, refuse_bad_descriptions_with_the_key) {
         const char* text;
         const char* wanted;
     } rows[] = {
-        {R"({"type":"modem"})", "csv or host"},
+        {R"({"type":"modem"})", "csv, host or mqtt"},
         {R"({"type":"csv"})", "'path'"},
         {R"({"type":"csv","path":"/nowhere.csv"})", "/nowhere.csv"},
         {R"({"type":"csv","path":"x","speed":0})", "'speed'"},
