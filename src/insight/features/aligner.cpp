@@ -1,9 +1,15 @@
 #include "insight/features/aligner.h"
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace mw::features {
+namespace {
+
+constexpr std::size_t times_to_believe = 3;
+
+}  // namespace
 
 Aligner::Aligner(std::vector<std::string> signals, AlignOptions options) : options_(options) {
     for (auto& signal : signals) inputs_[std::move(signal)].push_back(width_++);
@@ -16,28 +22,64 @@ void Aligner::add(const Batch& batch) {
         if (found == inputs_.end()) continue;
         for (const std::size_t input : found->second)
             for (std::uint32_t i = run.begin; i < run.end; ++i)
-                add(input, batch.times[i], batch.values[i], batch.quality[i]);
+                add({input, batch.times[i], batch.values[i], batch.quality[i]});
     }
 }
 
 void Aligner::add(std::string_view signal, Timestamp time, double value, Quality quality) {
     const auto found = inputs_.find(signal);
     if (found == inputs_.end()) return;
-    for (const std::size_t input : found->second) add(input, time, value, quality);
+    for (const std::size_t input : found->second) add({input, time, value, quality});
 }
 
-void Aligner::add(std::size_t input, Timestamp time, double value, Quality quality) {
+void Aligner::add(const Point& point) {
+    const Timestamp time = point.time;
     if ((consumed_ && time <= *consumed_) || time.ns > time_limit_ns || time.ns < -time_limit_ns) {
         ++late_;
         return;
     }
+    if (is_ahead(time)) return set_aside(point);
+    if (!aside_.empty()) drop_aside();
+    place(point);
+}
+
+void Aligner::place(const Point& point) {
     flushing_ = false;
-    if (!newest_ || time > *newest_) newest_ = time;
-    Pending& row = row_at(input, time)->second;
-    if (!row.known[input]) ++row.count;
-    row.known[input] = true;
-    row.values[input] = value;
-    row.quality[input] = quality;
+    if (!newest_ || point.time > *newest_) newest_ = point.time;
+    Pending& row = row_at(point.input, point.time)->second;
+    if (!row.known[point.input]) ++row.count;
+    row.known[point.input] = true;
+    row.values[point.input] = point.value;
+    row.quality[point.input] = point.quality;
+}
+
+// The first time of all is believed: there is nothing to judge it by.
+bool Aligner::is_ahead(Timestamp time) const {
+    const std::optional<Timestamp> last = std::max(newest_, consumed_);
+    return last && options_.max_ahead > nanoseconds{0} && time - *last > options_.max_ahead;
+}
+
+// After a real pause every signal goes on at the later time: nothing of it is lost, it is placed
+// with the third time. A signal whose clock is wrong for good never gets there, as the others' are
+// ordinary points.
+void Aligner::set_aside(const Point& point) {
+    const auto far = [&](nanoseconds apart) {
+        return apart > options_.max_ahead || apart < -options_.max_ahead;
+    };
+    if (!aside_.empty() && far(point.time - aside_.front().time)) drop_aside();
+    if (aside_.size() >= 2 * times_to_believe * width_) drop_aside();  // the same again and again
+    aside_.push_back(point);
+    std::vector<Timestamp> times;
+    for (const Point& each : aside_)
+        if (std::find(times.begin(), times.end(), each.time) == times.end())
+            times.push_back(each.time);
+    if (times.size() < times_to_believe) return;
+    for (const Point& each : std::exchange(aside_, {})) place(each);
+}
+
+void Aligner::drop_aside() {
+    ahead_ += aside_.size();
+    aside_.clear();
 }
 
 // The earliest waiting row within the tolerance that has no such value yet, else a new row.

@@ -1,7 +1,10 @@
 #pragma once
 // Aligner: points of several signals, as they arrive in batches, into rows of equal time.
 // A row leaves as soon as it is complete and no earlier one waits; an incomplete row leaves, with
-// NaN for what is missing, when a point `wait` later has come or too many rows wait. One thread.
+// NaN for what is missing, when a point `wait` later has come or too many rows wait. A point more
+// than `max_ahead` later than all before it is set aside: one wrong clock must not make everything
+// after it late. It is believed with the third such time in a row, and dropped when an ordinary
+// point comes first. One thread.
 
 #include <map>
 #include <optional>
@@ -12,9 +15,10 @@
 namespace mw::features {
 
 struct AlignOptions {
-    nanoseconds tolerance{0};        // times this close are one row, which keeps the first one's
-    nanoseconds wait = seconds{1};   // event time
-    std::size_t max_pending = 8192;  // rows
+    nanoseconds tolerance{0};           // times this close are one row, which keeps the first one's
+    nanoseconds wait = seconds{1};      // event time
+    std::size_t max_pending = 8192;     // rows
+    nanoseconds max_ahead = hours{24};  // zero: every time is believed
 };
 
 class Aligner {
@@ -32,6 +36,7 @@ class Aligner {
     void skip_to(Timestamp time) { consumed_ = time; }  // as if rows up to there had left
     std::size_t pending() const { return rows_.size(); }
     std::uint64_t late_points() const { return late_; }
+    std::uint64_t ahead_points() const { return ahead_; }  // set aside and dropped
 
  private:
     struct Pending {
@@ -41,8 +46,18 @@ class Aligner {
         std::size_t count = 0;
     };
     using Rows = std::map<std::int64_t, Pending>;  // by time
+    struct Point {
+        std::size_t input;
+        Timestamp time;
+        double value;
+        Quality quality;
+    };
 
-    void add(std::size_t input, Timestamp time, double value, Quality quality);
+    void add(const Point& point);
+    void place(const Point& point);
+    bool is_ahead(Timestamp time) const;
+    void set_aside(const Point& point);
+    void drop_aside();
     bool ready(Timestamp time, const Pending& row) const;
     Rows::iterator row_at(std::size_t input, Timestamp time);
 
@@ -55,7 +70,9 @@ class Aligner {
     std::optional<Timestamp> newest_;
     std::optional<Timestamp> consumed_;
     bool flushing_ = false;
+    std::vector<Point> aside_;  // of fewer than times_to_believe times
     std::uint64_t late_ = 0;
+    std::uint64_t ahead_ = 0;
 };
 
 }  // namespace mw::features

@@ -109,6 +109,87 @@ TEST(Aligner, flush_lets_the_rest_go) {
     EXPECT_FALSE(aligner.next());
 }
 
+// Rows of (time in seconds) that leave while single values of two signals come in turn.
+std::vector<std::int64_t> rows_of(Aligner& aligner, const std::vector<std::int64_t>& times) {
+    std::vector<std::int64_t> left;
+    for (const std::int64_t t : times) {
+        aligner.add("flow", {t * second}, 1, Quality::good());
+        aligner.add("pressure", {t * second}, 2, Quality::good());
+        while (const auto row = aligner.next()) left.push_back(row->time.ns / second);
+    }
+    return left;
+}
+
+TEST(Aligner, a_time_far_ahead_does_not_make_what_follows_late) {
+    constexpr std::int64_t year = 365 * 24 * 3600;
+    const struct {
+        const char* name;
+        std::vector<std::int64_t> times;
+        std::vector<std::int64_t> rows;
+        std::uint64_t ahead;
+    } cases[] = {
+        {"once", {1, 2, year, 3, 4}, {1, 2, 3, 4}, 2},
+        {"twice in a row", {1, year, year + 1, 2, 3}, {1, 2, 3}, 4},
+        {"again and again", {1, year, 2, year, 3, year, 4}, {1, 2, 3, 4}, 6},
+        {"each elsewhere", {1, year, 2 * year, 3 * year, 4 * year, 2}, {1, 2}, 8},
+        {"a real pause",
+         {1, 2, year, year + 1, year + 2, year + 3},
+         {1, 2, year, year + 1, year + 2, year + 3},
+         0},
+        {"a pause, then a wrong one",
+         {1, year, year + 1, year + 2, 2 * year, year + 3},
+         {1, year, year + 1, year + 2, year + 3},
+         2},
+        {"within what is allowed", {1, 86'401, 2 * 86'400}, {1, 86'401, 2 * 86'400}, 0},
+        {"the same time for ever", std::vector<std::int64_t>(40, year), {year}, 0},
+    };
+    for (const auto& row : cases) {
+        Aligner aligner({"flow", "pressure"});
+        EXPECT_EQ(rows_of(aligner, row.times), row.rows) << row.name;
+        EXPECT_EQ(aligner.ahead_points(), row.ahead) << row.name;
+    }
+}
+
+TEST(Aligner, one_signal_with_a_wrong_clock_leaves_the_others_alone) {
+    Aligner aligner({"flow", "pressure"}, {.wait = seconds{1}, .max_ahead = hours{1}});
+    std::vector<std::int64_t> left;
+    for (std::int64_t t = 1; t <= 50; ++t) {
+        aligner.add("flow", {t * second}, 1, Quality::good());
+        aligner.add("pressure", {(t + 10'000'000) * second}, 2, Quality::good());
+        while (const auto row = aligner.next()) left.push_back(row->time.ns / second);
+    }
+    EXPECT_EQ(left.size(), 48U);
+    EXPECT_EQ(left.front(), 1);
+    EXPECT_EQ(aligner.late_points(), 0U);
+    EXPECT_EQ(aligner.ahead_points(), 49U);
+}
+
+TEST(Aligner, what_is_set_aside_is_bounded) {
+    Aligner aligner({"flow", "pressure"});
+    aligner.add("flow", {1 * second}, 1, Quality::good());
+    for (int i = 0; i < 1'000; ++i) aligner.add("flow", {900'000 * second}, i, Quality::good());
+    EXPECT_GE(aligner.ahead_points(), 980U);
+    EXPECT_EQ(aligner.pending(), 1U);
+}
+
+TEST(Aligner, a_restored_position_is_what_times_are_judged_by) {
+    Aligner aligner({"flow"});
+    aligner.skip_to({10 * second});
+    aligner.add("flow", {900'000 * second}, 1, Quality::good());
+    EXPECT_FALSE(aligner.next());
+    aligner.add("flow", {11 * second}, 1, Quality::good());
+    EXPECT_EQ(aligner.next()->time.ns, 11 * second);
+    EXPECT_EQ(aligner.ahead_points(), 1U);
+}
+
+TEST(Aligner, without_a_limit_every_time_is_believed) {
+    Aligner aligner({"flow"}, {.max_ahead = nanoseconds{0}});
+    aligner.add("flow", {1 * second}, 1, Quality::good());
+    aligner.add("flow", {900'000'000 * second}, 1, Quality::good());
+    EXPECT_EQ(aligner.next()->time.ns, second);
+    EXPECT_EQ(aligner.next()->time.ns, 900'000'000 * second);
+}
+
 TEST(Aligner, one_signal_may_feed_two_inputs) {
     Aligner aligner({"flow", "flow"});
     aligner.add("flow", {1 * second}, 3, Quality::good());

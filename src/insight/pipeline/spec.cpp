@@ -29,7 +29,8 @@ Result<void> read_align(const Section& align, Spec& spec) {
     TRY(spec.align.tolerance, align.duration_or("tolerance", spec.align.tolerance));
     TRY(spec.align.wait, align.duration_or("wait", spec.align.wait));
     TRY(spec.align.max_pending, align.count_or("max_pending", 8192, 1, 1'000'000));
-    return align.only({"tolerance", "wait", "max_pending"});
+    TRY(spec.align.max_ahead, align.duration_or("max_ahead", spec.align.max_ahead));
+    return align.only({"tolerance", "wait", "max_pending", "max_ahead"});
 }
 
 Result<Extent> read_extent(const Section& section, Extent fallback) {
@@ -235,7 +236,8 @@ std::string to_yaml(const Spec& spec) {
         text += "  - {name: " + quoted(input.name) + ", signal: " + quoted(input.signal) + "}\n";
     text += "align: {tolerance: " + to_text(spec.align.tolerance) +
             ", wait: " + to_text(spec.align.wait) +
-            ", max_pending: " + std::to_string(spec.align.max_pending) + "}\n";
+            ", max_pending: " + std::to_string(spec.align.max_pending) +
+            ", max_ahead: " + to_text(spec.align.max_ahead) + "}\n";
     return text + window_text(spec) + features_text(spec) + model_text(spec);
 }
 

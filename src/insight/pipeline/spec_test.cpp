@@ -17,7 +17,7 @@ constexpr std::string_view full = R"(version: 1
 inputs:
   - {name: flow, signal: "Volume Flow RateRMS"}
   - {name: pressure}
-align: {tolerance: 5ms, wait: 2s, max_pending: 100}
+align: {tolerance: 5ms, wait: 2s, max_pending: 100, max_ahead: 2h}
 window:
   kind: sliding
   time: 1m
@@ -65,6 +65,7 @@ TEST(PipelineSpec, every_key_is_read) {
     EXPECT_EQ(spec->inputs[1].signal, "pressure");
     EXPECT_EQ(spec->align.tolerance, milliseconds{5});
     EXPECT_EQ(spec->align.max_pending, 100U);
+    EXPECT_EQ(spec->align.max_ahead, hours{2});
     EXPECT_EQ(spec->plan.window.length.time, minutes{1});
     EXPECT_EQ(spec->plan.window.max_gap, seconds{30});
     EXPECT_EQ(spec->plan.on_bad, features::OnBad::hold);
@@ -113,7 +114,8 @@ TEST(PipelineSpec, faults_are_named_by_their_path) {
               "falback: is not known here; known are version, inputs, align, window, on_bad, "
               "features, model, score, threshold, fallback");
     EXPECT_EQ(refusal(with("wait: 2s", "wiat: 2s")),
-              "align.wiat: is not known here; known are tolerance, wait, max_pending");
+              "align.wiat: is not known here; known are tolerance, wait, "
+              "max_pending, max_ahead");
     EXPECT_EQ(refusal(with("center: 32.01", "center: much")),
               "features[0].center: must be a number");
     EXPECT_EQ(refusal(with("input: pressure", "input: speed")),
