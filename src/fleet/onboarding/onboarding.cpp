@@ -151,6 +151,8 @@ struct Onboarding::Parts {
     Task<crypto::Certificate> write_device(const crypto::Csr& csr, Resource group,
                                            std::string device, std::string peer);
     Task<crypto::Certificate> reenroll(crypto::Csr csr, est::Credentials credentials);
+    Task<crypto::Certificate> seated(Task<crypto::Certificate> deciding, std::string peer,
+                                     metrics::Counter& successes);
     Task<> record_refusal(Error error, std::string actor, std::string peer);
 
     ResourceStore& store;
@@ -273,19 +275,24 @@ Task<Token> Onboarding::create_token(TokenOrder order) {
 }
 
 Task<crypto::Certificate> Onboarding::enroll(crypto::Csr csr, est::Credentials credentials) {
-    Parts& parts = *parts_;
-    std::string peer = credentials.peer, actor = "stranger:" + peer;
-    if (parts.at_once >= parts.options.at_once_max) {
-        parts.instruments.refused(Errc::overloaded);
+    std::string peer = credentials.peer;
+    auto deciding = parts_->enroll(std::move(csr), std::move(credentials));
+    return parts_->seated(std::move(deciding), std::move(peer), parts_->instruments.enrolled);
+}
+
+// Decides while there is a seat; a refusal is counted and noted.
+Task<crypto::Certificate> Onboarding::Parts::seated(Task<crypto::Certificate> deciding,
+                                                    std::string peer, metrics::Counter& successes) {
+    if (at_once >= options.at_once_max) {
+        instruments.refused(Errc::overloaded);
         co_return Error{Errc::overloaded, "too many devices enrol at once; try again shortly"};
     }
-    Seat seat{parts.at_once, parts.instruments.under_way};
-    auto deciding = parts.enroll(std::move(csr), std::move(credentials));
+    Seat seat{at_once, instruments.under_way};
     auto outcome = co_await std::move(deciding);
     if (outcome) {
-        parts.instruments.enrolled.add();
+        successes.add();
     } else {
-        auto recording = parts.record_refusal(outcome.error(), std::move(actor), std::move(peer));
+        auto recording = record_refusal(outcome.error(), "stranger:" + peer, peer);
         ignore(co_await std::move(recording), "the refusal stands, recorded or not");
     }
     co_return outcome;
@@ -374,22 +381,9 @@ Task<crypto::Certificate> Onboarding::Parts::write_device(const crypto::Csr& csr
 }
 
 Task<crypto::Certificate> Onboarding::reenroll(crypto::Csr csr, est::Credentials credentials) {
-    Parts& parts = *parts_;
-    std::string peer = credentials.peer, actor = "stranger:" + peer;
-    if (parts.at_once >= parts.options.at_once_max) {
-        parts.instruments.refused(Errc::overloaded);
-        co_return Error{Errc::overloaded, "too many devices enrol at once; try again shortly"};
-    }
-    Seat seat{parts.at_once, parts.instruments.under_way};
-    auto deciding = parts.reenroll(std::move(csr), std::move(credentials));
-    auto outcome = co_await std::move(deciding);
-    if (outcome) {
-        parts.instruments.renewed.add();
-    } else {
-        auto recording = parts.record_refusal(outcome.error(), std::move(actor), std::move(peer));
-        ignore(co_await std::move(recording), "the refusal stands, recorded or not");
-    }
-    co_return outcome;
+    std::string peer = credentials.peer;
+    auto deciding = parts_->reenroll(std::move(csr), std::move(credentials));
+    return parts_->seated(std::move(deciding), std::move(peer), parts_->instruments.renewed);
 }
 
 Task<crypto::Certificate> Onboarding::Parts::reenroll(crypto::Csr csr,

@@ -79,6 +79,24 @@ void read_will(Reader& reader, std::uint8_t flags, Version version, std::optiona
     will.payload = reader.binary("will payload is cut off");
 }
 
+// What comes before the filters of SUBSCRIBE and UNSUBSCRIBE; there must be one.
+template <class Packet>
+void read_filter_list(Reader& reader, const Frame& frame, Version version, Packet& out,
+                      std::string_view without) {
+    out.id = read_packet_id(reader);
+    out.properties.clear();
+    out.filters.clear();
+    if (version == Version::v5 && reader.ok()) read_properties(reader, frame.type, out.properties);
+    if (reader.ok() && reader.left() == 0) reader.fail(ReasonCode::protocol_error, without);
+}
+
+std::string_view read_filter(Reader& reader) {
+    const std::string_view filter = reader.text("topic filter is cut off");
+    if (reader.ok() && filter.empty())
+        reader.fail(ReasonCode::protocol_error, "topic filter is empty");
+    return filter;
+}
+
 }  // namespace
 
 std::string_view to_string(PacketType type) {
@@ -201,17 +219,10 @@ Fault decode(const Frame& frame, Version version, Ack& out) {
 
 Fault decode(const Frame& frame, Version version, Subscribe& out) {
     Reader reader(frame.type, frame.body);
-    out.id = read_packet_id(reader);
-    out.properties.clear();
-    out.filters.clear();
-    if (version == Version::v5 && reader.ok()) read_properties(reader, frame.type, out.properties);
-    if (reader.ok() && reader.left() == 0)
-        reader.fail(ReasonCode::protocol_error, "SUBSCRIBE without a topic filter");
+    read_filter_list(reader, frame, version, out, "SUBSCRIBE without a topic filter");
     while (reader.ok() && reader.left() > 0) {
         FilterRequest request;
-        request.filter = reader.text("topic filter is cut off");
-        if (reader.ok() && request.filter.empty())
-            reader.fail(ReasonCode::protocol_error, "topic filter is empty");
+        request.filter = read_filter(reader);
         const std::uint8_t options = reader.u8("subscription options are missing");
         const std::uint8_t reserved = version == Version::v5 ? 0xC0 : 0xFC;
         if ((options & 3) == 3)
@@ -233,18 +244,8 @@ Fault decode(const Frame& frame, Version version, Subscribe& out) {
 
 Fault decode(const Frame& frame, Version version, Unsubscribe& out) {
     Reader reader(frame.type, frame.body);
-    out.id = read_packet_id(reader);
-    out.properties.clear();
-    out.filters.clear();
-    if (version == Version::v5 && reader.ok()) read_properties(reader, frame.type, out.properties);
-    if (reader.ok() && reader.left() == 0)
-        reader.fail(ReasonCode::protocol_error, "UNSUBSCRIBE without a topic filter");
-    while (reader.ok() && reader.left() > 0) {
-        const std::string_view filter = reader.text("topic filter is cut off");
-        if (reader.ok() && filter.empty())
-            reader.fail(ReasonCode::protocol_error, "topic filter is empty");
-        out.filters.push_back(filter);
-    }
+    read_filter_list(reader, frame, version, out, "UNSUBSCRIBE without a topic filter");
+    while (reader.ok() && reader.left() > 0) out.filters.push_back(read_filter(reader));
     return reader.finish();
 }
 
