@@ -134,6 +134,7 @@ TEST_F(ConditionsOf, bounds_of_several_references_unite) {
     EXPECT_FALSE(bounds->decisions);
     EXPECT_FALSE(bounds_of(parse("SELECT 1").wanted).has_value());
     EXPECT_FALSE(bounds_of(parse("FROM scorecard").wanted).has_value());
+    EXPECT_FALSE(bounds_of(parse("FROM labels WHERE device = 'gw-1'").wanted).has_value());
 }
 
 }  // namespace

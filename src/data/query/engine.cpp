@@ -108,6 +108,11 @@ Task<Snapshot> take_snapshot(StatePointer state, std::vector<Wanted> wanted) {
         CO_TRY(auto rows, co_await state->parts.scorecard.scorecard());
         snapshot.scorecard = std::make_shared<const quality::Scorecard>(std::move(rows));
     }
+    const bool labels = std::any_of(wanted.begin(), wanted.end(),
+                                    [](const Wanted& one) { return one.table == Table::labels; });
+    LabelSource* source = state->parts.labels;
+    if (labels)
+        snapshot.labels = source ? source->labels() : std::make_shared<const labels::Labels>();
     co_return snapshot;
 }
 

@@ -39,6 +39,25 @@ class TestScorecard final : public ScorecardSource {
     }
 };
 
+class TestLabels final : public LabelSource {
+ public:
+    std::shared_ptr<const labels::Labels> labels() override {
+        labels::Label label;
+        label.task = "label-1";
+        label.device = "gw-1";
+        label.model = "valve";
+        label.window_from = start;
+        label.window_to = start + seconds{10};
+        label.score = 0.5;
+        label.label = true;
+        label.why = "audit";
+        label.propensity = 0.25;
+        label.author = "user:ann";
+        label.labelled_at = start + hours{1};
+        return std::make_shared<const labels::Labels>(labels::Labels{label});
+    }
+};
+
 class TestHistory final : public HistorySource {
  public:
     Task<history::HistorySnapshot> snapshot(history::Bounds bounds) override {
@@ -62,6 +81,7 @@ struct World {
     TestHistory source;
     TestProducts products;
     TestScorecard scorecard;
+    TestLabels labels;
     RowPolicy policy;
     std::optional<Engine> engine;
 
@@ -75,7 +95,7 @@ struct World {
             return policy(actor, table);
         };
         engine.emplace(options, Engine::Parts{workers, source, products, scorecard, metrics,
-                                              std::move(forward)});
+                                              std::move(forward), &labels});
     }
     ~World() {
         ignore(sync_wait(*loop, history->stop()), "the test is over");
@@ -263,6 +283,13 @@ TEST(QueryEngine, decisions_series_and_scorecard_are_tables) {
     EXPECT_EQ(world.rows("SELECT s.site, p.value, c.points FROM points p JOIN series s USING "
                          "(device, signal) JOIN scorecard c USING (device, signal)"),
               R"([["north",1,100]])");
+    EXPECT_EQ(world.rows("SELECT time, window_from, device, model, score, decision, label, why, "
+                         "propensity, author, labelled_at, task FROM labels"),
+              R"([["2026-01-01T00:00:10Z","2026-01-01T00:00:00Z","gw-1","valve",0.5,false,true,)"
+              R"("audit",0.25,"user:ann","2026-01-01T01:00:00Z","label-1"]])");
+    EXPECT_EQ(world.rows("SELECT d.score, l.label FROM decisions d JOIN labels l ON d.device = "
+                         "l.device AND d.model = l.model AND d.window_to = l.window_to"),
+              "[[0.5,true]]");
     EXPECT_EQ(
         world.rows("SELECT p.value FROM decisions d ASOF JOIN points p ON p.device = d.device "
                    "AND d.time >= p.time"),

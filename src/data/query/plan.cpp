@@ -142,6 +142,8 @@ class Planner {
                        from(series_rows(snapshot_.history.series, snapshot_.history.context));
             case Table::scorecard:
                 return "SELECT * " + from(scorecard_rows(snapshot_.scorecard));
+            case Table::labels:
+                return "SELECT * " + from(label_rows(snapshot_.labels));
         }
         return no_points;
     }
@@ -313,7 +315,7 @@ std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted) {
     std::optional<std::vector<std::string>> signals{std::in_place};
     bool needed = false;
     for (const Wanted& one : wanted) {
-        if (one.table == Table::scorecard) continue;
+        if (one.table == Table::scorecard || one.table == Table::labels) continue;
         needed = true;
         if (one.table == Table::series || one.nothing()) continue;
         const bool decisions = one.table == Table::decisions;

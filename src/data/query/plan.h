@@ -33,10 +33,12 @@ struct Wanted {
 // What one snapshot must cover to serve all of them; nullopt: no history is needed.
 std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted);
 
-// What the hub knows at the moment of the query; scorecard only when a reference wants it.
+// What the hub knows at the moment of the query; scorecard and labels only when a reference wants
+// them.
 struct Snapshot {
     history::HistorySnapshot history;
     std::shared_ptr<const quality::Scorecard> scorecard;
+    std::shared_ptr<const labels::Labels> labels;
 };
 
 struct Plan {

@@ -12,6 +12,7 @@
 
 #include "base/metrics.h"
 #include "data/history/history.h"
+#include "data/label_log/label_log.h"
 #include "data/query/allow_list.h"
 #include "domain/query_engine.h"
 #include "insight/quality/quality.h"
@@ -47,6 +48,13 @@ class ScorecardSource {
     virtual Task<quality::Scorecard> scorecard() = 0;
 };
 
+// The newest answer about each window.
+class LabelSource {
+ public:
+    virtual ~LabelSource() = default;
+    virtual std::shared_ptr<const labels::Labels> labels() = 0;  // on the control loop; never null
+};
+
 // What else must hold for a row of `table` that `actor` may see, as SQL over the table's columns
 // ("site = 'north'"); nullopt: nothing else; an error refuses the statement.
 using RowPolicy = std::function<Result<std::optional<std::string>>(const std::string& actor,
@@ -72,6 +80,7 @@ class Engine final : public QueryEngine {
         ScorecardSource& scorecard;
         metrics::Registry& metrics;
         RowPolicy policy = {};
+        LabelSource* labels = nullptr;  // null: the table `labels` is empty
     };
     Engine(EngineOptions options, Parts parts);
     ~Engine() override;  // after the scopes that query have ended

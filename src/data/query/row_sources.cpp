@@ -209,6 +209,44 @@ constexpr Field<ScorecardAt> scorecard_fields[] = {
     {"lateness_p99_ms", Kind::double_, double_of<&ScorecardRow::lateness_p99_ms>},
 };
 
+// --- labels
+// ----------------------------------------------------------------------------------------
+
+using LabelAt = const labels::Label*;
+using labels::Label;
+
+template <auto member>
+void text_of_label(OutputChunk& out, std::size_t column, std::size_t row, const LabelAt& at) {
+    out.set_text(column, row, at->*member);
+}
+template <auto member>
+void time_of_label(OutputChunk& out, std::size_t column, std::size_t row, const LabelAt& at) {
+    out.column<std::int64_t>(column)[row] = (at->*member).ns;
+}
+template <class T, auto member>
+void value_of_label(OutputChunk& out, std::size_t column, std::size_t row, const LabelAt& at) {
+    out.column<T>(column)[row] = at->*member;
+}
+
+constexpr Field<LabelAt> label_fields[] = {
+    {"time", Kind::timestamp_ns, time_of_label<&Label::window_to>},
+    {"window_from", Kind::timestamp_ns, time_of_label<&Label::window_from>},
+    {"window_to", Kind::timestamp_ns, time_of_label<&Label::window_to>},
+    {"device", Kind::varchar, text_of_label<&Label::device>},
+    {"asset", Kind::varchar, text_of_label<&Label::asset>},
+    {"use_case", Kind::varchar, text_of_label<&Label::use_case>},
+    {"model", Kind::varchar, text_of_label<&Label::model>},
+    {"version", Kind::varchar, text_of_label<&Label::version>},
+    {"score", Kind::double_, value_of_label<double, &Label::score>},
+    {"decision", Kind::boolean, value_of_label<bool, &Label::decision>},
+    {"label", Kind::boolean, value_of_label<bool, &Label::label>},
+    {"why", Kind::varchar, text_of_label<&Label::why>},
+    {"propensity", Kind::double_, value_of_label<double, &Label::propensity>},
+    {"author", Kind::varchar, text_of_label<&Label::author>},
+    {"labelled_at", Kind::timestamp_ns, time_of_label<&Label::labelled_at>},
+    {"task", Kind::varchar, text_of_label<&Label::task>},
+};
+
 }  // namespace
 
 Source head_decisions(std::shared_ptr<const history::HeadSnapshot> head,
@@ -233,6 +271,11 @@ Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard) {
     const std::size_t count = scorecard->size();
     return rows<ScorecardAt>(scorecard_fields, count,
                              [scorecard](std::size_t i) { return &(*scorecard)[i]; });
+}
+
+Source label_rows(std::shared_ptr<const labels::Labels> labels) {
+    const std::size_t count = labels->size();
+    return rows<LabelAt>(label_fields, count, [labels](std::size_t i) { return &(*labels)[i]; });
 }
 
 }  // namespace mw::query

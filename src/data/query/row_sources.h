@@ -1,11 +1,12 @@
 #pragma once
 // What isn't in files, as table sources: the head's points and decisions, the series directory, the
-// scorecard. Each holds its snapshot alive and never changes; any thread may scan it.
+// scorecard, the labels. Each holds its snapshot alive and never changes; any thread may scan it.
 
 #include <memory>
 
 #include "data/duckdb/duckdb.h"
 #include "data/history/history.h"
+#include "data/label_log/label_log.h"
 #include "insight/quality/quality.h"
 
 namespace mw::query {
@@ -25,5 +26,6 @@ Source head_decisions(std::shared_ptr<const history::HeadSnapshot> head,
 Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
                    history::ContextSnapshot context);
 Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard);
+Source label_rows(std::shared_ptr<const labels::Labels> labels);
 
 }  // namespace mw::query
