@@ -15,7 +15,8 @@ endif()
 find_program(MW_CCACHE ccache)
 if(MW_CCACHE)
   # hash_dir off: the same source compiled in another build folder is a hit.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 ${MW_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros ${MW_CCACHE})
 endif()
 find_program(MW_MOLD mold)
 if(MW_MOLD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT MW_SANITIZE)

@@ -10,9 +10,14 @@
 namespace mw::sim {
 
 struct PumpOptions {
-    std::uint64_t rows = 1200;       // seconds of operation
+    std::uint64_t rows = 1200;
     std::uint64_t fault_from = 600;  // the valve begins to close at this row ...
     std::uint64_t fault_to = 1000;   // ... and is open again at this one
+    std::uint64_t fault_every = 0;   // the same again this many rows later; 0: once
+    std::uint64_t interval_ms = 1000;
+    // What is normal changes, and no row is anomalous for it:
+    double season = 0;  // K by which water and body are warmer
+    double shift = 0;   // share by which the pump turns faster, as .1; negative: slower
     std::uint64_t seed = 1;
 };
 

@@ -1,0 +1,433 @@
+"""The loop closed, with real processes: a use case, a gate, rollouts, a rollback, drift that is priced, labels,
+a retrained version, and the audit log that proves it. Told by ./run, checked by the scenario closed_loop."""
+import datetime
+import json
+import subprocess
+
+import plant as plants
+
+INTERVAL_MS = 20           # fifty rows a second, as they happen: event time is the time of day
+FAULT = {"from": 600, "to": 750, "every": 1100}
+ROWS = 25_000
+SAFE, WATER = "accelerometer1,accelerometer2,flow", "temperature,thermocouple"
+PEOPLE = {"ann": "engineer", "omar": "ot", "ines": "it", "bea": "business", "rex": "releaser"}
+
+MANIFEST = """
+kind: DataProduct
+name: pump-line
+spec:
+  owner: operations
+  description: The pumps of line two, as they run
+  select: {labels: {line: two}}
+---
+kind: DataProduct
+name: pump-log
+spec:
+  owner: operations
+  description: Eight weeks of hourly values from before the pilot
+  select: {devices: [logger]}
+---
+kind: Model
+name: valve
+spec: {description: Says when the inlet valve starves a pump, task: anomaly detection}
+---
+kind: UseCase
+name: starved-pumps
+spec:
+  business_owner: Bea
+  executive_sponsor: Ivo
+  hypothesis: Whoever learns of a starved pump within a minute opens the valve before the line stops.
+  stage: pilot
+  model: valve
+  product: pump-line
+  currency: EUR
+  events_per_week: 40
+  cost_of_miss: 900
+  cost_of_false_alarm: 35
+  cost: {initial: 40000, per_year: 12000}
+  benefit: {per_year: 160000}
+  assumptions:
+    - {statement: Operators act on an alarm within five minutes, evidence: Shift log of October}
+    - {statement: A closed valve shows in flow and vibration, evidence: Golden dataset of the gate}
+  exit_criteria:
+    pilot:
+      - {criterion: A version passed its gate, check: gate_passed}
+      - {criterion: It runs on the whole line, check: rollout_completed}
+      - {criterion: Every KPI has a baseline, check: kpi_baseline}
+  kpis:
+    - name: starved-hours
+      sql: >
+        SELECT date_trunc('day', time) AS day, avg(CASE WHEN value < 22 THEN 24.0 ELSE 0 END) AS value
+        FROM "pump-log" WHERE signal = 'flow' GROUP BY 1
+      unit: h/d
+      direction: decrease
+      baseline: {from: "@BASELINE_FROM", to: "@BASELINE_TO"}
+      window: 672h
+      target: {percent: -30}
+      money_per_unit: 60000
+      every: 10s
+---
+kind: AlertRule
+name: starved-pump
+spec: {model: valve, severity: critical, raise_after: 10, clear_after: 25}
+---
+kind: Monitor
+name: valve-watch
+spec:
+  use_case: starved-pumps
+  model: valve
+  window: 10s
+  strata: [line]
+  labels: {audit: 0.02, unsure: 0.01, drifted: 0.02, open_max: 400}
+"""
+
+
+class ClosedLoop:
+    """One step per method; each returns its figures. `say(text, detail)` and `line(text)` tell them."""
+
+    def __init__(self, plant, names, canaries, say=None, line=None):
+        self.plant, self.names, self.canaries = plant, names, canaries
+        self.say = say or (lambda text, detail="": None)
+        self.line = line or (lambda text: None)
+        self.figures, self.phase, self.marks = {}, 0, {}
+
+    # ---- people
+    def people(self):
+        for name, role in PEOPLE.items():
+            self.plant.apply(f"kind: User\nname: {name}\nspec: {{roles: [{role}, viewer]}}\n")
+            token = self.plant.folder / f"{name}.token"
+            token.write_text(self.plant.ctl("token", name))
+            token.chmod(0o600)
+            self.as_user(name, "login", "--hub", self.plant.where["api"], "--token-file", token,
+                         "--ca", self.plant.data / "pki" / "root.pem")
+
+    def as_user(self, name, *arguments, text=None, check=True):
+        env = {**self.plant.env, "MILLWRIGHT_CONFIG": str(self.plant.folder / f"{name}.login.json")}
+        done = subprocess.run([str(self.plant.program), *map(str, arguments)], input=text, text=True,
+                              capture_output=True, env=env, timeout=300)
+        if check and done.returncode != 0:
+            raise plants.Failed(f"{name}: millwright {' '.join(map(str, arguments))}: exit "
+                                f"{done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout if check else done
+
+    def get(self, kind, name):
+        return json.loads(self.plant.ctl("get", kind, name, "-o", "json"))
+
+    def status(self, kind, name):
+        return self.get(kind, name).get("status", {})
+
+    # ---- the plant
+    def recording(self, phase, name, **options):
+        path = self.plant.folder / f"{name}.{phase}.csv"
+        seed = 100 * (1 + phase) + self.names.index(name) if name in self.names else 7
+        values = {"rows": ROWS, "interval": INTERVAL_MS, "fault-from": FAULT["from"], "fault-to": FAULT["to"],
+                  "fault-every": FAULT["every"], "seed": seed, **options}
+        arguments = [part for key, value in values.items() for part in (f"--{key}", str(value))]
+        subprocess.run([str(self.plant.program), "sim", "--out", str(path), *arguments], check=True)
+        return path
+
+    def live(self, **options):
+        """Every pump runs as the options say from now on."""
+        self.phase += 1
+        source = f"live-{self.phase}"
+        now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        for name in self.names:
+            path = self.recording(self.phase, name, **options)
+            device = self.get("devices", name)
+            device["spec"]["sources"] = {source: {
+                "type": "csv", "path": str(path), "speed": 1, "start": now, "signals": plants.SIGNALS,
+                "columns": list(plants.SIGNALS), "time_column": "datetime"}}
+            self.put_device(device)
+        self.marks[self.phase] = now
+        return now
+
+    def put_device(self, device):
+        self.plant.apply(json.dumps({key: device[key] for key in ("kind", "name", "domain", "labels", "spec")}))
+
+    # ---- the use case and its KPI
+    def use_case(self):
+        """Eight weeks of the logger's hourly values give the KPI a baseline; the pilot has begun to move it."""
+        now = datetime.datetime.now(datetime.timezone.utc).replace(minute=0, second=0, microsecond=0)
+        weeks = {key: (now - datetime.timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
+                 for key, days in (("@BASELINE_FROM", 56), ("@BASELINE_TO", 28))}
+        text = MANIFEST
+        for key, value in weeks.items():
+            text = text.replace(key, value)
+        self.plant.apply(text)
+        self.figures["kpi"] = {}
+
+    def history(self, gateway):
+        """The logger's values come through a gateway like any others."""
+        now = datetime.datetime.now(datetime.timezone.utc)
+        device = self.get("devices", gateway)
+        sources = {}
+        for key, days, every in (("before", 56, 20), ("pilot", 28, 36)):
+            path = self.recording(0, f"log-{key}", rows=24 * 28, interval=3_600_000,
+                                  **{"fault-from": 6, "fault-to": 12, "fault-every": every})
+            start = (now - datetime.timedelta(days=days)).strftime("%Y-%m-%dT00:00:00Z")
+            sources[key] = {"type": "csv", "path": str(path), "speed": 1e6, "start": start,
+                            "signals": {"Volume Flow RateRMS": "flow"}, "columns": ["Volume Flow RateRMS"],
+                            "time_column": "datetime"}
+        device["spec"]["sources"] = sources
+        self.put_device(device)
+
+    def kpi(self):
+        self.plant.ctl("usecase", "kpi", "starved-pumps", "--now")
+        kpi = self.status("use-cases", "starved-pumps")["kpis"][0]
+        self.figures["kpi"] = {"baseline": kpi["baseline"]["estimate"], "now": kpi["now"]["estimate"],
+                               "reached": kpi["reached"]}
+        return kpi
+
+    # ---- versions
+    def freeze(self, name, purpose, start, end=None, devices=()):
+        end = end or datetime.datetime.now(datetime.timezone.utc).isoformat()
+        devices = ["--devices", ",".join(devices)] if devices else []
+        self.as_user("ann", "dataset", "freeze", name, "--product", "pump-line", "--from", start, "--to", end,
+                     "--labels-signal", "anomaly", "--purpose", purpose, *devices)
+        return self.status("datasets", name)
+
+    def train(self, version, dataset, signals, *more):
+        self.as_user("ann", "model", "train", "--algo", "knn", "--dataset", dataset, "--signals", signals,
+                     "--push", f"valve:{version}", *more)
+
+    def gate_spec(self):
+        self.plant.apply("""
+kind: GateSpec
+name: valve-gate
+spec:
+  model: valve
+  dataset: golden-1
+  metrics:
+    - {metric: f1, min: 0.75}
+    - {metric: false_alarm_rate, max: 0.2}
+    - {metric: event_recall, min: 0.9}
+  device_classes:
+    small-x86: {latency_us_p99_max: 20000, memory_mb_max: 400}
+  card: [Purpose]
+""")
+
+    def gate(self, version):
+        """The verdict and the rows that failed."""
+        done = self.as_user("ann", "gate", "run", "valve-gate", f"valve:{version}", "--wait", "-o", "json",
+                            check=False)
+        status = self.status("model-versions", f"valve--{version}")
+        report = self.get("gate-reports", status["report"])["spec"]
+        assert (done.returncode == 0) == (report["verdict"] == "passed"), done.stdout + done.stderr
+        rows = {row["row"]: row["measured"] for row in report["rows"]}
+        failed = [f"{row['row']} {row['measured']} (limit {row['limit']})" for row in report["rows"]
+                  if not row["passed"]]
+        self.figures.setdefault("gate", {})[f"v{version}"] = {"verdict": report["verdict"], "rows": rows}
+        return report["verdict"], failed
+
+    def start_rollout(self, name, version, *more, check=True):
+        return self.as_user("ann", "rollout", "start", name, "--artifact", f"valve:{version}", "--use-case",
+                            "starved-pumps", "--selector", "line=two", "--waves", f"{self.canaries},100%", *more,
+                            check=check)
+
+    def approve(self, who, kind, name, what, role, reason):
+        self.as_user(who, "approve", kind, name, "--what", what, "--role", role, "--reason", reason)
+
+    def follow_rollout(self, name, limit=240):
+        """Until it has ended; every new step is told."""
+        told, final = 0, ("completed", "rolled_back", "aborted", "inconclusive")
+
+        def ended():
+            nonlocal told
+            status = self.status("rollouts", name)
+            history = status.get("history", [])
+            for step in history[told:]:
+                self.line(f"{name}: {step['state']}: {step['says']}")
+            told = len(history)
+            return status if status.get("state") in final else None
+        return plants.wait_for(ended, lambda: f"rollout {name} ends: "
+                               f"{json.dumps(self.status('rollouts', name))[:2000]}", limit, 0.5)
+
+    def running(self):
+        """Which version of the model each gateway says it runs."""
+        versions = {}
+        for name in self.names:
+            models = self.status("devices", name).get("reported", {}).get("models", {})
+            versions[name] = models.get("valve", {}).get("version") if \
+                models.get("valve", {}).get("state") == "applied" else None
+        return versions
+
+    def ever_ran(self, version):
+        return {row[0] for row in self.plant.query(
+            f"SELECT DISTINCT device FROM decisions WHERE model = 'valve' AND version = '{version}'")}
+
+    # ---- drift, labels
+    def alert(self, limit=120):
+        def there():
+            status = self.status("monitors", "valve-watch")
+            return status.get("alert")
+        return plants.wait_for(there, lambda: "the monitor's alert: " +
+                               json.dumps(self.status("monitors", "valve-watch"))[:2000], limit, 0.5)
+
+    def answer(self, most):
+        """A person looks at the plant: the truth is the row that no model sees."""
+        tasks = json.loads(self.as_user("omar", "label", "list", "--state", "open", "-o", "json"))[:most]
+        truth = {}
+        if tasks:
+            names = ",".join(f"'{name}'" for name in {t["spec"]["device"] for t in tasks})
+            for device, ns, value in self.plant.query(
+                    f"SELECT device, epoch_ns(time), value FROM points WHERE signal = 'anomaly' AND device IN ({names})"):
+                truth[device, int(ns)] = value > 0.5
+        told = {"yes": 0, "no": 0}
+        for task in tasks:
+            at = self.ns_of(task["spec"]["to"])
+            answer = "yes" if truth.get((task["spec"]["device"], at)) else "no"
+            self.as_user("omar", "label", "set", task["name"], answer)
+            told[answer] += 1
+        return told
+
+    @staticmethod
+    def ns_of(text):
+        head, _, fraction = text.rstrip("Z").partition(".")
+        whole = datetime.datetime.fromisoformat(head).replace(tzinfo=datetime.timezone.utc)
+        return int(whole.timestamp()) * 10**9 + int((fraction or "0").ljust(9, "0")[:9])
+
+    # ---- evidence
+    def audit(self):
+        file = self.plant.folder / "audit.log"
+        self.plant.ctl("audit", "export", file)
+        verdict = self.plant.ctl("audit", "verify", file, "--root", self.plant.data / "pki" / "root.pem")
+        return verdict.strip()
+
+
+def rows_since(loop, name, start):
+    return loop.plant.query(f"SELECT count(*) FROM points WHERE device = '{name}' AND signal = 'flow' "
+                            f"AND time >= '{start}'::TIMESTAMPTZ")[0][0]
+
+
+def wait_rows(loop, start, rows, limit=180):
+    plants.wait_for(lambda: all(rows_since(loop, name, start) >= rows for name in loop.names[-1:]),
+                    f"{rows} rows of every pump", limit, 0.5)
+
+
+def play(loop):
+    """The whole story; returns its verdicts with their figures."""
+    tell, figures = loop.say, loop.figures
+    prepare(loop, tell)
+    first_version(loop, tell, figures)
+    refused_version(loop, tell, figures)
+    rolled_back_version(loop, tell, figures)
+    drift_and_price(loop, tell, figures)
+    retrained_version(loop, tell, figures)
+    prove(loop, tell, figures)
+    return figures
+
+
+def prepare(loop, tell):
+    loop.people()
+    loop.use_case()
+    loop.history(loop.names[0])
+    plants.wait_for(lambda: loop.plant.query('SELECT count(*) FROM "pump-log"')[0][0] >= 2 * 24 * 28,
+                    "eight weeks of hourly values", 60, 0.3)
+    kpi = loop.kpi()
+    tell("a use case with a sponsor, a KPI, a baseline and a target", "millwright usecase kpi starved-pumps")
+    loop.line(f"starved hours a day: {kpi['baseline']['estimate']:.2f} before the pilot, "
+              f"{kpi['now']['estimate']:.2f} now, target {kpi['target']:.2f}: {kpi['says']}")
+
+
+def first_version(loop, tell, figures):
+    start = loop.live()
+    tell(f"{len(loop.names)} pumps of line two run, fifty rows a second each")
+    wait_rows(loop, start, FAULT["from"] - 50)
+    quiet = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    wait_rows(loop, start, FAULT["to"] + 150)
+    normal = loop.freeze("normal-1", "training", start, quiet)
+    golden = loop.freeze("golden-1", "golden", start, devices=loop.names[:4])
+    tell("datasets are frozen under the hash of their content", "millwright dataset freeze golden-1 ...")
+    loop.line(f"normal-1 {normal['rows']} rows {normal['sha256'][:12]}, golden-1 {golden['rows']} rows, "
+              f"{golden['anomalous_rows']} of them starved, {golden['sha256'][:12]}")
+    loop.gate_spec()
+    loop.train("1", "normal-1", SAFE)
+    verdict, failed = loop.gate("1")
+    assert verdict == "passed", f"v1 must pass its gate: {failed}"
+    rows = figures["gate"]["v1"]["rows"]
+    tell("version 1 passes its gate, latency and memory measured by an agent on itself",
+         "millwright gate run valve-gate valve:1 --wait")
+    loop.line(", ".join(f"{row} {value}" for row, value in rows.items()))
+    loop.start_rollout("first", "1", "--soak", "3s", "--on-inconclusive", "proceed")
+    loop.approve("rex", "rollout", "first", "rollout", "releaser", "passed its gate, small first wave")
+    tell("rex, who did not make it, approves; it goes out, canaries first", "millwright rollout status first --watch")
+    status = loop.follow_rollout("first")
+    assert status["state"] == "completed", status
+    assert set(loop.running().values()) == {"1"}, loop.running()
+    figures["rollout_v1"] = status["state"]
+
+
+def refused_version(loop, tell, figures):
+    loop.train("2", "normal-1", "voltage,current")
+    verdict, failed = loop.gate("2")
+    assert verdict == "refused", "v2 looks at the wrong signals and must be refused"
+    tell("version 2 is worse: the gate refuses it", f"failing row: {failed[0]}")
+    done = loop.start_rollout("second", "2", check=False)
+    assert done.returncode != 0, "a refused version must not be rolled out"
+    loop.line((done.stderr or done.stdout).strip().splitlines()[-1])
+    figures["refused_v2"] = failed
+
+
+def rolled_back_version(loop, tell, figures):
+    loop.train("3", "normal-1", SAFE + "," + WATER)
+    verdict, failed = loop.gate("3")
+    assert verdict == "passed", f"v3 must pass its gate: {failed}"
+    warm = loop.live(season=2.5)
+    wait_rows(loop, warm, 300)
+    loop.start_rollout("third", "3", "--soak", "12s", "--pre-period", "6s", "--guardrail", "decision_rate:worse_by=0.1",
+                       "--on-inconclusive", "wait")
+    loop.approve("rex", "rollout", "third", "rollout", "releaser", "passed its gate")
+    tell("version 3 passes its gate, goes to its canaries, and it is a warm day")
+    status = loop.follow_rollout("third")
+    assert status["state"] == "rolled_back", status
+    ran = loop.ever_ran("3")
+    assert len(ran) == loop.canaries, f"only the canaries may have run v3: {ran}"
+    plants.wait_for(lambda: set(loop.running().values()) == {"1"}, lambda: f"all run v1 again: {loop.running()}", 60)
+    tell("it came back by itself; the others never saw it", f"canaries: {', '.join(sorted(ran))}")
+    figures["rolled_back_v3"] = {"state": status["state"], "reason": status["reason"], "ran_on": len(ran)}
+
+
+def drift_and_price(loop, tell, figures):
+    drifted = loop.live(season=2.5, shift=-0.08)
+    tell("the line is slowed by 8 %: what is normal has changed")
+    alert = loop.alert()
+    tell("the monitor says which KPI is at risk", "millwright monitor show valve-watch")
+    loop.line(json.dumps(alert, ensure_ascii=False)[:600])
+    figures["drift"] = {key: alert.get(key) for key in ("use_case", "kpi", "loss_per_week", "priced", "says")}
+    wait_rows(loop, drifted, FAULT["to"] + 200)
+    told = loop.answer(150)
+    tell(f"omar answers {sum(told.values())} label tasks", "millwright label next")
+    figures["labels"] = told
+    loop.marks["drifted"] = drifted
+
+
+def retrained_version(loop, tell, figures):
+    drifted = loop.marks["drifted"]
+    quiet = datetime.datetime.fromisoformat(drifted) + datetime.timedelta(milliseconds=INTERVAL_MS * (FAULT["from"] - 50))
+    loop.freeze("normal-2", "training", drifted, quiet.isoformat())
+    loop.freeze("golden-2", "golden", drifted, devices=loop.names[:4])
+    loop.plant.ctl("apply", "-f", "-", text=json.dumps(
+        {**{key: loop.get("gate-specs", "valve-gate")[key] for key in ("kind", "name", "domain", "labels")},
+         "spec": {**loop.get("gate-specs", "valve-gate")["spec"], "dataset": "golden-2"}}))
+    loop.train("4", "normal-2", SAFE)
+    verdict, failed = loop.gate("4")
+    assert verdict == "passed", f"v4 must pass its gate: {failed}"
+    loop.start_rollout("fourth", "4", "--soak", "5s", "--on-inconclusive", "proceed")
+    loop.approve("rex", "rollout", "fourth", "rollout", "releaser", "trained on the new normal")
+    tell("version 4, fitted on the new normal, passes the same gate and goes out")
+    status = loop.follow_rollout("fourth")
+    assert status["state"] == "completed", status
+    assert set(loop.running().values()) == {"4"}, loop.running()
+    figures["promoted_v4"] = status["state"]
+
+
+def prove(loop, tell, figures):
+    for role, who in (("ot", "omar"), ("it", "ines"), ("business", "bea")):
+        loop.approve(who, "use-case", "starved-pumps", "stage:pilot", role, "seen on the live page")
+    loop.as_user("bea", "usecase", "stage", "starved-pumps", "scale")
+    tell("OT, IT and business sign: the use case leaves its pilot", "millwright usecase stage starved-pumps scale")
+    figures["stage"] = loop.get("use-cases", "starved-pumps")["spec"]["stage"]
+    verdict = loop.audit()
+    tell("every step was a fact; the log verifies offline", "millwright audit verify audit.log")
+    loop.line(verdict.splitlines()[0])
+    figures["audit"] = verdict.splitlines()[0]
