@@ -1,0 +1,24 @@
+#pragma once
+// What a KPI's days say: an entry of UseCase.status.kpis. Pure.
+
+#include <string>
+#include <vector>
+
+#include "business/kpi/days.h"
+#include "business/kpi/kpi_spec.h"
+
+namespace mw::kpi {
+
+struct Reading {
+    JsonObject entry;  // of status.kpis
+    bool known = false;
+    statistics::MeanInterval now;  // when known
+};
+
+// `seed` fixes the bootstrap: the same days give the same figures.
+Reading read_kpi(const KpiSpec& spec, std::vector<Day> days, Timestamp at,
+                 const std::string& currency, std::uint64_t seed = 1);
+// What is written when the days could not be had.
+JsonObject failed_kpi(const KpiSpec& spec, const Error& error, Timestamp at);
+
+}  // namespace mw::kpi
