@@ -1,26 +1,6 @@
 #include "data/registry/reader.h"
 
 namespace mw::registry {
-namespace {
-
-// A read transaction: everything read inside belongs to one moment.
-class Snapshot {
- public:
-    static Result<Snapshot> begin(sqlite::Database& database) {
-        TRY_VOID(database.run("BEGIN"));
-        return Snapshot{database};
-    }
-    Snapshot(Snapshot&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
-    ~Snapshot() {
-        if (database_) ignore(database_->run("COMMIT"), "a read transaction has nothing to lose");
-    }
-
- private:
-    explicit Snapshot(sqlite::Database& database) : database_(&database) {}
-    sqlite::Database* database_;
-};
-
-}  // namespace
 
 Result<Resource> Reader::get(const std::string& kind, const std::string& name) {
     TRY_VOID(want_kind(kind));
@@ -84,32 +64,6 @@ Result<std::vector<ResourceChange>> Reader::changes_since(const std::string& kin
         TRY(auto resource, resource_from_json(json));
         changes.push_back(
             {static_cast<ResourceChange::What>(select->integer(0)), std::move(resource)});
-    }
-}
-
-Result<std::vector<audit::Fact>> Reader::facts(std::uint64_t after, std::size_t limit) {
-    TRY(auto* select, prepared_.get(std::string("SELECT ") + fact_columns +
-                                    " FROM audit WHERE sequence>?1 ORDER BY sequence LIMIT ?2"));
-    select->bind(1, after).bind(2, static_cast<std::uint64_t>(limit));
-    std::vector<audit::Fact> facts;
-    for (;;) {
-        TRY(const bool row, select->step());
-        if (!row) return facts;
-        TRY(auto fact, read_fact(*select));
-        facts.push_back(std::move(fact));
-    }
-}
-
-Result<std::uint64_t> Reader::verify_audit() {
-    TRY(auto* select,
-        prepared_.get(std::string("SELECT ") + fact_columns + " FROM audit ORDER BY sequence"));
-    audit::Verifier verifier;
-    for (;;) {
-        TRY(const bool row, select->step());
-        if (!row) return verifier.sequence();
-        auto fact = read_fact(*select);
-        auto taken = fact ? verifier.take(*fact) : Result<>(std::move(fact).error());
-        if (!taken) return select->reset(), std::move(taken).error();
     }
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The reading side: lists, single resources, changes, facts. Each call is one read transaction, so
+// The reading side: lists, single resources, changes. Each call is one read transaction, so
 // what it returns belongs together. Lives on the reading thread.
 
 #include <optional>
@@ -22,8 +22,6 @@ class Reader {
     Result<ResourcePage> list(const ListQuery& query);
     Result<std::vector<ResourceChange>> changes_since(const std::string& kind,
                                                       std::uint64_t revision);
-    Result<std::vector<audit::Fact>> facts(std::uint64_t after, std::size_t limit);
-    Result<std::uint64_t> verify_audit();
     Result<> backup(const std::string& path);
 
  private:

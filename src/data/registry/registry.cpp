@@ -5,13 +5,17 @@
 
 #include "base/log.h"
 #include "data/registry/accounts.h"
+#include "data/registry/audit_reader.h"
 #include "data/registry/reader.h"
 #include "data/registry/writer.h"
 
 namespace mw::registry {
 namespace {
 
-constexpr std::size_t batch_max = 256;  // writes that share one sync
+// Work that shares one sync. A note is one row; other writes are many, and who waits for the last
+// of them should not wait for 100 ms.
+constexpr std::size_t batch_weight_max = 2'048;
+std::size_t weight_of(const Write& write) { return write.deed == Write::Deed::note ? 1 : 8; }
 
 struct Metrics {
     explicit Metrics(metrics::Registry& r)
@@ -47,6 +51,7 @@ struct Registry::State {
           reading_database(std::move(second)),
           writer(writing_database, this->options.changes_kept),
           reader(reading_database ? *reading_database : writing_database),
+          audit_reader(reading_database ? *reading_database : writing_database),
           writing({.threads = 1, .queue = 64, .niceness = 0, .name = "reg-write"}),
           reading({.threads = 1, .queue = 4'096, .niceness = 0, .name = "reg-read"}),
           scope(loop) {}
@@ -66,6 +71,8 @@ struct Registry::State {
     std::optional<sqlite::Database> reading_database;
     Writer writer;
     Reader reader;
+    AuditReader audit_reader;
+    std::shared_ptr<const audit::Signer> signer;
     LiveAccounts accounts;
     std::deque<std::shared_ptr<Pending>> queue;
     bool draining = false;
@@ -88,6 +95,7 @@ Result<std::unique_ptr<Registry>> Registry::open(Loop& loop, const Clock& clock,
     }
     auto state = std::make_unique<State>(loop, clock, metrics, std::move(options),
                                          std::move(database), std::move(second));
+    TRY_VOID(state->writer.catch_up().context("registry " + state->options.path));
     TRY_VOID(state->ensure_built_in_roles());
     TRY_VOID(state->load());
     return std::unique_ptr<Registry>(new Registry(std::move(state)));
@@ -158,7 +166,8 @@ Task<> Registry::State::drain() {
     while (!queue.empty()) {
         std::vector<std::shared_ptr<Pending>> batch;
         std::vector<Write> writes;
-        while (!queue.empty() && batch.size() < batch_max) {
+        for (std::size_t weight = 0; !queue.empty() && weight < batch_weight_max;) {
+            weight += weight_of(queue.front()->write);
             batch.push_back(std::move(queue.front()));
             queue.pop_front();
             writes.push_back(std::move(batch.back()->write));
@@ -325,21 +334,75 @@ Task<std::vector<ResourceChange>> Registry::changes_since(std::string kind,
     return state->readers().run(std::move(job));
 }
 
-Task<std::vector<audit::Fact>> Registry::facts(std::uint64_t after, std::size_t limit) {
+Task<> Registry::backup(std::string path) {
     auto* state = state_.get();
-    auto job = [state, after, limit] { return state->reader.facts(after, limit); };
+    auto job = [state, path = std::move(path)] { return state->reader.backup(path); };
+    return state->readers().run(std::move(job));
+}
+
+// ---- the audit log
+
+Task<std::vector<audit::Fact>> Registry::facts(std::uint64_t after, std::size_t limit) {
+    FactQuery query;
+    query.after = after;
+    query.limit = limit;
+    CO_TRY(auto page, co_await find_facts(std::move(query)));
+    co_return std::move(page.items);
+}
+
+Task<FactPage> Registry::find_facts(FactQuery query) {
+    auto* state = state_.get();
+    auto job = [state, query = std::move(query)] { return state->audit_reader.find(query); };
     return state->readers().run(std::move(job));
 }
 
 Task<std::uint64_t> Registry::verify_audit() {
     auto* state = state_.get();
-    auto job = [state] { return state->reader.verify_audit(); };
+    auto job = [state] { return state->audit_reader.verify(); };
     return state->readers().run(std::move(job));
 }
 
-Task<> Registry::backup(std::string path) {
+void Registry::sign_heads_with(std::shared_ptr<const audit::Signer> signer) {
+    state_->signer = std::move(signer);
+}
+
+Task<audit::Head> Registry::sign_head() {
+    if (!state_->signer)
+        co_return Error{Errc::not_found, "this hub has no audit key, so it signs no heads"};
+    auto write = make_write(Write::Deed::sign_head, Resource{}, AuditNote{});
+    write.signer = state_->signer;
+    CO_TRY(auto outcome, co_await state_->submit(std::move(write)));
+    if (!outcome.resource) co_return std::move(outcome.resource).error();
+    co_return std::move(*outcome.head);
+}
+
+Task<std::optional<audit::Head>> Registry::head() {
     auto* state = state_.get();
-    auto job = [state, path = std::move(path)] { return state->reader.backup(path); };
+    auto job = [state] { return state->audit_reader.head(); };
+    return state->readers().run(std::move(job));
+}
+
+Task<Bytes> Registry::certificates(audit::Hash signer) {
+    auto* state = state_.get();
+    auto job = [state, signer] { return state->audit_reader.chain(signer); };
+    return state->readers().run(std::move(job));
+}
+
+Task<audit::FactProof> Registry::prove(std::uint64_t sequence) {
+    auto* state = state_.get();
+    auto job = [state, sequence] { return state->audit_reader.prove(sequence); };
+    return state->readers().run(std::move(job));
+}
+
+Task<Growth> Registry::growth(std::uint64_t from, std::uint64_t to) {
+    auto* state = state_.get();
+    auto job = [state, from, to] { return state->audit_reader.growth(from, to); };
+    return state->readers().run(std::move(job));
+}
+
+Task<ExportPart> Registry::export_part(ExportCursor from) {
+    auto* state = state_.get();
+    auto job = [state, from] { return state->audit_reader.export_part(from); };
     return state->readers().run(std::move(job));
 }
 

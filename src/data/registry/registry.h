@@ -22,6 +22,36 @@
 
 namespace mw::registry {
 
+// Facts that have all that is not empty here.
+struct FactQuery {
+    std::string kind{}, name{};  // both: answered by an index; else a call looks at 200,000 facts
+    std::string actor{}, action{}, control{};
+    std::uint64_t after = 0, before = 0;  // sequence numbers; before 0: to the end
+    Timestamp since{};
+    std::size_t limit = 500;
+    bool newest = false;  // the last ones, still oldest first
+};
+struct FactPage {
+    std::vector<audit::Fact> items;  // oldest first
+    std::uint64_t next = 0;          // go on with after (newest: before) this
+    bool end = false;                // there is nothing more
+};
+// A path from an earlier log to the one of a head.
+struct Growth {
+    std::vector<audit::Hash> path;
+    audit::Head to;
+};
+// How far an export of the first `size` facts got; size is that of a head.
+struct ExportCursor {
+    std::uint64_t size = 0, sequence = 0, heads = 0;
+    audit::Hash signer{};
+    bool ended = false;
+};
+struct ExportPart {
+    Bytes bytes;
+    ExportCursor next;
+};
+
 struct Options {
     std::string path{};  // ":memory:" for tests of others: the real store, nothing kept
     std::string vfs{};   // empty: the system's files
@@ -65,9 +95,21 @@ class Registry final : public ResourceStore, public policy::Accounts {
 
     // Audit facts after a sequence number, oldest first.
     Task<std::vector<audit::Fact>> facts(std::uint64_t after, std::size_t limit);
-    // Walks the whole chain; the error names the first fact that does not follow. Returns the
-    // count.
+    Task<FactPage> find_facts(FactQuery query);
+    // Walks all facts, the tree and the heads; the error names the first fact that does not follow.
+    // Returns the count. Signatures are checked by who has an export and the root.
     Task<std::uint64_t> verify_audit();
+
+    // Heads of the audit log are signed so from now on. Called on the writing thread.
+    void sign_heads_with(std::shared_ptr<const audit::Signer> signer);
+    // Signs a head of all facts, or gives the newest when it covers them. not_found: no signer.
+    Task<audit::Head> sign_head();
+    Task<std::optional<audit::Head>> head();                    // the newest
+    Task<Bytes> certificates(audit::Hash signer);               // of a head
+    Task<audit::FactProof> prove(std::uint64_t sequence);       // under the newest head
+    Task<Growth> growth(std::uint64_t from, std::uint64_t to);  // to 0: the newest head
+    // The log_file of trust/audit, part after part until next.ended.
+    Task<ExportPart> export_part(ExportCursor from);
     // Copies the database, consistent and while in use, to a new file of the same VFS.
     Task<> backup(std::string path);
 

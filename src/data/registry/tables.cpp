@@ -41,6 +41,21 @@ CREATE INDEX tokens_by_user ON tokens(user, created);
 CREATE TABLE counters(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counters VALUES('revision', 0), ('compacted', 0);
 )sql"},
+    {2, "audit facts with controls, their tree, signed heads", R"sql(
+ALTER TABLE audit ADD COLUMN version INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE audit ADD COLUMN controls TEXT NOT NULL DEFAULT '';
+CREATE INDEX audit_by_resource ON audit(kind, name) WHERE kind<>'';
+CREATE TABLE audit_nodes(
+  level INTEGER NOT NULL, position INTEGER NOT NULL, hash BLOB NOT NULL,
+  PRIMARY KEY(level, position)) WITHOUT ROWID;
+CREATE TABLE audit_signers(hash BLOB PRIMARY KEY, chain BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE audit_heads(
+  number INTEGER PRIMARY KEY, size INTEGER NOT NULL UNIQUE, head BLOB NOT NULL);
+CREATE TRIGGER audit_heads_are_append_only_update BEFORE UPDATE ON audit_heads
+  BEGIN SELECT RAISE(ABORT, 'audit heads are append-only'); END;
+CREATE TRIGGER audit_heads_are_append_only_delete BEFORE DELETE ON audit_heads
+  BEGIN SELECT RAISE(ABORT, 'audit heads are append-only'); END;
+)sql"},
 };
 
 Result<Json> read_json(std::string_view text, std::string_view what) {
@@ -133,13 +148,18 @@ Result<Counters> load_counters(Prepared& prepared) {
     TRY(const bool row, last->step());
     if (row) {
         counters.sequence = static_cast<std::uint64_t>(last->integer(0));
-        const auto hash = last->blob(1);
-        if (hash.size() != counters.last.size())
-            return Error{Errc::corrupt, "the last audit fact has no hash of 32 bytes"};
-        std::copy(hash.begin(), hash.end(), counters.last.begin());
+        TRY(counters.last, hash_of(last->blob(1), "the last audit fact"));
     }
     last->reset();
     return counters;
+}
+
+Result<audit::Hash> hash_of(ByteView blob, std::string_view whose) {
+    audit::Hash hash;
+    if (blob.size() != hash.size())
+        return Error{Errc::corrupt, std::string(whose) + " has no hash of 32 bytes"};
+    std::copy(blob.begin(), blob.end(), hash.begin());
+    return hash;
 }
 
 Result<audit::Fact> read_fact(const sqlite::Statement& row) {
@@ -152,11 +172,13 @@ Result<audit::Fact> read_fact(const sqlite::Statement& row) {
     fact.name = row.text(5);
     fact.revision = static_cast<std::uint64_t>(row.integer(6));
     fact.detail = row.text(7);
-    const auto hash = row.blob(8);
-    if (hash.size() != fact.hash.size())
-        return Error{Errc::corrupt,
-                     "audit fact " + std::to_string(fact.sequence) + " has no hash of 32 bytes"};
-    std::copy(hash.begin(), hash.end(), fact.hash.begin());
+    const auto version = row.integer(9);
+    fact.controls = row.text(10);
+    if ((version != 1 && version != 2) || (version == 1 && !fact.controls.empty()))
+        return Error{Errc::corrupt, "audit fact " + std::to_string(fact.sequence) +
+                                        " is of a version that this program does not know"};
+    fact.version = static_cast<std::uint8_t>(version);
+    TRY(fact.hash, hash_of(row.blob(8), "audit fact " + std::to_string(fact.sequence)));
     return fact;
 }
 

@@ -29,6 +29,23 @@ class Prepared {
     std::unordered_map<std::string, sqlite::Statement> by_text_;
 };
 
+// A read transaction: everything read inside belongs to one moment.
+class Snapshot {
+ public:
+    static Result<Snapshot> begin(sqlite::Database& database) {
+        TRY_VOID(database.run("BEGIN"));
+        return Snapshot{database};
+    }
+    Snapshot(Snapshot&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+    ~Snapshot() {
+        if (database_) ignore(database_->run("COMMIT"), "a read transaction has nothing to lose");
+    }
+
+ private:
+    explicit Snapshot(sqlite::Database& database) : database_(&database) {}
+    sqlite::Database* database_;
+};
+
 // Column order of every SELECT that read_resource reads.
 inline constexpr const char* resource_columns =
     "r.kind, r.name, r.domain, r.labels, r.spec, r.status, r.generation, r.revision, r.created,"
@@ -49,7 +66,9 @@ Result<Counters> load_counters(Prepared& prepared);
 
 Result<audit::Fact> read_fact(const sqlite::Statement& row);
 inline constexpr const char* fact_columns =
-    "sequence, time, actor, action, kind, name, revision, detail, hash";
+    "sequence, time, actor, action, kind, name, revision, detail, hash, version, controls";
+// A stored hash; corrupt names whose it is.
+Result<audit::Hash> hash_of(ByteView blob, std::string_view whose);
 
 Result<std::vector<policy::TokenRecord>> load_tokens(Prepared& prepared, const std::string& user);
 Result<std::vector<policy::TokenRecord>> load_all_tokens(Prepared& prepared);

@@ -39,12 +39,16 @@ std::vector<Outcome> Writer::run(const std::vector<Write>& writes) {
     const auto attempt = [&]() -> Result<> {
         TRY(auto transaction, sqlite::Transaction::begin(prepared_.database()));
         TRY(counters_, load_counters(prepared_));
-        const auto before = counters_.sequence;
+        const auto before = counters_;
+        TRY_VOID(facts_.begin(counters_.sequence));
         for (const auto& write : writes) outcomes.push_back(run_one(write));
-        // Every write leaves a fact: without one there is nothing to make durable.
-        if (counters_.sequence == before) return {};
-        TRY_VOID(save_counters());
-        return transaction.commit();
+        TRY_VOID(facts_.finish());
+        // Every write leaves a fact or a head: without one there is nothing to make durable.
+        if (!facts_.changed()) return {};
+        if (counters_.revision != before.revision) TRY_VOID(save_counters());
+        TRY_VOID(transaction.commit());
+        facts_.committed();
+        return {};
     };
     if (auto committed = attempt(); !committed) {
         outcomes.assign(writes.size(), Outcome{});
@@ -57,19 +61,28 @@ Outcome Writer::run_one(const Write& write) {
     Outcome outcome;
     const Counters before = counters_;
     const auto attempt = [&]() -> Result<> {
+        // A note is one row, and nodes and certificates of a head that fails do no harm: no
+        // savepoint.
+        if (write.deed == Write::Deed::note || write.deed == Write::Deed::sign_head)
+            return perform(write, outcome);
         TRY(auto step, sqlite::Savepoint::begin(prepared_.database()));
         TRY_VOID(perform(write, outcome));
         if (!write.rehearsal) return step.keep();
-        counters_ = before;
+        forget_after(before);
         outcome.change.reset();
         return step.undo();
     };
     if (auto done = attempt(); !done) {
-        counters_ = before;
+        forget_after(before);
         outcome = Outcome{};
         outcome.resource = std::move(done).error();
     }
     return outcome;
+}
+
+void Writer::forget_after(const Counters& before) {
+    counters_ = before;
+    facts_.undo_to(before.sequence);
 }
 
 Result<> Writer::perform(const Write& write, Outcome& outcome) {
@@ -89,6 +102,10 @@ Result<> Writer::perform(const Write& write, Outcome& outcome) {
             return add_token(write, outcome);
         case Write::Deed::revoke_tokens:
             return revoke_tokens(write, outcome);
+        case Write::Deed::sign_head: {
+            TRY(outcome.head, facts_.sign(write.now, *write.signer));
+            return {};
+        }
     }
     return {};
 }
@@ -270,19 +287,9 @@ Result<> Writer::record_fact(const Write& write, const Resource& resource) {
     fact.name = resource.name;
     fact.revision = resource.revision;
     fact.detail = audit::one_line(write.note.detail);
+    fact.controls = audit::one_line(write.note.controls);
     fact.hash = audit::chain(counters_.last, fact);
-    TRY(auto* insert, prepared_.get("INSERT INTO audit(sequence, time, actor, action, kind, name,"
-                                    " revision, detail, hash) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)"));
-    TRY_VOID(insert->bind(1, fact.sequence)
-                 .bind(2, fact.time.ns)
-                 .bind(3, fact.actor)
-                 .bind(4, fact.action)
-                 .bind(5, fact.kind)
-                 .bind(6, fact.name)
-                 .bind(7, fact.revision)
-                 .bind(8, fact.detail)
-                 .bind(9, ByteView(fact.hash))
-                 .run());
+    TRY_VOID(facts_.append(fact));
     counters_.sequence = fact.sequence;
     counters_.last = fact.hash;
     return {};

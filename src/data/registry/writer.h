@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "data/registry/fact_log.h"
 #include "data/registry/kinds.h"
 #include "data/registry/tables.h"
 
@@ -19,28 +20,33 @@ struct Write {
         remove,
         note,
         add_token,
-        revoke_tokens
+        revoke_tokens,
+        sign_head
     };
     Deed deed = Deed::note;
     Resource resource;  // of remove: kind, name and revision only
     AuditNote note;
     Timestamp now;
-    bool rehearsal = false;                      // undone after all checks
-    bool built_in = false;                       // our own roles may be written
-    std::optional<policy::TokenRecord> token{};  // add_token, or with the create of a first user
+    bool rehearsal = false;                         // undone after all checks
+    bool built_in = false;                          // our own roles may be written
+    std::optional<policy::TokenRecord> token{};     // add_token, or with the create of a first user
+    std::shared_ptr<const audit::Signer> signer{};  // sign_head
 };
 
 struct Outcome {
     Result<Resource> resource = Resource{};
     std::optional<ResourceChange> change{};
     std::vector<policy::TokenRecord> tokens{};  // the user's, after a token deed
+    std::optional<audit::Head> head{};          // sign_head
 };
 
 class Writer {
  public:
     Writer(sqlite::Database& database, std::uint64_t changes_kept)
-        : prepared_(database), changes_kept_(changes_kept) {}
+        : prepared_(database), facts_(database), changes_kept_(changes_kept) {}
 
+    // Once, before the first run().
+    Result<> catch_up() { return facts_.catch_up(); }
     // One outcome per write, in order. When the commit fails, all of them are that error.
     std::vector<Outcome> run(const std::vector<Write>& writes);
 
@@ -66,8 +72,10 @@ class Writer {
     Result<> record_fact(const Write& write, const Resource& resource);
     Result<> compact();
     Result<> save_counters();
+    void forget_after(const Counters& before);
 
     Prepared prepared_;
+    FactLog facts_;
     std::uint64_t changes_kept_;
     Counters counters_;
 };

@@ -5,7 +5,7 @@
 namespace mw::audit {
 namespace {
 
-std::vector<Fact> three_facts() {
+std::vector<Fact> three_facts(std::uint8_t version = fact_version) {
     std::vector<Fact> facts(3);
     Hash last{};
     for (std::size_t i = 0; i < facts.size(); ++i) {
@@ -16,6 +16,8 @@ std::vector<Fact> three_facts() {
         facts[i].kind = "Device";
         facts[i].name = "gw-" + std::to_string(i);
         facts[i].revision = 10 + i;
+        facts[i].version = version;
+        if (version == 2 && i == 0) facts[i].controls = "A.8.32,MANAGE 4.1";
         facts[i].hash = last = chain(last, facts[i]);
     }
     return facts;
@@ -28,10 +30,53 @@ Result<> verify(const std::vector<Fact>& facts) {
 }
 
 TEST(Audit, chain_is_the_documented_one) {
-    // docs/formats/audit-fact.md has this fact as its example.
-    const auto facts = three_facts();
-    EXPECT_EQ(to_hex(facts[0].hash),
+    // docs/formats/audit-fact.md has these facts as its examples.
+    EXPECT_EQ(to_hex(three_facts(1)[0].hash),
               "6c791fd6189b351d2bbd00ecd298976246015181e873aa85b88280a3e75c7eca");
+    auto fact = three_facts()[0];
+    EXPECT_EQ(to_hex(fact.hash),
+              "1d7a9f246cb89907b496f324b0d952848a723a3722ee01034fc5cb7c9cfe132e");
+    Bytes bytes;
+    put_fact(bytes, fact);
+    EXPECT_EQ(
+        to_hex(bytes),
+        "010000000000000200002a36fe9c97170a000000000000000800757365723a61646106006372656174650600"
+        "446576696365040067772d3000001100412e382e33322c4d414e41474520342e31");
+}
+
+TEST(Audit, bytes_and_json_read_back_as_the_same_fact) {
+    for (const std::uint8_t version : {1, 2})
+        for (const auto& fact : three_facts(version)) {
+            Bytes bytes;
+            put_fact(bytes, fact);
+            const auto view = read_fact(bytes);
+            ASSERT_TRUE(view) << view.error().message;
+            EXPECT_EQ(view->sequence, fact.sequence);
+            EXPECT_EQ(view->version, version);
+            EXPECT_EQ(view->time, fact.time);
+            EXPECT_EQ(view->name, fact.name);
+            EXPECT_EQ(view->controls, fact.controls);
+            const auto again = fact_from_json(to_json(fact));
+            ASSERT_TRUE(again) << again.error().message;
+            Bytes same;
+            put_fact(same, *again);
+            EXPECT_EQ(same, bytes);
+            EXPECT_EQ(again->hash, fact.hash);
+            for (std::size_t size = 0; size < bytes.size(); ++size)
+                EXPECT_FALSE(read_fact(ByteView(bytes).first(size))) << size;
+            bytes.push_back(0);
+            EXPECT_FALSE(read_fact(bytes));
+        }
+}
+
+TEST(Audit, facts_of_both_versions_stand_in_one_chain) {
+    auto facts = three_facts(1);
+    facts[2].version = 2;
+    facts[2].controls = "A.5.1";
+    facts[2].hash = chain(facts[1].hash, facts[2]);
+    EXPECT_TRUE(verify(facts));
+    facts[2].version = 1;  // its bytes would be others
+    EXPECT_FALSE(verify(facts));
 }
 
 TEST(Audit, accepts_an_untouched_chain) { EXPECT_TRUE(verify(three_facts())); }
@@ -44,6 +89,7 @@ TEST(Audit, finds_every_kind_of_change) {
     };
     EXPECT_FALSE(change([](auto& f) { f[1].detail = "x"; }));
     EXPECT_FALSE(change([](auto& f) { f[1].actor = "user:eve"; }));
+    EXPECT_FALSE(change([](auto& f) { f[0].controls.clear(); }));
     EXPECT_FALSE(change([](auto& f) { f[1].time.ns += 1; }));
     EXPECT_FALSE(change([](auto& f) { f[1].revision += 1; }));
     EXPECT_FALSE(change([](auto& f) { f[2].hash[0] ^= 1; }));
@@ -65,6 +111,7 @@ TEST(Audit, names_the_fact_that_does_not_follow) {
 
 TEST(Audit, detail_is_one_short_line) {
     EXPECT_EQ(one_line("a\nb\tc\x1b[31m"), "a b c [31m");
+    EXPECT_EQ(one_line("a\xff\xc3(\xed\xa0\x80"), "a\?\?(\?\?\?");  // what no JSON could carry
     EXPECT_EQ(one_line(std::string(5000, 'x')).size(), max_detail);
     std::string accents;
     while (accents.size() < 3000) accents += "\xc3\xa9";

@@ -1,0 +1,92 @@
+#pragma once
+// What was done: the shape of an audit fact, its bytes, its hash chain and the stable names of
+// actions. Pure functions; whoever stores facts (data/registry) appends them in the transaction of
+// the deed. A fact's hash covers the one before it, so a changed, removed or reordered fact breaks
+// the chain. Layout: docs/formats/audit-fact.md.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace mw::audit {
+
+using Hash = std::array<std::uint8_t, 32>;
+
+inline constexpr std::uint8_t fact_version = 2;
+
+struct Fact {
+    std::uint64_t sequence = 0;  // 1, 2, 3 ... without gaps
+    Timestamp time;
+    std::string actor;   // "user:ada", "device:gw-1", "hub", "stranger:192.0.2.7"
+    std::string action;  // one of the names below, or a verb on a resource
+    std::string kind;    // empty when no resource was touched
+    std::string name;
+    std::uint64_t revision = 0;
+    std::string detail;      // one line, at most max_detail bytes, no secrets
+    std::string controls{};  // ids of controls, as "A.8.32,MANAGE 4.1"; empty: none named
+    Hash hash{};
+    std::uint8_t version = fact_version;  // of its bytes; version 1 has no controls
+};
+inline constexpr std::size_t max_detail = 1024;
+
+// Actions on resources are the verbs: create, replace, patch, status, delete. Others:
+namespace action {
+inline constexpr std::string_view login = "login";
+inline constexpr std::string_view login_refused = "login.refused";
+inline constexpr std::string_view access_refused = "access.refused";
+inline constexpr std::string_view token_issued = "token.issued";
+inline constexpr std::string_view tokens_revoked = "tokens.revoked";
+inline constexpr std::string_view enroll_token_issued = "enroll.token.issued";
+inline constexpr std::string_view enroll = "enroll";
+inline constexpr std::string_view enroll_refused = "enroll.refused";
+inline constexpr std::string_view blob_stored = "blob.stored";
+inline constexpr std::string_view query = "query";
+}  // namespace action
+
+// The canonical bytes, added to `into`. The hash is not among them.
+void put_fact(Bytes& into, const Fact& fact);
+
+// The same fact in its bytes: the texts point into them.
+struct FactView {
+    std::uint64_t sequence = 0;
+    std::uint8_t version = 0;
+    Timestamp time;
+    std::uint64_t revision = 0;
+    std::string_view actor, action, kind, name, detail, controls;
+};
+Result<FactView> read_fact(ByteView bytes);  // corrupt unless it is one whole fact
+
+// SHA-256 over the previous hash (zeros before the first) and the fact's bytes.
+Hash chain(const Hash& previous, ByteView fact_bytes);
+Hash chain(const Hash& previous, const Fact& fact);
+
+// Cuts control characters, broken UTF-8 and overlong text, so that a fact stays one readable line.
+std::string one_line(std::string_view text);
+
+Json to_json(const Fact& fact);
+Result<Fact> fact_from_json(const Json& json);  // invalid_input names the key
+
+// Walks facts in order; says which one does not follow from the one before it.
+class Verifier {
+ public:
+    Verifier() = default;
+    Verifier(std::uint64_t sequence, const Hash& last) : sequence_(sequence), last_(last) {}
+    Result<> take(const Fact& fact);
+    // bytes: the canonical ones of fact `sequence`; hash: what is stored with them.
+    Result<> take(std::uint64_t sequence, ByteView bytes, const Hash& hash);
+    std::uint64_t sequence() const { return sequence_; }
+    const Hash& last() const { return last_; }
+
+ private:
+    std::uint64_t sequence_ = 0;
+    Hash last_{};
+    Bytes scratch_;
+};
+
+}  // namespace mw::audit
