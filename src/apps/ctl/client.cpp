@@ -120,19 +120,43 @@ Result<Json> Hub::send(http::Method method, std::string path, const Json& body,
     return parse_json(response.body);
 }
 
+namespace {
+
+// Nothing to say of a 2xx; else the hub's error, whose body is read here.
+Task<> expect_stream(http::Incoming& incoming) {
+    if (incoming.head().status < 300) co_return Result<>{};
+    http::Response refused;
+    refused.status = incoming.head().status;
+    for (;;) {
+        CO_TRY(std::string piece, co_await incoming.read());
+        if (piece.empty()) break;
+        refused.body += piece;
+    }
+    co_return http::expect_success(std::move(refused)).error();
+}
+
+}  // namespace
+
+Task<> Hub::download_task(http::Request request, std::function<Result<>(std::string_view)> take) {
+    CO_TRY(auto incoming, co_await client_->open(std::move(request)));
+    CO_TRY_VOID(co_await expect_stream(*incoming));
+    for (;;) {
+        CO_TRY(const std::string piece, co_await incoming->read());
+        if (piece.empty()) co_return Result<>{};
+        CO_TRY_VOID(take(piece));
+    }
+}
+
+Result<> Hub::download(std::string path, std::function<Result<>(std::string_view)> take) {
+    http::Request request;
+    request.path = std::move(path);
+    return sync_wait(*loop_, download_task(std::move(request), std::move(take)));
+}
+
 Task<> Hub::follow_task(http::Request request,
                         std::function<bool(const http::ServerEvent&)> on_event) {
     CO_TRY(auto incoming, co_await client_->open(std::move(request)));
-    if (incoming->head().status >= 300) {
-        http::Response refused;
-        refused.status = incoming->head().status;
-        for (;;) {
-            CO_TRY(std::string piece, co_await incoming->read());
-            if (piece.empty()) break;
-            refused.body += piece;
-        }
-        co_return http::expect_success(std::move(refused)).error();
-    }
+    CO_TRY_VOID(co_await expect_stream(*incoming));
     for (;;) {
         CO_TRY(auto event, co_await incoming->read_event());
         if (!event || !on_event(*event)) co_return Result<>{};

@@ -32,12 +32,15 @@ class Hub {
                       std::vector<std::pair<std::string, std::string>> query = {});
     // The body as it is.
     Result<http::Response> call(http::Request request);
+    // A body that need not fit in memory, piece by piece; an error of `take` ends it.
+    Result<> download(std::string path, std::function<Result<>(std::string_view)> take);
     // Server-sent events, one call per event, until `on_event` says stop or the hub ends it.
     Result<> follow(std::string path, std::vector<std::pair<std::string, std::string>> query,
                     std::function<bool(const http::ServerEvent&)> on_event);
 
  private:
     Hub(std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers);
+    Task<> download_task(http::Request request, std::function<Result<>(std::string_view)> take);
     Task<> follow_task(http::Request request,
                        std::function<bool(const http::ServerEvent&)> on_event);
 

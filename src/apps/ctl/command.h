@@ -41,6 +41,7 @@ void add_resource_verbs(CLI::App& app, Context& context);
 void add_query_verb(CLI::App& app, Context& context);
 void add_model_verbs(CLI::App& app, Context& context);
 void add_alarm_verbs(CLI::App& app, Context& context);
+void add_audit_verbs(CLI::App& app, Context& context);
 
 // "devices", "device", "Device" -> the path segment "devices". invalid_input lists the kinds.
 Result<std::string> plural_of(std::string_view text);

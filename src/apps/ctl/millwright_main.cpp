@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_query_verb(app, context);
     mw::ctl::add_model_verbs(app, context);
     mw::ctl::add_alarm_verbs(app, context);
+    mw::ctl::add_audit_verbs(app, context);
     add_hub_verb(app, context);
     add_config_verb(app, context);
     add_sim_verb(app, context);

@@ -55,6 +55,8 @@ Result<> Hub::open_trust() {
     registry.vfs = world_.sqlite_vfs;
     TRY(registry_,
         registry::Registry::open(*control_, world_.clock, metrics_, std::move(registry)));
+    TRY(audit_wiring_,
+        AuditWiring::open(world_.files, world_.clock, *authority_, path("pki"), *registry_));
     TRY(first_start_, sync_wait(*control_, registry::bootstrap_admin(*registry_, world_.files,
                                                                      path("admin.token"),
                                                                      world_.clock, world_.random)));
@@ -117,6 +119,7 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await convergence_->start());
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
+    scope_->spawn(audit_wiring_->keep_signing());
     co_return Result<>{};
 }
 
@@ -186,6 +189,7 @@ Task<> Hub::stop() {
     co_await alarm_file_->stop();
     co_await convergence_->stop();
     co_await projection_->stop();
+    ignore(co_await audit_wiring_->stop(), "the next start signs what came since");
     co_return std::move(stopped);
 }
 

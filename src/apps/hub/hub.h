@@ -7,6 +7,7 @@
 #include <string>
 
 #include "apps/hub/alarm_wiring.h"
+#include "apps/hub/audit_wiring.h"
 #include "apps/hub/data_plane.h"
 #include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
@@ -74,6 +75,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
     std::unique_ptr<identity::CertificateAuthority> authority_;
     std::unique_ptr<registry::Registry> registry_;
+    std::unique_ptr<AuditWiring> audit_wiring_;
     std::unique_ptr<onboarding::Onboarding> onboarding_;
     std::unique_ptr<blobs::Blobs> blobs_;
     std::unique_ptr<DataPlane> data_;

@@ -155,6 +155,10 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/alarms", list_alarms);
     routes.add(Method::get, "/v1/alarms/{id}/why", explain_alarm);
     routes.add(Method::get, "/v1/audit", list_facts, {.limit = minutes(5)});
+    routes.add(Method::get, "/v1/audit/head", audit_head);
+    routes.add(Method::get, "/v1/audit/proof", audit_proof);
+    routes.add(Method::get, "/v1/audit/consistency", audit_consistency);
+    routes.add(Method::get, "/v1/audit/export", export_audit, {.limit = hours(2)});
     routes.add(Method::get, "/v1/schemas", list_schemas);
     routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
     routes.open(Method::get, "/healthz", health);

@@ -170,25 +170,6 @@ Task<Response> explain_alarm(State& state, Caller caller, Request request) {
     co_return co_await std::move(writing);
 }
 
-Task<Response> list_facts(State& state, Caller caller, Request request) {
-    CO_TRY_VOID(check_query(request, {"after", "limit", "verify"}));
-    CO_TRY_VOID(state.authorize(caller, {Verb::list, "AuditFact", "default"}));
-    CO_TRY(const auto after, number(request, "after", 0, ~std::uint64_t{0} >> 1));
-    CO_TRY(const auto limit, number(request, "limit", 500, 5'000));
-    JsonObject answer{{"kind", "AuditFactList"}};
-    if (flag(request, "verify")) {
-        CO_TRY(const auto verified, co_await state.parts.registry.verify_audit());
-        answer["verified"] = verified;
-    }
-    CO_TRY(const auto facts, co_await state.parts.registry.facts(after, limit));
-    JsonArray items;
-    for (const auto& fact : facts) items.push_back(audit::to_json(fact));
-    answer["next"] = facts.empty() ? after : facts.back().sequence;
-    answer["items"] = std::move(items);
-    auto writing = json_response(state, 200, Json(std::move(answer)));
-    co_return co_await std::move(writing);
-}
-
 Task<Response> list_schemas(State&, Caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     JsonArray items;
