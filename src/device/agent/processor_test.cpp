@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "protocols/payload/payload.h"
 
 namespace mw::agent {
@@ -68,6 +70,19 @@ TEST_F(OneGateway, the_checkpoint_is_that_of_the_last_accepted_batch) {
     accept(1, {7, 7});
     EXPECT_EQ(processor_->source_checkpoint("pump"), (Bytes{7, 7}));
     EXPECT_EQ(processor_->points(), 1u);
+}
+
+TEST_F(OneGateway, what_is_durable_is_found_by_a_restart_without_a_stop) {
+    accept(1, {7});
+    ASSERT_TRUE(sync_wait(*loop_, processor_->durable()));
+    EXPECT_EQ(outbox_->figures().waiting_bytes, 0u);
+    outbox::Options copy;
+    copy.directory = files::join(folder_.path(), "copy");
+    std::filesystem::copy(files::join(folder_.path(), "outbox"), copy.directory);
+    auto again = *outbox::Outbox::open(files_, *loop_, workers_, copy);
+    EXPECT_EQ(again->next_sequence("data/pump"), 2u);
+    EXPECT_EQ(again->checkpoint("source/pump"), (Bytes{7}));
+    ignore(sync_wait(*loop_, again->stop()), "the test is over");
 }
 
 }  // namespace
