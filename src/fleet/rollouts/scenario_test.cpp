@@ -1,0 +1,388 @@
+// The rollout machine over the real store, in virtual time: every row of the table is taken, and a
+// hub that is killed in any state, or loses power at any write, ends as one that lived.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "domain/story.h"
+#include "fleet/rollouts/simulated_fleet.h"
+
+namespace mw::rollouts {
+namespace {
+
+using simulated::Fleet;
+using simulated::Habits;
+using simulated::History;
+using simulated::Hub;
+
+constexpr std::string_view device_names[] = {"gw-100001", "gw-100002", "gw-100003", "gw-100004",
+                                             "gw-100005", "gw-100006", "gw-100007", "gw-100008"};
+
+// What happens once, when the rollout enters a state (in a wave, unless 0).
+struct Deed {
+    std::string_view when;
+    Json patch;  // by a person, merged into the spec; null: every canary has restarted ten times
+    std::int64_t wave = 0;
+    bool done = false;
+};
+
+struct Scenario {
+    std::string name;
+    std::string spec;
+    std::string_view ends_in;
+    Habits habits{};
+    std::vector<Deed> deeds{};
+    bool approves = true;
+    bool refuses = false;
+    bool validated = true;
+    std::string_view all_run = "1";  // once it has ended
+    int devices = 8;
+};
+
+std::string spec_of(std::string_view more) {
+    return R"({"artifact":{"kind":"ModelVersion","name":"pump--2"},"selector":"line=pumps",)"
+           R"("waves":[{"count":2,"soak":"40s"},{"percent":100,"soak":"20s"}],"looks":2,)"
+           R"("install_within":"60s","pre_period":"60s","stratify_by":["site"])" +
+           std::string(more) + "}";
+}
+
+constexpr std::string_view plain =
+    R"(,"guardrails":[{"metric":"install_failures","max":0.1},{"metric":"crash_loop","max":2}])";
+constexpr std::string_view compares =
+    R"(,"guardrails":[{"metric":"crash_loop","max":2},{"metric":"fallback_rate","worse_by":0.1,"max":2}])";
+
+std::vector<Scenario> scenarios() {
+    const auto plainly = spec_of(plain), comparing = spec_of(compares);
+    const std::string many = R"({"artifact":{"kind":"ModelVersion","name":"pump--2"},)"
+                             R"("waves":[{"count":8,"soak":"40s"},{"percent":100,"soak":"20s"}],)"
+                             R"("looks":2,"pre_period":"60s")" +
+                             std::string(compares) + "}";
+    std::vector<Scenario> all;
+    all.push_back({"completes", plainly, state::completed});
+    all.back().all_run = "2";
+    all.push_back({"canary_crashes", plainly, state::rolled_back});
+    all.back().habits.crashing = {device_names, device_names + 8};
+    all.push_back({"canary_fails", plainly, state::rolled_back});
+    all.back().habits.failing = {device_names, device_names + 8};
+    all.push_back({"canary_is_silent", plainly, state::rolled_back});
+    all.back().habits.silent = {device_names, device_names + 8};
+    all.push_back({"worse_at_a_look", many, state::rolled_back});
+    all.back().habits.effect = 5;
+    all.back().devices = 20;
+    all.push_back({"worse_at_the_end", many, state::rolled_back});
+    all.back().habits.effect = 0.5;
+    all.back().habits.effect_after = seconds{38};
+    all.back().devices = 20;
+    all.push_back({"too_few_then_passed", comparing, state::completed});
+    all.back().deeds = {{state::inconclusive, {{"resume_after_inconclusive", 1}}}};
+    all.back().all_run = "2";
+    all.push_back({"too_few_then_given_up", comparing, state::aborted});
+    all.back().deeds = {{state::inconclusive, {{"abort", true}}}};
+    all.push_back({"held_and_resumed", plainly, state::completed});
+    all.back().deeds = {{state::rolling, {{"paused", true}}}, {state::paused, {{"paused", false}}}};
+    all.back().all_run = "2";
+    all.push_back({"held_in_the_soak_and_given_up", plainly, state::aborted});
+    all.back().deeds = {{state::soaking, {{"paused", true}}}, {state::paused, {{"abort", true}}}};
+    all.push_back({"held_while_it_crashes", plainly, state::rolled_back});
+    all.back().habits.crashing = {device_names, device_names + 8};
+    all.back().deeds = {{state::installing, {{"paused", true}}}};
+    for (const auto at : {state::rolling, state::installing, state::soaking, state::judging}) {
+        all.push_back({"given_up_while_" + std::string(at), comparing, state::aborted});
+        all.back().habits.history_is_down = at == state::judging;
+        all.back().deeds = {{at, {{"abort", true}}}};
+    }
+    for (const auto at : {state::rolling, state::inconclusive}) {
+        all.push_back({"crashes_while_" + std::string(at),
+                       at == state::rolling ? plainly : comparing, state::rolled_back});
+        all.back().deeds = {{at, nullptr, at == state::rolling ? 2 : 0}};
+    }
+    all.push_back(
+        {"a_shadow", spec_of(R"(,"mode":"shadow")" + std::string(plain)), state::completed});
+    all.push_back({"nobody_matches", plainly, state::aborted});
+    all.back().devices = 0;
+    all.push_back({"refused_by_a_role", plainly, state::aborted});
+    all.back().refuses = true;
+    all.push_back({"given_up_before_approval", plainly, state::aborted});
+    all.back().approves = false;
+    all.back().deeds = {{state::waiting_approval, {{"abort", true}}}};
+    all.push_back({"given_up_while_planned", spec_of(R"(,"paused":true)"), state::aborted});
+    all.back().deeds = {{state::planned, {{"abort", true}}}};
+    all.push_back({"not_validated", plainly, state::aborted});
+    all.back().validated = false;
+    return all;
+}
+
+class Theatre {
+ public:
+    explicit Theatre(const Scenario& script, std::uint64_t seed = 1)
+        : scenario(script), disk(seed), fleet(*loop, script.habits), history(fleet) {}
+    ~Theatre() {
+        people.reset();
+        hub.reset();
+    }
+
+    // Everything in place and synced; the rollout is there, and nothing of it has happened.
+    void prepare() {
+        ASSERT_TRUE(open());
+        ASSERT_TRUE(sync_wait(*loop, simulated::furnish(*hub->store, scenario.devices)));
+        if (!scenario.validated) {
+            JsonObject refused{{"state", "refused"}, {"reason", "f1 is 0.7, want 0.8"}};
+            AuditNote note{"hub", "gate.verdict", "", ""};
+            ASSERT_TRUE(sync_wait(
+                *loop, hub->store->merge_status("ModelVersion", "pump--2", refused, note)));
+        }
+        run_for(seconds{5});
+        Resource rollout =
+            simulated::resource(R"({"kind":"Rollout","name":"r","spec":)" + scenario.spec + "}");
+        ASSERT_TRUE(sync_wait(*loop, simulated::create(*hub->store, std::move(rollout))));
+        hub.reset();
+    }
+    // False: the power went while it was opened.
+    bool open() {
+        registry::Options options{.path = "r.db", .vfs = disk.name()};
+        auto store = registry::Registry::open(*loop, clock, metrics, std::move(options));
+        if (!store) return false;
+        hub = std::make_unique<Hub>(*loop, std::move(*store), metrics, fleet, history);
+        hub->approves = scenario.approves;
+        hub->refuses = scenario.refuses;
+        return true;
+    }
+    bool start() { return sync_wait(*loop, hub->rollouts->start()).ok(); }
+    void run_for(nanoseconds time) {
+        const SteadyTime until = clock.steady() + time;
+        auto nap = [](nanoseconds t) -> Task<> { co_return co_await sleep_for(t); };
+        ignore(sync_wait(*loop, nap(until - clock.steady())), "time passes");
+    }
+    std::optional<Resource> rollout() {
+        auto found = sync_wait(*loop, hub->store->get("Rollout", "r"));
+        if (!found) return std::nullopt;
+        return std::move(*found);
+    }
+    // Plays what the scenario says of this state; what was lost with the power, again.
+    void play(const Resource& now) {
+        const std::string at(state_of(now, rollout_table()));
+        const auto wave = find_integer(now.status, "wave").value_or(0);
+        for (Deed& deed : scenario.deeds)
+            if (deed.when == at && !deed.done && (deed.wave == 0 || deed.wave == wave))
+                people->spawn(perform(deed, now));
+    }
+    Task<> perform(Deed& deed, Resource wanted) {
+        if (deed.patch.is_null()) {
+            for (const auto& [name, agent] : fleet.agents)
+                if (agent.running == "2") hub->rollouts->on_boots(name, agent.boots + 10);
+            co_return Result<>{};
+        }
+        for (const auto& [key, value] : deed.patch.get_object())
+            wanted.spec.get_object()[key] = value;
+        wanted.revision = 0;
+        AuditNote note{"user:ann", "patch", "", ""};
+        CO_TRY_VOID(co_await hub->store->replace(std::move(wanted), std::move(note)));
+        deed.done = true;
+        co_return Result<>{};
+    }
+    // Until it has ended, power is lost, or `stop` says so of a state that is entered.
+    std::string run(const std::function<bool(std::string_view)>& stop = {}) {
+        std::string last;
+        bool stopped = false;
+        people = std::make_unique<Scope>(*loop, [](const Error&) {});
+        const auto see = [&](const Resource& rollout) {
+            last = state_of(rollout, rollout_table());
+            stopped = stopped || (stop && stop(last));
+            play(rollout);
+        };
+        auto watch = hub->store->subscribe([&](const ResourceChange& change) {
+            if (change.resource.kind == "Rollout" && !stopped) see(change.resource);
+        });
+        if (const auto now = rollout()) see(*now);
+        const SteadyTime limit = clock.steady() + hours{2};
+        while (!disk.is_cut() && !stopped && !rollout_table().is_final(last) &&
+               clock.steady() < limit)
+            loop->turn(true);
+        watch.reset();
+        people.reset();
+        if (disk.is_cut()) return "cut";
+        return stopped ? "stopped" : last;
+    }
+    // Each device has one version, the scenario's, and nothing of the rollout sticks to it.
+    void expect_consistent(const std::string& why) {
+        run_for(seconds{20});
+        int devices = 0;
+        auto visit = [&](Resource device) {
+            ++devices;
+            const Json* entry = find(device.spec, "models.pump");
+            ASSERT_NE(entry, nullptr) << why;
+            EXPECT_EQ(find_string(*entry, "version"), scenario.all_run)
+                << why << ' ' << device.name << ' ' << to_json(device.spec);
+            EXPECT_EQ(fleet.agents[device.name].running, scenario.all_run) << why;
+            EXPECT_EQ(find(*entry, "shadow"), nullptr) << why;
+            if (scenario.all_run == "2")
+                EXPECT_EQ(find_string(*entry, "previous"), "1") << why;
+            else
+                EXPECT_EQ(find(*entry, "rollout"), nullptr) << why << to_json(device.spec);
+        };
+        ListQuery query;
+        query.kind = "Device";
+        const auto page = sync_wait(*loop, hub->store->list(query));
+        ASSERT_TRUE(page);
+        for (const Resource& device : page->items) visit(device);
+        EXPECT_EQ(devices, scenario.devices) << why;
+    }
+
+    Scenario scenario;
+    SimulatedClock clock;
+    std::unique_ptr<Loop> loop = *Loop::open({.simulated = &clock});
+    metrics::Registry metrics;
+    sqlite::PowerCutDisk disk;
+    Fleet fleet;
+    History history;
+    std::unique_ptr<Hub> hub;
+    std::unique_ptr<Scope> people;
+};
+
+void note_rows(const Resource& rollout, std::set<std::string>& taken) {
+    std::string from(rollout_table().initial());
+    const Json* told = find(rollout.status, "history");
+    if (!told) return;
+    for (const Json& step : told->get_array()) {
+        taken.insert(from + "/" + find_string(step, "event").value_or(""));
+        from = find_string(step, "state").value_or("");
+    }
+}
+
+TEST(RolloutMachine, every_row_is_taken_by_a_hub_that_lives) {
+    std::set<std::string> taken;
+    for (const Scenario& scenario : scenarios()) {
+        Theatre theatre(scenario);
+        theatre.prepare();
+        ASSERT_TRUE(theatre.open());
+        ASSERT_TRUE(theatre.start());
+        EXPECT_EQ(theatre.run(), scenario.ends_in) << scenario.name;
+        const auto rollout = theatre.rollout();
+        ASSERT_TRUE(rollout);
+        note_rows(*rollout, taken);
+        theatre.expect_consistent(scenario.name);
+        ASSERT_FALSE(HasFailure()) << to_pretty_json(rollout->status);
+    }
+    for (const Transition& row : rollout_table().rows())
+        EXPECT_TRUE(taken.contains(std::string(row.from) + "/" + std::string(row.event)))
+            << "no scenario takes " << row.from << " on " << row.event;
+}
+
+TEST(RolloutMachine, a_hub_killed_in_any_state_goes_on_where_it_was) {
+    int kills = 0;
+    for (const Scenario& scenario : scenarios()) {
+        Theatre theatre(scenario);
+        theatre.prepare();
+        std::set<std::string> died_in;
+        std::string end = "stopped";
+        while (end == "stopped") {
+            ASSERT_TRUE(theatre.open());
+            ASSERT_TRUE(theatre.start());
+            end = theatre.run([&](std::string_view at) {
+                return died_in.insert(std::string(at)).second && ++kills > 0;
+            });
+            if (end == "stopped") theatre.hub.reset();
+        }
+        EXPECT_EQ(end, scenario.ends_in) << scenario.name;
+        theatre.expect_consistent(scenario.name);
+        ASSERT_FALSE(testing::Test::HasFailure()) << to_pretty_json(theatre.rollout()->status);
+    }
+    EXPECT_GT(kills, 60);
+}
+
+// Cuts at writes spread over the whole life, so that each state sees some.
+TEST(RolloutMachine, a_power_cut_at_any_write_loses_no_device) {
+    int cuts = 0;
+    for (const Scenario& scenario : scenarios()) {
+        std::uint64_t life = 0;
+        {
+            Theatre whole(scenario);
+            whole.prepare();
+            const auto before = whole.disk.operations();
+            ASSERT_TRUE(whole.open());
+            ASSERT_TRUE(whole.start());
+            whole.run();
+            life = whole.disk.operations() - before;
+        }
+        const std::uint64_t stride = std::max<std::uint64_t>(1, life / 4);
+        for (std::uint64_t at = 1 + cuts % stride; at <= life; at += stride) {
+            Theatre theatre(scenario, at);
+            theatre.prepare();
+            theatre.disk.cut_at(at);
+            const bool alive = theatre.open() && theatre.start();
+            std::string end = alive ? theatre.run() : "cut";
+            if (end == "cut") {
+                ++cuts;
+                theatre.hub.reset();
+                theatre.disk.restore();
+                ASSERT_TRUE(theatre.open());
+                ASSERT_TRUE(theatre.start());
+                end = theatre.run();
+            }
+            const std::string why = scenario.name + ", cut at write " + std::to_string(at);
+            EXPECT_EQ(end, scenario.ends_in) << why;
+            theatre.expect_consistent(why);
+            ASSERT_FALSE(testing::Test::HasFailure());
+        }
+    }
+    EXPECT_GT(cuts, 40);
+}
+
+TEST(RolloutMachine, a_crash_looping_canary_is_back_within_two_telemetry_periods) {
+    for (const Scenario& scenario : scenarios()) {
+        if (scenario.name != "canary_crashes") continue;
+        Theatre theatre(scenario);
+        theatre.prepare();
+        ASSERT_TRUE(theatre.open());
+        ASSERT_TRUE(theatre.start());
+        ASSERT_EQ(theatre.run([](std::string_view at) { return at == state::rolling_back; }),
+                  "stopped");
+        const Timestamp decided = theatre.clock.now();
+        Timestamp first{};
+        for (const auto& [name, agent] : theatre.fleet.agents)
+            if (agent.running == "2" && (first.ns == 0 || agent.since < first)) first = agent.since;
+        EXPECT_LE(decided - first, 2 * scenario.habits.telemetry);
+        EXPECT_EQ(theatre.run(), state::rolled_back);
+    }
+}
+
+TEST(RolloutMachine, what_a_person_changes_meanwhile_is_left_alone_and_said) {
+    Scenario scenario = scenarios().front();
+    scenario.deeds = {};
+    Theatre theatre(scenario);
+    theatre.prepare();
+    ASSERT_TRUE(theatre.open());
+    ASSERT_TRUE(theatre.start());
+    ASSERT_EQ(theatre.run([](std::string_view at) { return at == state::soaking; }), "stopped");
+    ListQuery query;
+    query.kind = "Device";
+    const auto page = sync_wait(*theatre.loop, theatre.hub->store->list(query));
+    std::string canary;
+    for (Resource device : page->items) {
+        if (find_string(device.spec, "models.pump.version") != "2" || !canary.empty()) continue;
+        canary = device.name;
+        set(device.spec, "models.pump", JsonObject{{"version", "1"}});
+        AuditNote note{"user:bob", "patch", "", ""};
+        ASSERT_TRUE(sync_wait(*theatre.loop, theatre.hub->store->replace(device, note)));
+    }
+    ASSERT_FALSE(canary.empty());
+    EXPECT_EQ(theatre.run(), state::completed);
+    const auto device = sync_wait(*theatre.loop, theatre.hub->store->get("Device", canary));
+    EXPECT_EQ(find_string(device->spec, "models.pump.version"), "1");
+    const auto rollout = theatre.rollout();
+    EXPECT_EQ(find_integer(rollout->status, "counts.left_alone"), 1);
+    EXPECT_EQ(find_integer(rollout->status, "counts.assigned"), 7);
+}
+
+TEST(RolloutTable, stands_in_the_documentation) {
+    std::ifstream file(std::string(MW_SOURCE_DIR) + "/docs/formats/state-machines.md");
+    std::stringstream text;
+    text << file.rdbuf();
+    EXPECT_NE(text.str().find("## Rollout\n" + rollout_table().to_markdown()), std::string::npos)
+        << "docs/formats/state-machines.md lacks:\n## Rollout\n"
+        << rollout_table().to_markdown();
+}
+
+}  // namespace
+}  // namespace mw::rollouts
