@@ -22,24 +22,37 @@ double Counts::f1() const { return share(2 * true_positive, false_positive + fal
 double Counts::false_alarm_rate() const { return share(false_positive, true_negative); }
 double Counts::missed_alarm_rate() const { return share(false_negative, true_positive); }
 
-Result<Counts> evaluate(pipeline::Pipeline& pipeline, const Recording& recording,
-                        std::size_t scored_from) {
+Result<RowVerdicts> decide_rows(pipeline::Pipeline& pipeline, const Recording& recording) {
     TRY(RowReader reader, RowReader::open(recording, pipeline.spec().signals()));
-    if (!recording.labels.empty() && recording.labels.size() != recording.rows())
-        return Error{Errc::invalid_input, "recording: want one label per row"};
-    Counts counts;
+    using Outcome = RowVerdicts::Outcome;
+    RowVerdicts verdicts;
+    verdicts.alarm.reserve(recording.rows());
+    verdicts.outcome.reserve(recording.rows());
     bool alarm = false;
     for (std::size_t row = 0; row < recording.rows(); ++row) {
-        if (const auto outcome = pipeline.push(reader.at(row))) {
-            alarm = outcome->decision;
-            if (row >= scored_from) counts.fallbacks += !outcome->fallback.empty();
-        }
-        if (row < scored_from) continue;
+        const auto outcome = pipeline.push(reader.at(row));
+        if (outcome) alarm = outcome->decision;
+        verdicts.alarm.push_back(alarm);
+        verdicts.outcome.push_back(!outcome                    ? Outcome::none
+                                   : outcome->fallback.empty() ? Outcome::decided
+                                                               : Outcome::fell_back);
+    }
+    return verdicts;
+}
+
+Result<Counts> evaluate(pipeline::Pipeline& pipeline, const Recording& recording,
+                        std::size_t scored_from) {
+    if (!recording.labels.empty() && recording.labels.size() != recording.rows())
+        return Error{Errc::invalid_input, "recording: want one label per row"};
+    TRY(const RowVerdicts verdicts, decide_rows(pipeline, recording));
+    Counts counts;
+    for (std::size_t row = scored_from; row < recording.rows(); ++row) {
+        counts.fallbacks += verdicts.outcome[row] == RowVerdicts::Outcome::fell_back;
         const bool anomalous = !recording.labels.empty() && recording.labels[row] != 0;
         if (anomalous)
-            ++(alarm ? counts.true_positive : counts.false_negative);
+            ++(verdicts.alarm[row] ? counts.true_positive : counts.false_negative);
         else
-            ++(alarm ? counts.false_positive : counts.true_negative);
+            ++(verdicts.alarm[row] ? counts.false_positive : counts.true_negative);
     }
     return counts;
 }
