@@ -60,6 +60,8 @@ Task<> Connection::serve_once(const Listener& listener) {
     client_->on_refused([this](mqtt::Sequence, mqtt::ReasonCode) { ++figures_.refused_messages; });
     CO_TRY_VOID(co_await client_->subscribe(topic_of(identity_.device, "desired"),
                                             mqtt::QoS::at_least_once));
+    CO_TRY_VOID(co_await client_->subscribe(topic_of(identity_.device, "command/+"),
+                                            mqtt::QoS::at_least_once));
     figures_.connected = true;
     ++figures_.connects;
     log::info("edge.connection.opened", {{"device", identity_.device.text}});
@@ -100,10 +102,14 @@ Task<> Connection::send(mqtt::Client& client) {
 }
 
 Task<> Connection::receive(mqtt::Client& client, const Listener& listener) {
+    const std::string commands = topic_of(identity_.device, "command/");
     for (;;) {
         CO_TRY(auto message, co_await client.receive());
         if (message.topic == topic_of(identity_.device, "desired"))
             listener.desired(std::string(text_of(message.payload)));
+        else if (message.topic.starts_with(commands))
+            listener.command(message.topic.substr(commands.size()),
+                             std::string(text_of(message.payload)));
     }
 }
 

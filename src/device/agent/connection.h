@@ -32,6 +32,7 @@ class Connection {
     struct Listener {
         std::function<void()> connected;
         std::function<void(std::string)> desired;  // the document's text
+        std::function<void(std::string id, std::string body)> command;
     };
     Connection(Loop& loop, Workers& workers, Random& random, const AgentIdentity& identity,
                HubLink& hub, outbox::Outbox& outbox, ConnectionOptions options = {});
