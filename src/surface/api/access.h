@@ -48,6 +48,44 @@ class AlarmDirectory {
     virtual std::shared_ptr<void> subscribe(Listener listener) = 0;
 };
 
+// The use cases as a portfolio; business/usecases and business/kpi answer.
+class Portfolio {
+ public:
+    virtual ~Portfolio() = default;
+    // Best first: objects with at least name, domain, stage, expected_value, readiness, says.
+    virtual Task<JsonArray> rank() = 0;
+    // What its stage needs before it is left, row by row. not_found.
+    virtual Task<Json> review(std::string use_case) = 0;
+    // Computes its KPIs now instead of on schedule; status has them afterwards. not_found.
+    virtual Task<> compute(std::string use_case) = 0;
+};
+
+// Answers to label tasks (fleet/labelling).
+class LabelDesk {
+ public:
+    virtual ~LabelDesk() = default;
+    // The task as it is then. invalid_input: not {"label": true, false or "skip"}; conflict: it is
+    // not open to that.
+    virtual Task<Json> answer(std::string task, Json body, std::string author) = 0;
+};
+
+// Gates of model versions (fleet/gates).
+class GateRunner {
+ public:
+    virtual ~GateRunner() = default;
+    // {"report","version"}: the report with that name comes when everything is measured.
+    virtual Task<Json> run(std::string gate, std::string version, std::string actor) = 0;
+    virtual Task<Json> retire(std::string version, std::string reason, std::string actor) = 0;
+};
+
+// Monitors of models in operation (fleet/monitors).
+class MonitorDesk {
+ public:
+    virtual ~MonitorDesk() = default;
+    // A person has seen its alert: the Monitor as it is then. conflict: there is none to see.
+    virtual Task<Json> acknowledge(std::string monitor, std::string actor) = 0;
+};
+
 using policy::AdmissionRequest;
 using policy::Admit;
 using Admission = std::map<std::string, Admit>;  // by kind

@@ -59,6 +59,7 @@ class Routes {
              http::RouteOptions options = {}) {
         auto* state = &state_;
         limit_strangers(options);
+        lines_.push_back({method, std::string(pattern)});
         router_.add(
             method, pattern,
             [state, endpoint](Request request) {
@@ -71,6 +72,7 @@ class Routes {
         auto* state = &state_;
         http::RouteOptions options;
         limit_strangers(options);
+        lines_.push_back({method, pattern});
         router_.add(
             method, pattern,
             [state, &kind, endpoint](Request request) {
@@ -82,10 +84,13 @@ class Routes {
     template <class F>
     void open(http::Method method, std::string_view pattern, F answer) {
         auto* state = &state_;
+        lines_.push_back({method, std::string(pattern)});
         router_.add(method, pattern, [state, answer](Request request) -> Task<Response> {
             return answer(*state, std::move(request));
         });
     }
+
+    const std::vector<RouteLine>& lines() const { return lines_; }
 
  private:
     // Who shows no valid token can't make us hold large bodies.
@@ -96,10 +101,14 @@ class Routes {
     }
     State& state_;
     http::Router& router_;
+    std::vector<RouteLine> lines_;
 };
 
 Task<Response> health(State&, Request) { co_return Response::text(200, "ok\n"); }
 Task<Response> ready(State& state, Request) { co_return readiness(state); }
+Task<Response> show_openapi(State& state, Request) {
+    co_return Response::text(200, state.openapi, "application/json");
+}
 Task<Response> expose_metrics(State& state, Request) {
     co_return Response::text(200, state.parts.metrics.expose(), metrics::Registry::content_type);
 }
@@ -154,18 +163,27 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/blobs/{sha256}", download_blob);
     routes.add(Method::get, "/v1/alarms", list_alarms);
     routes.add(Method::get, "/v1/alarms/{id}/why", explain_alarm);
+    routes.add(Method::post, "/v1/label-tasks/{name}/answer", answer_label_task);
+    routes.add(Method::post, "/v1/gate-specs/{name}/run", run_gate);
+    routes.add(Method::post, "/v1/model-versions/{name}/retire", retire_version);
+    routes.add(Method::post, "/v1/monitors/{name}/ack", acknowledge_alert);
     routes.add(Method::get, "/v1/audit", list_facts, {.limit = minutes(5)});
     routes.add(Method::get, "/v1/audit/head", audit_head);
     routes.add(Method::get, "/v1/audit/proof", audit_proof);
     routes.add(Method::get, "/v1/audit/consistency", audit_consistency);
     routes.add(Method::get, "/v1/audit/export", export_audit, {.limit = hours(2)});
+    routes.add(Method::get, "/v1/use-cases:rank", rank_use_cases);
+    routes.add(Method::get, "/v1/use-cases/{name}/review", review_use_case);
+    routes.add(Method::post, "/v1/use-cases/{name}/kpis", compute_kpis, {.limit = minutes(10)});
     routes.add(Method::get, "/v1/schemas", list_schemas);
     routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
     routes.open(Method::get, "/healthz", health);
     routes.open(Method::get, "/readyz", ready);
     routes.open(Method::get, "/metrics", expose_metrics);
+    routes.open(Method::get, "/openapi.json", show_openapi);
     routes.open(Method::get, "/", asset);
     routes.open(Method::get, "/{rest...}", asset);
+    state_->openapi = to_json(openapi(routes.lines()));
     return router;
 }
 

@@ -58,6 +58,10 @@ struct Parts {
     QueryEngine* query = nullptr;  // null, here and below: the route answers 404
     EnrollmentTokens* enrollment = nullptr;
     AlarmDirectory* alarms = nullptr;
+    LabelDesk* labels = nullptr;
+    GateRunner* gates = nullptr;
+    Portfolio* portfolio = nullptr;
+    MonitorDesk* monitors = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

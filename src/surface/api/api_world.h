@@ -58,6 +58,42 @@ class FakeAlarms final : public AlarmDirectory {
     }
 };
 
+class FakeLabels final : public LabelDesk {
+ public:
+    Task<Json> answer(std::string task, Json body, std::string author) override {
+        if (task != "t1") co_return Error{Errc::conflict, "it is answered already"};
+        co_return Json(JsonObject{{"task", task}, {"body", body}, {"author", author}});
+    }
+};
+
+class FakeGates final : public GateRunner {
+ public:
+    Task<Json> run(std::string gate, std::string version, std::string actor) override {
+        co_return Json(JsonObject{{"report", gate + "-1"}, {"version", version}, {"actor", actor}});
+    }
+    Task<Json> retire(std::string version, std::string reason, std::string actor) override {
+        co_return Json(JsonObject{{"name", version}, {"reason", reason}, {"actor", actor}});
+    }
+};
+
+class FakePortfolio final : public Portfolio {
+ public:
+    std::string computed;
+    Task<JsonArray> rank() override {
+        JsonArray items;
+        for (const char* domain : {"north", "south"})
+            items.push_back(JsonObject{{"name", domain}, {"domain", domain}});
+        co_return std::move(items);
+    }
+    Task<Json> review(std::string name) override {
+        co_return Json(JsonObject{{"stage", "idea"}, {"of", name}});
+    }
+    Task<> compute(std::string name) override {
+        computed = std::move(name);
+        co_return Result<>{};
+    }
+};
+
 class ApiWorld : public testing::Test {
  public:
     explicit ApiWorld(Options options = {}) : options_(std::move(options)) {
@@ -67,6 +103,9 @@ class ApiWorld : public testing::Test {
         parts.query = &query;
         parts.enrollment = &enrollment;
         parts.alarms = &alarms;
+        parts.portfolio = &portfolio;
+        parts.labels = &labels;
+        parts.gates = &gates;
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -164,6 +203,9 @@ class ApiWorld : public testing::Test {
     FakeQuery query;
     FakeEnrollment enrollment;
     FakeAlarms alarms;
+    FakePortfolio portfolio;
+    FakeLabels labels;
+    FakeGates gates;
     Result<> history;
     std::vector<AdmissionRequest> judged;
     std::unique_ptr<registry::Registry> registry;

@@ -32,6 +32,11 @@ class Throttle {
     std::uint64_t suppressed_ = 0;
 };
 
+struct RouteLine {
+    http::Method method;
+    std::string pattern;
+};
+
 struct Metrics {
     explicit Metrics(metrics::Registry& registry);
     metrics::Counter& logins;
@@ -55,7 +60,8 @@ struct mw::api::Api::State {
     std::size_t watches = 0;
     std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
     bool stopping = false;
-    Scope scope;  // last: what runs in it uses all of the above
+    std::string openapi;  // the document, made with the routes
+    Scope scope;          // last: what runs in it uses all of the above
 
     Timestamp now() const { return parts.clock.now(); }
     Result<Caller> authenticate(const Request& request) const;
@@ -123,6 +129,23 @@ Task<Response> audit_head(State&, Caller, Request);
 Task<Response> audit_proof(State&, Caller, Request);
 Task<Response> audit_consistency(State&, Caller, Request);
 Task<Response> export_audit(State&, Caller, Request);
+
+// openapi.cpp
+// OpenAPI 3.1 of the routes; the page and its files are left out.
+Json openapi(const std::vector<RouteLine>& routes);
+
+// portfolio.cpp
+Task<Response> rank_use_cases(State&, Caller, Request);
+Task<Response> review_use_case(State&, Caller, Request);
+Task<Response> compute_kpis(State&, Caller, Request);
+
+// deeds.cpp
+Task<Response> answer_label_task(State&, Caller, Request);
+Task<Response> run_gate(State&, Caller, Request);
+Task<Response> retire_version(State&, Caller, Request);
+
+// monitors.cpp
+Task<Response> acknowledge_alert(State&, Caller, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);

@@ -1,0 +1,78 @@
+// What people do with resources of the closed loop beside writing them: answer a label task, run a
+// gate, retire a version.
+#include "surface/api/state.h"
+
+namespace mw::api {
+namespace {
+
+constexpr std::size_t reason_bytes_max = 1000;
+
+Result<std::string> text_from(const Json& body, std::string_view key) {
+    if (!body.is_object() || body.get_object().size() != 1 || !find(body, key))
+        return Error{Errc::invalid_input,
+                     "the body must be {\"" + std::string(key) + "\": \"...\"}"};
+    TRY(std::string text, want_string(body, key));
+    if (text.empty() || text.size() > reason_bytes_max)
+        return Error{Errc::invalid_input, std::string(key) + ": want 1 to " +
+                                              std::to_string(reason_bytes_max) + " bytes"};
+    return text;
+}
+
+// The stored resource, if the caller may do this with it.
+Task<Resource> load_for_deed(State& state, Caller caller, Verb verb, std::string kind,
+                             std::string name) {
+    auto stored = co_await state.parts.registry.get(kind, std::move(name));
+    if (!stored) {
+        // Who may not do it anywhere need not learn what there is.
+        CO_TRY_VOID(state.authorize(caller, {verb, kind, "default"}));
+        co_return std::move(stored).error();
+    }
+    CO_TRY_VOID(state.authorize(caller, {verb, kind, stored->domain}));
+    co_return std::move(*stored);
+}
+
+}  // namespace
+
+Task<Response> answer_label_task(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.labels) co_return Error{Errc::not_found, "this hub asks for no labels"};
+    std::string name = request.param("name");
+    CO_TRY(const Resource task,
+           co_await load_for_deed(state, caller, Verb::label, "LabelTask", name));
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(auto answered, co_await state.parts.labels->answer(task.name, std::move(body),
+                                                              std::move(caller.who.name)));
+    co_return Response::json(200, std::move(answered));
+}
+
+Task<Response> run_gate(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.gates) co_return Error{Errc::not_found, "this hub runs no gates"};
+    std::string name = request.param("name");
+    // Whoever may have reports made, may run gates.
+    CO_TRY(const Resource gate, co_await state.parts.registry.get("GateSpec", name));
+    CO_TRY_VOID(state.authorize(caller, {Verb::create, "GateReport", gate.domain}));
+    CO_TRY(const auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(std::string version, text_from(body, "version"));
+    CO_TRY(auto started, co_await state.parts.gates->run(gate.name, std::move(version),
+                                                         std::move(caller.who.name)));
+    auto response = Response::json(202, started);
+    response.headers.set("Location",
+                         "/v1/gate-reports/" + find_string(started, "report").value_or(""));
+    co_return std::move(response);
+}
+
+Task<Response> retire_version(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.gates) co_return Error{Errc::not_found, "this hub runs no gates"};
+    std::string name = request.param("name");
+    CO_TRY(const Resource version,
+           co_await load_for_deed(state, caller, Verb::patch, "ModelVersion", name));
+    CO_TRY(const auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(std::string reason, text_from(body, "reason"));
+    CO_TRY(auto retired, co_await state.parts.gates->retire(version.name, std::move(reason),
+                                                            std::move(caller.who.name)));
+    co_return Response::json(200, std::move(retired));
+}
+
+}  // namespace mw::api
