@@ -2,31 +2,29 @@
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <array>
+#include <cctype>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <sstream>
 
+#include "data/registry/registry.h"
+
 namespace mw::ctl {
 namespace {
 
-struct KindName {
-    std::string_view kind, plural, singular;
-};
-constexpr std::array kinds = {
-    KindName{"Site", "sites", "site"},
-    KindName{"Asset", "assets", "asset"},
-    KindName{"DeviceProfile", "device-profiles", "device-profile"},
-    KindName{"Device", "devices", "device"},
-    KindName{"EnrollmentGroup", "enrollment-groups", "enrollment-group"},
-    KindName{"DataProduct", "data-products", "data-product"},
-    KindName{"Model", "models", "model"},
-    KindName{"ModelVersion", "model-versions", "model-version"},
-    KindName{"AlertRule", "alert-rules", "alert-rule"},
-    KindName{"User", "users", "user"},
-    KindName{"Role", "roles", "role"},
-};
+// "UseCase", "use-cases", "use_case", "usecase" are one word.
+std::string bare(std::string_view text) {
+    std::string word;
+    for (const unsigned char c : text)
+        if (c != '-' && c != '_') word += char(std::tolower(c));
+    return word;
+}
+
+bool is_called(const registry::Kind& kind, std::string_view text) {
+    const auto word = bare(text);
+    return word == bare(kind.name) || word == bare(kind.plural);
+}
 
 }  // namespace
 
@@ -79,13 +77,17 @@ void add_output_option(CLI::App& verb, Context& context, const std::string& allo
 }
 
 Result<std::string> plural_of(std::string_view text) {
-    std::string known;
-    for (const KindName& k : kinds) {
-        if (text == k.kind || text == k.plural || text == k.singular) return std::string(k.plural);
-        known += (known.empty() ? "" : ", ") + std::string(k.plural);
+    std::vector<std::string> known;
+    std::string all;
+    for (const auto& kind : registry::kinds()) {
+        if (is_called(kind, text)) return kind.plural;
+        known.push_back(kind.plural);
+        all += (all.empty() ? "" : ", ") + kind.plural;
     }
+    const auto near = nearest_word(text, known);
     return Error{Errc::invalid_input,
-                 "there is no kind '" + std::string(text) + "'; there are " + known};
+                 "there is no kind '" + std::string(text) + "'" +
+                     (near.empty() ? "; there are " + all : "; did you mean '" + near + "'?")};
 }
 
 Result<std::string> plural_of_kind(std::string_view kind) { return plural_of(kind); }
@@ -128,6 +130,16 @@ Result<JsonArray> list_all(Hub& hub, const std::string& plural, const std::strin
         next = find_string(page, "continue").value_or("");
     } while (!next.empty());
     return all;
+}
+
+Result<> wait_for_change(Hub& hub, const std::string& plural, const std::string& name,
+                         const Json& known) {
+    const auto once = [](const http::ServerEvent&) { return false; };
+    return hub.follow("/v1/" + plural,
+                      {{"watch", "1"},
+                       {"from", find_string(known, "revision").value_or("")},
+                       {"fieldSelector", "name=" + name}},
+                      once);
 }
 
 void print_json_or_yaml(const Json& value, Output output) {

@@ -41,7 +41,16 @@ void add_resource_verbs(CLI::App& app, Context& context);
 void add_query_verb(CLI::App& app, Context& context);
 void add_model_verbs(CLI::App& app, Context& context);
 void add_alarm_verbs(CLI::App& app, Context& context);
+void add_usecase_verbs(CLI::App& app, Context& context);
+void add_approve_verbs(CLI::App& app, Context& context);
+void add_user_verbs(CLI::App& app, Context& context);
+void add_teaching_verbs(CLI::App& app, Context& context);
 void add_audit_verbs(CLI::App& app, Context& context);
+void add_gate_verbs(CLI::App& app, Context& context);
+void add_dataset_verbs(CLI::App& app, Context& context);
+void add_label_verbs(CLI::App& app, Context& context);
+void add_monitor_verbs(CLI::App& app, Context& context);
+void add_rollout_verbs(CLI::App& app, Context& context);
 
 // "devices", "device", "Device" -> the path segment "devices". invalid_input lists the kinds.
 Result<std::string> plural_of(std::string_view text);
@@ -52,6 +61,9 @@ Result<> write_file(const std::string& path, std::string_view content);
 // "key=value,key2=value2" filters as the API's labelSelector; the list of all pages.
 Result<JsonArray> list_all(Hub& hub, const std::string& plural, const std::string& selector = "",
                            const std::string& fields = "");
+// Until the resource is written again after `known`, which GET gave.
+Result<> wait_for_change(Hub& hub, const std::string& plural, const std::string& name,
+                         const Json& known);
 void print_json_or_yaml(const Json& value, Output output);
 
 }  // namespace mw::ctl

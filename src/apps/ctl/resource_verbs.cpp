@@ -3,47 +3,14 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <iostream>
-#include <map>
 
+#include "apps/ctl/columns.h"
 #include "apps/ctl/command.h"
 #include "apps/ctl/diff.h"
+#include "apps/ctl/story.h"
 
 namespace mw::ctl {
 namespace {
-
-struct Column {
-    const char* title;
-    const char* path;
-};
-const std::vector<Column>& columns_of(const std::string& plural) {
-    static const std::map<std::string, std::vector<Column>> columns = {
-        {"sites", {{"DESCRIPTION", "spec.description"}}},
-        {"assets", {{"SITE", "spec.site"}, {"CLASS", "spec.class"}, {"PARENT", "spec.parent"}}},
-        {"device-profiles", {{"CLASS", "spec.device_class"}, {"DESCRIPTION", "spec.description"}}},
-        {"devices",
-         {{"PROFILE", "spec.profile"},
-          {"ASSET", "spec.asset"},
-          {"STATE", "status.state"},
-          {"CONNECTED", "status.connected"},
-          {"LAST SEEN", "status.last_seen"}}},
-        {"enrollment-groups",
-         {{"PROFILE", "spec.profile"}, {"ASSET", "spec.asset"}, {"EXPIRES", "spec.expires"}}},
-        {"data-products", {{"OWNER", "spec.owner"}, {"DESCRIPTION", "spec.description"}}},
-        {"models", {{"TASK", "spec.task"}, {"DESCRIPTION", "spec.description"}}},
-        {"model-versions",
-         {{"MODEL", "spec.model"},
-          {"VERSION", "spec.version"},
-          {"ALGORITHM", "spec.algorithm"},
-          {"BUNDLE", "spec.bundle"}}},
-        {"alert-rules",
-         {{"MODEL", "spec.model"},
-          {"SEVERITY", "spec.severity"},
-          {"RAISE AFTER", "spec.raise_after"}}},
-        {"users", {{"ROLES", "spec.roles"}}},
-        {"roles", {}},
-    };
-    return columns.at(plural);
-}
 
 Table table_of(const std::string& plural, const JsonArray& items, bool wide) {
     Table table;
@@ -163,22 +130,11 @@ Result<> get(Context& context, const GetArguments& a) {
 Result<> describe(Context& context, const GetArguments& a) {
     TRY(const std::string plural, plural_of(a.kind));
     TRY(Hub * hub, context.hub());
-    TRY(const Json item, hub->get("/v1/" + plural + "/" + a.name));
-    std::cout << cell(item, "kind") << " " << cell(item, "name") << "  (domain "
-              << cell(item, "domain") << ", generation " << cell(item, "generation")
-              << ", revision " << cell(item, "revision") << ")\ncreated " << cell(item, "created")
-              << ", updated " << cell(item, "updated") << '\n';
-    for (const char* part : {"labels", "spec", "status"}) {
-        const Json* value = find(item, part);
-        if (!value || (value->is_object() && value->get_object().empty())) continue;
-        std::cout << '\n' << part << ":\n";
-        std::string text = to_yaml(*value);
-        for (std::size_t at = 0; at < text.size();) {
-            const auto end = text.find('\n', at);
-            std::cout << "  " << text.substr(at, end - at) << '\n';
-            at = end + 1;
-        }
-    }
+    TRY(const Output output, context.output());
+    TRY(const Story story, story_of(*hub, plural, a.name));
+    if (output == Output::json || output == Output::yaml)
+        return print_json_or_yaml(json_of(story), output), Result<>{};
+    std::cout << tell(story);
     return {};
 }
 
@@ -244,7 +200,9 @@ void add_resource_verbs(CLI::App& app, Context& context) {
 
     add_verb(app, context, "get", "list resources, or show one", false, get)
         ->footer("Example:\n  millwright get devices -l line=a -o wide");
-    add_verb(app, context, "describe", "everything about one resource", true, describe);
+    add_verb(app, context, "describe", "one resource: what it says, and its story in order", true,
+             describe)
+        ->footer("Example:\n  millwright describe rollout pump-2");
     add_verb(app, context, "delete", "remove a resource", true, remove);
     add_verb(app, context, "watch", "show changes as they happen", false, watch);
 }

@@ -44,6 +44,11 @@ std::vector<Reference> references(const Resource& resource);
 // The kind that a field refers to: ("Device", "spec.profile") gives "DeviceProfile"; else empty.
 std::string_view referred_kind(const Kind& kind, std::string_view path);
 
+// The schema as a tree for people, one key a line; of a path such as "spec.kpis" only that part.
+Result<std::string> explain(const Kind& kind, std::string_view path = {});
+// docs/kinds.md: every kind with its keys.
+std::string kinds_markdown();
+
 // The files under kinds/, embedded by the build; ends with a null.
 extern const char* const embedded_schemas[];
 

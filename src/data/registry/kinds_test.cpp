@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <span>
+#include <sstream>
 
 namespace mw::registry {
 namespace {
@@ -237,6 +239,26 @@ TEST(RegistryKinds, refuse_a_resource_over_a_mebibyte) {
     const auto outcome = check(device);
     ASSERT_FALSE(outcome);
     EXPECT_NE(outcome.error().message.find("1 MiB"), std::string::npos);
+}
+
+TEST(RegistryKinds, explain_themselves_as_a_tree) {
+    const auto whole = *explain(*find_kind("UseCase"));
+    EXPECT_TRUE(whole.starts_with("UseCase  (use-cases)  Why a model exists")) << whole;
+    EXPECT_NE(whole.find("\n  hypothesis"), std::string::npos);
+    EXPECT_NE(whole.find("string (required). What is believed"), std::string::npos) << whole;
+    EXPECT_NE(whole.find("decrease | increase (required)"), std::string::npos) << whole;
+    const auto part = *explain(*find_kind("UseCase"), "spec.kpis.target");
+    EXPECT_NE(part.find("absolute"), std::string::npos);
+    EXPECT_EQ(part.find("hypothesis"), std::string::npos);
+    EXPECT_FALSE(explain(*find_kind("UseCase"), "spec.nope"));
+}
+
+TEST(RegistryKinds, stand_in_the_documents) {
+    std::ifstream file(std::string(MW_SOURCE_DIR) + "/docs/kinds.md");
+    std::ostringstream text;
+    text << file.rdbuf();
+    EXPECT_TRUE(text.str() == kinds_markdown())
+        << "docs/kinds.md is out of date: millwright explain --markdown > docs/kinds.md";
 }
 
 TEST(RegistryKinds, know_what_a_spec_refers_to) {

@@ -1,4 +1,6 @@
 // The live page: signs in with a token, then asks the same API as everybody.
+import { showLoop } from "/loop.js";
+
 const $ = (id) => document.getElementById(id);
 const state = { token: sessionStorage.getItem("token"), device: "", rows: [], alarms: new Map(), timer: 0, watch: null };
 
@@ -123,6 +125,7 @@ async function tick() {
   try {
     await showDevices();
     await showScore();
+    await showLoop(api, cells);
     $("state").textContent = "live, " + new Date().toLocaleTimeString();
   } catch (error) {
     if (error.status === 401) return signOut(error.message);
