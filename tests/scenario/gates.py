@@ -19,7 +19,7 @@ spec:
     - {metric: f1, not_worse_than_champion_by: 0.02}
   device_classes:
     small-x86: {latency_us_p99_max: %s, memory_mb_max: %s}
-  card: [Inputs]
+  card: [Limits, Training]
   measure_within: 60s
 """
 MONITOR = """

@@ -64,9 +64,13 @@ void add_sim_verb(CLI::App& app, Context& context) {
     auto options = std::make_shared<mw::sim::PumpOptions>();
     auto out = std::make_shared<std::string>();
     sub->add_option("--out", *out, "CSV file to write; - prints it")->required();
-    sub->add_option("--rows", options->rows, "seconds of operation, one row each");
+    sub->add_option("--rows", options->rows, "rows to write");
+    sub->add_option("--interval", options->interval_ms, "milliseconds from row to row");
     sub->add_option("--fault-from", options->fault_from, "row at which the valve begins to close");
     sub->add_option("--fault-to", options->fault_to, "row at which it is open again");
+    sub->add_option("--fault-every", options->fault_every, "the fault again, this many rows later");
+    sub->add_option("--season", options->season, "K by which it is warmer; no fault");
+    sub->add_option("--shift", options->shift, "share by which it turns faster; no fault");
     sub->add_option("--seed", options->seed, "the same seed gives the same recording");
     sub->callback([&context, options, out] {
         context.run([&]() -> mw::Result<> {
@@ -102,7 +106,16 @@ int main(int argc, char** argv) {
     mw::ctl::add_query_verb(app, context);
     mw::ctl::add_model_verbs(app, context);
     mw::ctl::add_alarm_verbs(app, context);
+    mw::ctl::add_monitor_verbs(app, context);
+    mw::ctl::add_rollout_verbs(app, context);
+    mw::ctl::add_usecase_verbs(app, context);
+    mw::ctl::add_approve_verbs(app, context);
+    mw::ctl::add_user_verbs(app, context);
+    mw::ctl::add_teaching_verbs(app, context);
     mw::ctl::add_audit_verbs(app, context);
+    mw::ctl::add_gate_verbs(app, context);
+    mw::ctl::add_dataset_verbs(app, context);
+    mw::ctl::add_label_verbs(app, context);
     add_hub_verb(app, context);
     add_config_verb(app, context);
     add_sim_verb(app, context);

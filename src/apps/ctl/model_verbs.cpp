@@ -6,6 +6,8 @@
 
 #include "apps/ctl/command.h"
 #include "apps/ctl/recordings.h"
+#include "data/datasets/datasets.h"
+#include "platform/crypto/crypto.h"
 
 namespace mw::ctl {
 namespace {
@@ -21,7 +23,7 @@ Result<VersionName> parse_version(const std::string& text) {
 }
 
 struct TrainArguments {
-    std::string algorithm = "knn", product = "points", from, to, out, push;
+    std::string algorithm = "knn", product = "points", from, to, out, push, dataset;
     std::vector<std::string> devices, signals;
     detectors::TrainOptions options;
 };
@@ -96,6 +98,40 @@ Result<> push_bundle(Hub& hub, ByteView bundle, const VersionName& name, const J
     return {};
 }
 
+// Rows to be fitted on, and where they came from.
+struct TrainingRows {
+    std::vector<detectors::Recording> recordings;
+    std::string sql;
+    std::string from, to;
+};
+
+// The rows of a frozen dataset that are not known to be anomalous, hash checked.
+Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
+    TRY(const Json dataset, hub.get("/v1/datasets/" + a.dataset));
+    const auto sha256 = find_string(dataset, "status.sha256");
+    if (!sha256)
+        return Error{Errc::conflict, "dataset '" + a.dataset + "' is " +
+                                         cell(dataset, "status.state") + ", not frozen"};
+    http::Request request;
+    request.path = "/v1/blobs/" + *sha256;
+    TRY(const auto response, hub.call(std::move(request)));
+    if (to_hex(crypto::sha256(bytes_of(response.body))) != *sha256)
+        return Error{Errc::corrupt, "the bytes of dataset '" + a.dataset + "' have another hash"};
+    TRY(const auto content, datasets::read_dataset(response.body));
+    return TrainingRows{datasets::normal_rows(content),
+                        "dataset " + a.dataset + " (sha256 " + *sha256 +
+                            "): " + find_string(dataset, "status.sql").value_or(""),
+                        cell(dataset, "spec.from"), cell(dataset, "spec.to")};
+}
+
+Result<TrainingRows> stored_rows(Hub& hub, const TrainArguments& a) {
+    TrainingRows rows{{}, {}, a.from, a.to};
+    TRY(rows.sql, training_sql(a));
+    TRY(const std::string csv, fetch_csv(hub, rows.sql));
+    TRY(rows.recordings, recordings_from_csv(csv, a.signals));
+    return rows;
+}
+
 Result<> train(Context& context, TrainArguments a) {
     TRY(a.options.algorithm, detectors::parse_algorithm(a.algorithm));
     if (a.out.empty() && a.push.empty())
@@ -105,22 +141,23 @@ Result<> train(Context& context, TrainArguments a) {
         TRY(name, parse_version(a.push));
     }
     TRY(Hub * hub, context.hub());
-    TRY(const std::string sql, training_sql(a));
+    if (!a.dataset.empty() && !(a.from + a.to).empty())
+        return Error{Errc::invalid_input, "--dataset has its own --from and --to"};
+    TRY(const TrainingRows found, a.dataset.empty() ? stored_rows(*hub, a) : frozen_rows(*hub, a));
+    const std::string& sql = found.sql;
     std::cerr << "training on: " << sql << '\n';
-    TRY(const std::string csv, fetch_csv(*hub, sql));
-    TRY(const auto recordings, recordings_from_csv(csv, a.signals));
     std::size_t rows = 0;
-    for (const auto& recording : recordings) rows += recording.rows();
+    for (const auto& recording : found.recordings) rows += recording.rows();
     a.options.signals = a.signals;
     a.options.trained_on = sql;
     TRY(auto engine, inference::open_onnx_runtime());
-    TRY(const auto trained, detectors::train(recordings, a.options, *engine));
+    TRY(const auto trained, detectors::train(found.recordings, a.options, *engine));
     std::cout << to_pretty_json(trained.summary) << '\n';
     if (!a.out.empty()) TRY_VOID(write_file(a.out, text_of(trained.bundle)));
     if (a.push.empty()) return {};
     JsonObject trained_on{{"sql", sql}, {"rows", rows}};
-    if (!a.from.empty()) trained_on["from"] = a.from;
-    if (!a.to.empty()) trained_on["to"] = a.to;
+    if (!found.from.empty()) trained_on["from"] = found.from;
+    if (!found.to.empty()) trained_on["to"] = found.to;
     const Json provenance = {{"algorithm", std::string(detectors::to_string(a.options.algorithm))},
                              {"trained_on", std::move(trained_on)}};
     return push_bundle(*hub, trained.bundle, name, provenance);
@@ -188,6 +225,8 @@ void add_train(CLI::App& model, Context& context) {
     auto a = std::make_shared<TrainArguments>();
     sub->add_option("--algo", a->algorithm, "knn or t2q");
     sub->add_option("--product", a->product, "data product or table to read");
+    sub->add_option("--dataset", a->dataset,
+                    "a frozen dataset instead; its anomalous rows are left out");
     sub->add_option("--from", a->from, "event time of the first row, ISO 8601");
     sub->add_option("--to", a->to, "before this event time");
     sub->add_option("--device", a->devices, "only these devices");

@@ -1,6 +1,7 @@
 #include "apps/edge/edge.h"
 
 #include <csignal>
+#include <filesystem>
 #include <iostream>
 
 #include "base/log.h"
@@ -10,6 +11,7 @@ namespace mw::edge {
 namespace {
 
 constexpr std::uint64_t token_bytes_max = 4096;
+constexpr std::uint64_t bundle_bytes_max = std::uint64_t{300} << 20;
 
 Result<std::string> token_of(files::Files& files, const EnrollArguments& a) {
     if (a.token_file.empty()) return a.token;
@@ -17,6 +19,13 @@ Result<std::string> token_of(files::Files& files, const EnrollArguments& a) {
     std::string token(bytes.begin(), bytes.end());
     while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
     return token;
+}
+
+Result<std::string> own_program() {
+    std::error_code error;
+    const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+    if (error) return Error{Errc::io_failed, "/proc/self/exe: " + error.message()};
+    return path.string();
 }
 
 Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
@@ -72,6 +81,7 @@ Result<> run(RunArguments a) {
     Workers workers(one);
     agent::AgentOptions options;
     options.directory = a.directory;
+    TRY(options.program, own_program());
     options.outbox.disk_bytes_max = a.outbox_bytes;
     options.outbox.overflow =
         a.refuse_when_full ? outbox::DiskOverflow::refuse : outbox::DiskOverflow::drop_oldest;
@@ -79,6 +89,16 @@ Result<> run(RunArguments a) {
     log::info("edge.agent.started",
               {{"device", agent->identity().device.text}, {"hub", agent->identity().hub}});
     return sync_wait(*loop, until_signal(*agent, *loop, *signals));
+}
+
+Result<> measure(std::string bundle) {
+    files::RealFiles files;
+    RealClock clock;
+    TRY(const Bytes bytes, files::read_all(files, std::move(bundle), bundle_bytes_max));
+    TRY(auto engine, inference::open_onnx_runtime());
+    TRY(const Json figures, agent::measure_bundle(bytes, *engine, clock));
+    std::cout << to_json(figures) << '\n';
+    return {};
 }
 
 Result<> status(std::string directory, bool json) {

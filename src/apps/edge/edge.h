@@ -1,5 +1,5 @@
 #pragma once
-// The verbs of millwright-edge: enroll, run, status. Wiring only.
+// The verbs of millwright-edge: enroll, run, status, measure. Wiring only.
 
 #include <string>
 
@@ -25,6 +25,9 @@ struct RunArguments {
     std::string log_format = "text";
 };
 Result<> run(RunArguments arguments);
+
+// What a bundle costs on this machine, as one line of JSON (docs/formats/command.md).
+Result<> measure(std::string bundle);
 
 // What is known without the agent running: identity, certificate, outbox.
 Result<> status(std::string directory, bool json);

@@ -13,6 +13,7 @@ struct Arguments {
     mw::edge::RunArguments run;
     std::string status_directory;
     bool json = false;
+    std::string bundle;
 };
 
 int finish(const mw::Result<>& outcome) {
@@ -43,6 +44,12 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     run->add_option("--log-level", a.run.log_level, "debug, info, warn, error, off");
     run->add_option("--log-format", a.run.log_format, "text or json");
     run->callback([&] { outcome = mw::edge::run(a.run); });
+
+    auto* measure = app.add_subcommand(
+        "measure", "what a bundle costs here: latency per window, peak memory of this process");
+    measure->add_option("--bundle", a.bundle, "a bundle, from millwright model train --out")
+        ->required();
+    measure->callback([&] { outcome = mw::edge::measure(a.bundle); });
 
     auto* status = app.add_subcommand("status", "who this gateway is and how it stands");
     status->add_option("--data", a.status_directory, "the directory of enroll")->required();
