@@ -19,8 +19,18 @@ Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Work
     self->processor_ = std::make_unique<Processor>(device, *self->outbox_);
     self->connection_ = std::make_unique<Connection>(loop, workers, random, self->identity_,
                                                      *self->hub_, *self->outbox_);
-    Converger::Parts parts{loop, workers, files, clock, *self->hub_, *self->processor_};
+    TRY(const auto anchors, crypto::certificates_from_pem(self->identity_.anchors_pem));
+    TRY(auto trust, crypto::TrustStore::make(anchors));
+    Converger::Parts parts{loop,
+                           workers,
+                           files,
+                           clock,
+                           *self->hub_,
+                           *self->processor_,
+                           std::move(trust),
+                           self->options_.program};
     self->converger_ = std::make_unique<Converger>(parts, device, self->options_.directory);
+    self->make_commands();
     TRY_VOID(self->note_boot());
     return self;
 }
@@ -39,8 +49,27 @@ Agent::Agent(files::Files& files, Loop& loop, Workers& workers, Clock& clock, Ra
 
 Agent::~Agent() = default;
 
+void Agent::make_commands() {
+    Commands::Parts parts{workers_,
+                          files_,
+                          clock_,
+                          [this](std::string sha256, std::uint64_t most) {
+                              return hub_->download(std::move(sha256), most);
+                          },
+                          [this] { return connection_->figures().clock_offset; },
+                          [this](const std::string& id, const std::string& text) {
+                              connection_->publish_now("reply/" + id, text);
+                          }};
+    Commands::Options options;
+    options.directory = options_.directory;
+    options.program = options_.program;
+    options.anchors_pem = identity_.anchors_pem;
+    commands_ = std::make_unique<Commands>(std::move(parts), std::move(options));
+}
+
 // Why it starts: stopped in order, or not (killed, power cut). The mark is removed by stop().
 Result<> Agent::note_boot() {
+    TRY(starts_, note_start(files_, options_.directory, started_));
     const std::string mark = files::join(options_.directory, "running");
     TRY(const auto size, files_.size(mark));
     const Json event = {{"type", "boot"},
@@ -62,9 +91,13 @@ Task<> Agent::run() {
     Connection::Listener listener;
     listener.connected = [this] { publish_report(); };
     listener.desired = [this](std::string text) { converger_->desire(std::move(text)); };
+    listener.command = [this](std::string id, std::string body) {
+        commands_->accept(std::move(id), std::move(body));
+    };
     converger_->on_report([this] { publish_report(); });
     scope.spawn(connection_->run(std::move(listener)));
     scope.spawn(converger_->run());
+    scope.spawn(commands_->run());
     scope.spawn(report_health());
     Event never;
     auto outcome = co_await never.wait();
@@ -109,6 +142,7 @@ Json Agent::health() {
     }
     return JsonObject{{"at", clock_.now().ns},
                       {"uptime_s", (clock_.now() - started_) / seconds{1}},
+                      {"boots", boots_lately(starts_, clock_.now())},
                       {"agent", MW_VERSION},
                       {"cpu_share", host.cpu_share},
                       {"memory_used_bytes", host.memory_used_bytes},

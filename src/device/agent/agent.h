@@ -7,8 +7,11 @@
 #include <string>
 
 #include "base/random.h"
+#include "device/agent/boots.h"
+#include "device/agent/commands.h"
 #include "device/agent/connection.h"
 #include "device/agent/converger.h"
+#include "device/agent/measure.h"
 #include "device/sources/sources.h"
 
 namespace mw::agent {
@@ -16,6 +19,7 @@ namespace mw::agent {
 struct AgentOptions {
     std::string directory;
     outbox::Options outbox;  // its directory is set by the agent
+    std::string program;     // this very program, for its verb `measure`
 };
 
 class Agent {
@@ -35,6 +39,7 @@ class Agent {
           AgentOptions options, files::DirectoryLock lock, AgentIdentity identity);
     Task<> report_health();
     void publish_report();
+    void make_commands();
     Result<> note_boot();
 
     files::Files& files_;
@@ -46,12 +51,14 @@ class Agent {
     files::DirectoryLock lock_;
     AgentIdentity identity_;
     Timestamp started_;
+    std::vector<Timestamp> starts_;  // of the last hour
     sources::HostProbe host_;
     std::unique_ptr<HubLink> hub_;
     std::unique_ptr<outbox::Outbox> outbox_;
     std::unique_ptr<Processor> processor_;
     std::unique_ptr<Connection> connection_;
     std::unique_ptr<Converger> converger_;
+    std::unique_ptr<Commands> commands_;
 };
 
 }  // namespace mw::agent

@@ -7,7 +7,6 @@
 namespace mw::agent {
 namespace {
 
-constexpr std::uint64_t bundle_bytes_max = std::uint64_t{300} << 20;
 constexpr std::uint64_t document_bytes_max = 4 << 20;
 
 JsonObject object_at(const Json& document, std::string_view key) {
@@ -18,11 +17,29 @@ JsonObject object_at(const Json& document, std::string_view key) {
 }  // namespace
 
 Converger::Converger(Parts parts, DeviceId device, std::string directory)
-    : parts_(parts), device_(std::move(device)), directory_(std::move(directory)) {}
+    : parts_(std::move(parts)),
+      device_(std::move(device)),
+      directory_(std::move(directory)),
+      downloads_(parts_.hub),
+      models_({parts_.workers, parts_.files, parts_.clock, parts_.processor, device_,
+               parts_.program, [this] { return surroundings(); }}),
+      firmware_(parts_.workers, parts_.files, directory_),
+      updates_({parts_.loop, parts_.workers, parts_.files, parts_.clock, downloads_, models_,
+                firmware_, parts_.trust},
+               directory_) {
+    updates_.on_change([this] { changed(); });
+}
 
 Converger::~Converger() = default;
 
 Task<> Converger::run() {
+    auto ended = co_await follow();
+    ignore(co_await updates_.stop(), "the next start continues");
+    while (!running_.empty()) running_.erase(running_.begin());
+    co_return ended;
+}
+
+Task<> Converger::follow() {
     const std::string path = files::join(directory_, "desired.json");
     auto job = [this, path] { return files::read_all(parts_.files, path, document_bytes_max); };
     auto remembered = co_await parts_.workers.run(std::move(job));
@@ -30,11 +47,7 @@ Task<> Converger::run() {
     for (;;) {
         while (!next_) {
             arrived_.reset();
-            auto waited = co_await arrived_.wait();
-            if (!waited) {
-                while (!running_.empty()) running_.erase(running_.begin());
-                co_return std::move(waited);
-            }
+            CO_TRY_VOID(co_await arrived_.wait());
         }
         const std::string text = *std::exchange(next_, std::nullopt);
         CO_TRY_VOID(co_await converge(text));
@@ -69,7 +82,6 @@ Task<> Converger::converge(std::string text) {
         co_return Result<>{};
     }
     CO_TRY_VOID(co_await remember(text));
-    generation_ = find_integer(*document, "generation").value_or(0);
     asset_ = find_string(*document, "asset").value_or("");
     constexpr std::array<std::string_view, 6> known = {"generation", "asset",    "models",
                                                        "sources",    "firmware", "config"};
@@ -86,7 +98,12 @@ Task<> Converger::converge(std::string text) {
     }
     // Models first: a source that starts must find those that judge its rows.
     JsonObject models = object_at(*document, "models");
-    CO_TRY_VOID(co_await converge_models(std::move(models)));
+    CO_TRY_VOID(co_await updates_.want(updates::Kind::model, std::move(models)));
+    JsonObject firmware = object_at(*document, "firmware");
+    CO_TRY_VOID(co_await updates_.want(updates::Kind::firmware, std::move(firmware)));
+    // What is reported from now on answers to this document.
+    generation_ = find_integer(*document, "generation").value_or(0);
+    CO_TRY_VOID(co_await updates_.settled(updates::Kind::model));
     JsonObject sources = object_at(*document, "sources");
     CO_TRY_VOID(co_await converge_sources(std::move(sources)));
     changed();
@@ -95,6 +112,21 @@ Task<> Converger::converge(std::string text) {
 
 void Converger::read_config(const Json& document) {
     config_error_.reset();
+    const auto sketches = find_string(document, "config.sketch_every");
+    auto window = parse_duration(sketches.value_or("10m"));
+    if (window && *window >= observation::window_min)
+        parts_.processor.observe_every(*window);
+    else
+        config_error_ = Error{Errc::invalid_input, "config.sketch_every: want at least 1s"};
+    if (const Json* watch = find(document, "config.updates.watch")) {
+        auto rule = updates::watch_of(*watch, {});
+        if (rule)
+            updates_.set_watch(*rule);
+        else
+            config_error_ = std::move(rule).error().context("config.updates");
+    } else {
+        updates_.set_watch({});
+    }
     const auto text = find_string(document, "config.health_every");
     if (!text) return;
     auto every = parse_duration(*text);
@@ -104,80 +136,19 @@ void Converger::read_config(const Json& document) {
         config_error_ = Error{Errc::invalid_input, "config.health_every: want at least 100ms"};
 }
 
-Task<> Converger::converge_models(JsonObject wanted) {
-    std::vector<std::string> gone;
-    for (const auto& [name, entry] : models_)
-        if (!wanted.contains(name)) gone.push_back(name);
-    for (const auto& name : gone) {
-        CO_TRY_VOID(co_await parts_.processor.uninstall(name));
-        models_.erase(name);
-        log::info("edge.model.removed", {{"model", name}});
+// What a model that starts may look back in. At a restart no source runs yet: what is to run looks
+// back all the same.
+ModelInstaller::Surroundings Converger::surroundings() {
+    ModelInstaller::Surroundings around;
+    around.asset = asset_;
+    for (const auto& [source, running] : running_)
+        around.recordings.push_back(running.source.get());
+    if (!running_.empty()) return around;
+    for (const auto& [source, description] : coming_sources_) {
+        auto made = sources::make_source(description, {device_, source, &parts_.clock});
+        if (made) around.recordings.push_back(around.owned.emplace_back(std::move(*made)).get());
     }
-    for (const auto& [key, description] : wanted) {
-        const std::string name(key);
-        const std::string hash = find_string(description, "bundle").value_or("");
-        Entry& entry = models_[name];
-        if (entry.state == "applied" && entry.hash == hash) continue;
-        entry.hash = hash;
-        entry.version = find_string(description, "version").value_or("");
-        auto loaded = co_await load_model(name, description);
-        if (!loaded && loaded.error().code == Errc::cancelled) co_return std::move(loaded);
-        entry.state = loaded ? "applied" : "failed";
-        entry.error.reset();
-        if (!loaded) {
-            log::warn("edge.model.failed", {{"model", name}, {"reason", loaded.error().message}});
-            entry.error = std::move(loaded).error();
-        } else {
-            log::info("edge.model.loaded", {{"model", name}, {"version", entry.version}});
-        }
-        changed();
-    }
-    co_return Result<>{};
-}
-
-Task<Bytes> Converger::bundle_bytes(std::string sha256) {
-    const std::string folder = files::join(directory_, "bundles");
-    const std::string path = files::join(folder, sha256 + ".tar");
-    auto read = [this, path, sha256]() -> Result<Bytes> {
-        TRY(Bytes bytes, files::read_all(parts_.files, path, bundle_bytes_max));
-        if (to_hex(crypto::sha256(bytes)) != sha256)
-            return Error{Errc::corrupt, "'" + path + "' is not what was downloaded"};
-        return bytes;
-    };
-    auto kept = co_await parts_.workers.run(std::move(read));
-    if (kept || kept.error().code == Errc::cancelled) co_return kept;
-    CO_TRY(Bytes bytes, co_await parts_.hub.download(sha256, bundle_bytes_max));
-    auto keep = [this, folder, path, bytes]() -> Result<> {
-        TRY_VOID(parts_.files.make_directories(folder, 0750));
-        return files::atomic_replace(parts_.files, path, bytes);
-    };
-    CO_TRY_VOID(co_await parts_.workers.run(std::move(keep)));
-    co_return bytes;
-}
-
-Task<> Converger::load_model(std::string name, Json entry) {
-    CO_TRY(const std::string sha256, want_string(entry, "bundle"));
-    CO_TRY(const Bytes bytes, co_await bundle_bytes(sha256));
-    auto load = [this, bytes, sha256]() -> Result<pipeline::LoadedBundle> {
-        if (!engine_) {
-            TRY(engine_, inference::open_onnx_runtime());
-        }
-        return pipeline::load_bundle(bytes, *engine_, parts_.clock, sha256);
-    };
-    CO_TRY(auto bundle, co_await parts_.workers.run(std::move(load)));
-    Assignment assignment{device_, asset_, name, find_string(entry, "version").value_or("")};
-    auto runner = std::make_unique<ModelRunner>(std::move(assignment), std::move(bundle));
-    std::vector<sources::Source*> recordings;
-    for (const auto& [source, running] : running_) recordings.push_back(running.source.get());
-    // At a restart no source runs yet: what is to run looks back all the same.
-    std::vector<std::unique_ptr<sources::Source>> coming;
-    if (running_.empty()) {
-        for (const auto& [source, description] : coming_sources_) {
-            auto made = sources::make_source(description, {device_, source, &parts_.clock});
-            if (made) recordings.push_back(coming.emplace_back(std::move(*made)).get());
-        }
-    }
-    co_return co_await parts_.processor.install(std::move(runner), std::move(recordings));
+    return around;
 }
 
 Task<> Converger::converge_sources(JsonObject wanted) {
@@ -252,28 +223,36 @@ Task<> Converger::stop_source(std::string name) {
 Json Converger::report() const {
     const auto describe = [](const Entry& entry) {
         JsonObject object{{"state", entry.state}, {"hash", entry.hash}};
-        if (!entry.version.empty()) object["version"] = entry.version;
         if (entry.error) {
             object["code"] = std::string(to_string(entry.error->code));
             object["reason"] = entry.error->message;
         }
         return object;
     };
-    JsonObject models, sources;
-    for (const auto& [name, entry] : models_) models[name] = describe(entry);
+    JsonObject models = updates_.report(updates::Kind::model);
+    JsonObject sources;
     for (const auto& [name, entry] : sources_) {
         JsonObject object = describe(entry);
-        if (const auto found = running_.find(name); found != running_.end())
-            object["running"] = found->second.source->status().state;
+        if (const auto found = running_.find(name); found != running_.end()) {
+            const sources::SourceStatus status = found->second.source->status();
+            object["running"] = status.state;
+            if (status.refused > 0) {
+                object["refused"] = status.refused;
+                object["refusal"] = status.refusal;
+            }
+        }
         sources[name] = std::move(object);
     }
     JsonArray ignored;
     for (const auto& key : ignored_) ignored.emplace_back(key);
     JsonObject config{{"state", config_error_ ? "failed" : "applied"}};
     if (config_error_) config["reason"] = config_error_->message;
-    return JsonObject{{"generation", generation_},    {"agent", MW_VERSION},
-                      {"models", std::move(models)},  {"sources", std::move(sources)},
-                      {"firmware", JsonObject{}},     {"config", std::move(config)},
+    return JsonObject{{"generation", generation_},
+                      {"agent", MW_VERSION},
+                      {"models", std::move(models)},
+                      {"sources", std::move(sources)},
+                      {"firmware", updates_.report(updates::Kind::firmware)},
+                      {"config", std::move(config)},
                       {"ignored", std::move(ignored)}};
 }
 

@@ -9,7 +9,8 @@
 #include <optional>
 #include <string>
 
-#include "device/agent/hub_link.h"
+#include "device/agent/hub_downloads.h"
+#include "device/agent/model_installer.h"
 #include "device/agent/processor.h"
 
 namespace mw::agent {
@@ -23,6 +24,8 @@ class Converger {
         Clock& clock;
         HubLink& hub;
         Processor& processor;
+        crypto::TrustStore trust;  // who may sign releases
+        std::string program;       // ours, for its verb `measure`
     };
     Converger(Parts parts, DeviceId device, std::string directory);
     ~Converger();
@@ -38,7 +41,6 @@ class Converger {
     struct Entry {
         std::string state = "pending";
         std::string hash;
-        std::string version;
         std::optional<Error> error;
     };
     struct Running {
@@ -46,11 +48,10 @@ class Converger {
         std::unique_ptr<sources::Source> source;
         std::unique_ptr<Scope> scope;
     };
+    Task<> follow();
     Task<> converge(std::string text);
-    Task<> converge_models(JsonObject wanted);
     Task<> converge_sources(JsonObject wanted);
-    Task<> load_model(std::string name, Json entry);
-    Task<Bytes> bundle_bytes(std::string sha256);
+    ModelInstaller::Surroundings surroundings();
     Task<> start_source(std::string name, Json description);
     Task<> run_source(std::string name, sources::Source& source);
     Task<> stop_source(std::string name);
@@ -61,19 +62,21 @@ class Converger {
     Parts parts_;
     DeviceId device_;
     std::string directory_;
-    std::shared_ptr<inference::Engine> engine_;  // opened when the first model arrives
     std::optional<std::string> next_;
     Event arrived_;
     std::int64_t generation_ = 0;
     std::string asset_;
     nanoseconds health_every_ = seconds{10};
     std::optional<Error> config_error_;
-    std::map<std::string, Entry> models_;
     std::map<std::string, Entry> sources_;
     std::map<std::string, Running> running_;
     std::map<std::string, Json> coming_sources_;  // descriptions of the current document
     std::vector<std::string> ignored_;
     std::function<void()> on_report_;
+    HubDownloads downloads_;
+    ModelInstaller models_;
+    updates::ModuleInstaller firmware_;
+    updates::Updates updates_;
 };
 
 }  // namespace mw::agent

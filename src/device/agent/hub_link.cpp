@@ -49,10 +49,15 @@ Task<HubAddress> HubLink::find_broker() {
     co_return address;
 }
 
-Task<Bytes> HubLink::download(std::string sha256, std::uint64_t bytes_max) {
+Task<std::unique_ptr<http::Incoming>> HubLink::open_blob(std::string sha256, std::uint64_t offset) {
     http::Request request;
     request.path = "/v1/blobs/" + sha256;
-    CO_TRY(auto incoming, co_await client_->open(std::move(request), silence));
+    if (offset > 0) request.headers.set("Range", "bytes=" + std::to_string(offset) + "-");
+    co_return co_await client_->open(std::move(request), silence);
+}
+
+Task<Bytes> HubLink::download(std::string sha256, std::uint64_t bytes_max) {
+    CO_TRY(auto incoming, co_await open_blob(sha256, 0));
     if (incoming->head().status != 200)
         co_return Error{http::errc_of(incoming->head().status),
                         "downloading " + sha256 + ": the hub answered " +

@@ -25,6 +25,8 @@ class HubLink {
     Task<HubAddress> find_broker();
     // corrupt when the bytes do not have this SHA-256.
     Task<Bytes> download(std::string sha256, std::uint64_t bytes_max);
+    // The blob from this byte on, as the hub answers (200, 206, 416, ...), piece by piece.
+    Task<std::unique_ptr<http::Incoming>> open_blob(std::string sha256, std::uint64_t offset);
     const std::shared_ptr<const net::TlsContext>& tls() const { return tls_; }
 
  private:

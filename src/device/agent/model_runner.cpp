@@ -1,5 +1,7 @@
 #include "device/agent/model_runner.h"
 
+#include <limits>
+
 namespace mw::agent {
 namespace {
 constexpr std::size_t bundle_id_bytes = 64;  // SHA-256 in hex
@@ -8,7 +10,8 @@ constexpr std::size_t bundle_id_bytes = 64;  // SHA-256 in hex
 ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
     : assignment_(std::move(assignment)),
       bundle_(std::move(bundle)),
-      aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align) {}
+      aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align),
+      observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id) {}
 
 void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
     aligner_.add(batch);
@@ -29,10 +32,14 @@ void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
         d.decision = outcome->decision;
         d.fallback = std::move(outcome->fallback);
         d.latency_us = outcome->latency_us;
+        const double score =
+            d.fallback.empty() ? d.score : std::numeric_limits<double>::quiet_NaN();
+        observer_.observe(bundle_.pipeline.last_features(), score, d.window_to, d.latency_us);
         latency_us_.add(d.latency_us);
         ++decisions_;
         alarms_ += d.decision;
         fallbacks_ += !d.fallback.empty();
+        failures_ += d.fallback == "score_not_finite" || d.fallback.starts_with("model_failed");
     }
 }
 

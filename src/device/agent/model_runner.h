@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/histogram.h"
+#include "device/observation/observation.h"
 #include "domain/decision.h"
 #include "insight/pipeline/pipeline.h"
 
@@ -35,20 +36,26 @@ class ModelRunner {
     // Bundle id and pipeline state; restore() says false when it is of another bundle.
     Bytes checkpoint() const;
     bool restore(const Bytes& checkpoint);
-    // Past rows, before the first feed(): nothing is decided.
+    // What it saw, counted in its bundle's bins.
+    observation::Observer& observer() { return observer_; }
+    const observation::Observer& observer() const { return observer_; }
+    // Past rows, before the first feed(): nothing is decided or counted.
     void look_back(const Batch& batch);
 
     const Histogram& latency_us() const { return latency_us_; }
     std::uint64_t decisions() const { return decisions_; }
     std::uint64_t alarms() const { return alarms_; }
     std::uint64_t fallbacks() const { return fallbacks_; }
+    // Fallbacks that are the model's own doing: it failed, or its score is no number.
+    std::uint64_t failures() const { return failures_; }
 
  private:
     Assignment assignment_;
     pipeline::LoadedBundle bundle_;
     features::Aligner aligner_;
+    observation::Observer observer_;
     Histogram latency_us_;
-    std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0;
+    std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0, failures_ = 0;
 };
 
 }  // namespace mw::agent

@@ -63,9 +63,32 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
             entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
                                       Bytes(text_.begin(), text_.end())});
         }
-        if (!decisions_.empty()) entry.checkpoints["pipeline/" + name] = runner->checkpoint();
+        if (decisions_.empty()) continue;
+        entry.checkpoints["pipeline/" + name] = runner->checkpoint();
+        for (const auto& sketch : runner->observer().take_closed()) add_sketch(entry, name, sketch);
+        entry.checkpoints["observation/" + name] = runner->observer().checkpoint();
     }
     return entry;
+}
+
+void Processor::add_sketch(outbox::Entry& entry, const std::string& model,
+                           const drift::Sketch& sketch) {
+    const std::string stream = "sketch/" + model;
+    entry.messages.push_back({stream, topic_of(device_, stream), drift::encode(sketch)});
+}
+
+Task<> Processor::send_left_open(std::string model, Bytes checkpoint) {
+    const std::string key = "observation/" + model;
+    outbox::Entry entry;
+    if (const auto before = outbox_.checkpoint(key))
+        if (const auto open = observation::left_open(*before)) add_sketch(entry, model, *open);
+    entry.checkpoints[key] = std::move(checkpoint);
+    co_return co_await put(std::move(entry));
+}
+
+void Processor::observe_every(nanoseconds window) {
+    observe_every_ = window;
+    for (const auto& [name, runner] : models_) runner->observer().set_window(window);
 }
 
 Task<> Processor::put(outbox::Entry entry) {
@@ -87,6 +110,12 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
     const std::string name = runner->assignment().model;
     if (const auto checkpoint = outbox_.checkpoint("pipeline/" + name))
         runner->restore(*checkpoint);  // of an older bundle: it starts afresh
+    runner->observer().set_window(observe_every_);
+    const auto seen = outbox_.checkpoint("observation/" + name);
+    if (seen && !runner->observer().restore(*seen)) {
+        Bytes fresh = runner->observer().checkpoint();
+        CO_TRY_VOID(co_await send_left_open(name, std::move(fresh)));
+    }
     const features::Memory memory = runner->memory();
     // Rows of a span are not known in number; a recording is read back generously.
     const std::size_t rows = memory.rows + (memory.span > nanoseconds{0} ? 10'000 : 0);
@@ -101,8 +130,8 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
 Task<> Processor::uninstall(std::string model) {
     CO_TRY_VOID(co_await take_turn());
     Turn turn(*this);
-    models_.erase(model);
-    co_return Result<>{};
+    if (models_.erase(model) == 0) co_return Result<>{};
+    co_return co_await send_left_open(std::move(model), Bytes{});
 }
 
 }  // namespace mw::agent

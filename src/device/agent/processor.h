@@ -24,6 +24,9 @@ class Processor final : public sources::SourceSink {
     Task<> install(std::unique_ptr<ModelRunner> runner, std::vector<sources::Source*> recordings);
     Task<> uninstall(std::string model);
 
+    // How much event time one sketch covers, of every model from its next window on.
+    void observe_every(nanoseconds window);
+
     Bytes source_checkpoint(const std::string& source) const;
     const std::map<std::string, std::unique_ptr<ModelRunner>>& models() const { return models_; }
     std::uint64_t points() const { return points_; }
@@ -34,12 +37,16 @@ class Processor final : public sources::SourceSink {
     Task<> take_turn();
     outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
     Task<> put(outbox::Entry entry);
+    void add_sketch(outbox::Entry& entry, const std::string& model, const drift::Sketch& sketch);
+    // The window that was open when a model goes, with the checkpoint that comes after it.
+    Task<> send_left_open(std::string model, Bytes checkpoint);
 
     DeviceId device_;
     outbox::Outbox& outbox_;
     std::map<std::string, std::unique_ptr<ModelRunner>> models_;
     std::vector<Decision> decisions_;
     std::string text_;
+    nanoseconds observe_every_ = observation::window_default;
     std::uint64_t points_ = 0;
     bool busy_ = false;
     Event idle_;
