@@ -80,6 +80,9 @@ void Kpis::follow(const Resource& use_case) {
         due[spec.name] = same ? followed.due[spec.name] : Timestamp{};
         if (!same) followed.entries.erase(spec.name);
     }
+    if (const Json* told = find(use_case.status, "kpis"); told && told->is_array())
+        for (const auto& entry : told->get_array())
+            followed.stale |= !due.contains(find_string(entry, "name").value_or(""));
     followed.use_case = use_case;
     followed.specs = std::move(*specs);
     followed.due = std::move(due);
@@ -99,7 +102,8 @@ Task<> Kpis::keep_computing() {
         const auto now = parts_.loop.clock().now();
         std::vector<std::string> due;
         for (const auto& [name, followed] : followed_)
-            if (std::ranges::any_of(followed.due, [&](const auto& k) { return k.second <= now; }))
+            if (followed.stale ||
+                std::ranges::any_of(followed.due, [&](const auto& k) { return k.second <= now; }))
                 due.push_back(name);
         for (auto& name : due) {
             auto computing = compute_due(std::move(name), false);
@@ -155,11 +159,10 @@ Task<JsonObject> Kpis::compute_one(std::string use_case, std::string currency, K
             {Errc::invalid_input,
              "more than " + std::to_string(options_.limits.rows) + " rows; group by day"},
             now);
-    auto answer = parse_json(reply->body);
-    if (!answer) co_return failed_kpi(spec, answer.error(), now);
-    auto days = days_from(*answer, spec.counts);
-    if (!days) co_return failed_kpi(spec, days.error(), now);
-    auto reading = read_kpi(spec, std::move(*days), now, currency);
+    auto job = [spec, body = std::move(reply->body), now, currency] {
+        return read_answer(spec, body, now, currency);
+    };
+    CO_TRY(auto reading, co_await parts_.workers.run(std::move(job)));
     if (reading.known) {
         auto batch = batch_of(use_case, spec, reading.now, now);
         auto stored = co_await parts_.series.store(std::move(batch));
@@ -173,6 +176,7 @@ Task<JsonObject> Kpis::compute_one(std::string use_case, std::string currency, K
 Task<> Kpis::write_status(std::string use_case) {
     const auto followed = followed_.find(use_case);
     if (followed == followed_.end()) co_return Result<>{};
+    followed->second.stale = false;
     JsonArray kpis;
     std::string detail;
     for (const auto& spec : followed->second.specs) {

@@ -34,6 +34,7 @@ class Kpis {
  public:
     struct Parts {  // all outlive the Kpis
         Loop& loop;
+        Workers& workers;  // the bootstrap runs there
         ResourceStore& store;
         QueryEngine& query;
         SeriesSink& series;
@@ -55,6 +56,7 @@ class Kpis {
         std::vector<KpiSpec> specs;
         std::map<std::string, JsonObject> entries;  // by KPI: what status holds
         std::map<std::string, Timestamp> due;
+        bool stale = false;  // status holds a KPI that the spec has no more
     };
     void on_change(const ResourceChange& change);
     void follow(const Resource& use_case);

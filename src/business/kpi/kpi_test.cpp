@@ -184,7 +184,7 @@ class KpiDesk : public testing::Test {
  public:
     KpiDesk() {
         registry = *registry::Registry::open(*loop, clock, metrics, {.path = ":memory:"});
-        kpis = std::make_unique<Kpis>(Kpis::Parts{*loop, *registry, query, series});
+        kpis = std::make_unique<Kpis>(Kpis::Parts{*loop, workers, *registry, query, series});
     }
     ~KpiDesk() override { EXPECT_TRUE(wait(kpis->stop())); }
     template <class T>
@@ -217,6 +217,7 @@ class KpiDesk : public testing::Test {
     metrics::Registry metrics;
     std::unique_ptr<Loop> loop = *Loop::open({.clock = &clock});
     std::unique_ptr<registry::Registry> registry;
+    Workers workers{{.threads = 1}};
     FakeQuery query;
     KeptSeries series;
     std::unique_ptr<Kpis> kpis;
@@ -255,6 +256,17 @@ TEST_F(KpiDesk, follows_the_spec_and_names_what_fails) {
     put("pumps", use_case_spec(kpi_text()), false);
     EXPECT_FALSE(find(find(status("pumps", 1), "kpis")->get_array()[0], "error"));
     EXPECT_EQ(series.batches.size(), 1u);
+}
+
+TEST_F(KpiDesk, takes_out_of_status_what_the_spec_has_no_more) {
+    auto other = kpi_text();
+    other.replace(other.find("stops"), 5, "hours");
+    put("pumps", use_case_spec(kpi_text() + "," + other));
+    ASSERT_TRUE(wait(kpis->start()));
+    status("pumps", 2);
+    put("pumps", use_case_spec(other), false);
+    EXPECT_EQ(find_string(find(status("pumps", 1), "kpis")->get_array()[0], "name"), "hours");
+    EXPECT_EQ(query.asked, 2);
 }
 
 TEST_F(KpiDesk, computes_now_when_asked_and_forgets_the_deleted) {

@@ -155,6 +155,16 @@ Reading read_kpi(const KpiSpec& spec, std::vector<Day> days, Timestamp at,
     return out;
 }
 
+Reading read_answer(const KpiSpec& spec, const std::string& answer, Timestamp at,
+                    const std::string& currency) {
+    Reading failed;
+    const auto parsed = parse_json(answer);
+    if (!parsed) return failed.entry = failed_kpi(spec, parsed.error(), at), failed;
+    auto days = days_from(*parsed, spec.counts);
+    if (!days) return failed.entry = failed_kpi(spec, days.error(), at), failed;
+    return read_kpi(spec, std::move(*days), at, currency);
+}
+
 JsonObject failed_kpi(const KpiSpec& spec, const Error& error, Timestamp at) {
     auto entry = entry_of(spec, at);
     entry["error"] = error.message;
