@@ -34,13 +34,18 @@ Result<> DataPlane::build() {
     letters.directory = files::join(options_.directory, "dead-letters");
     TRY(dead_letters_,
         ingest::DeadLetters::open(parts_.files, loop, parts_.disk, std::move(letters)));
+    monitors::SketchLogOptions sketches;
+    sketches.directory = files::join(options_.directory, "sketches");
+    TRY(sketches_, monitors::SketchLog::open(parts_.files, loop, parts_.disk, std::move(sketches),
+                                             doors_.stored_sketch));
     decisions_ = std::make_unique<ingest::DecisionRelay>(
         loop, parts_.control, options_.decisions_waiting, doors_.decisions);
     reports_ = std::make_unique<ingest::ReportRelay>(loop, parts_.control, ingest::ReportLimits{},
                                                      doors_.reports);
     ingest_ = std::make_unique<ingest::Ingest>(
         ingest::IngestOptions{}, ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_,
-                                                       *reports_, parts_.clock, parts_.metrics});
+                                                       *reports_, parts_.clock, parts_.metrics,
+                                                       sketches_.get()});
     topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
@@ -68,6 +73,7 @@ Task<> DataPlane::stop_here() {
     co_await decisions_->stop();
     co_await reports_->stop();
     co_await dead_letters_->stop();
+    co_await sketches_->stop();
     co_return co_await history_->stop();
 }
 
@@ -115,6 +121,15 @@ Task<> DataPlane::seal_now() {
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<> DataPlane::append(Batch batch) {
+    auto there = [this, batch = std::move(batch)]() -> Result<> {
+        TRY(const Ticket ticket, history_->append(batch));
+        (void)ticket;  // durable with the next group sync; it is computed again anyway
+        return {};
+    };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device,
                                                               std::size_t limit) {
     auto there = [this, device, limit] { return dead_letters_->list(device, limit); };
@@ -155,6 +170,16 @@ void DataPlane::publish(const std::string& device, std::string document) {
         if (!published) log::warn("hub.desired.refused", {{"reason", published.error().message}});
     };
     if (!loop().post(std::move(there))) log::error("hub.desired.lost", {{"device", device}});
+}
+
+// Not retained: who is away does not hear it, and whoever asked is told so by its deadline.
+void DataPlane::command(const std::string& device, const std::string& id, std::string body) {
+    auto there = [this, topic = "mw/v1/" + device + "/command/" + id, body = std::move(body)] {
+        const auto published =
+            broker_->publish_local(topic, bytes_of(body), false, mqtt::QoS::at_least_once);
+        if (!published) log::warn("hub.command.refused", {{"reason", published.error().message}});
+    };
+    if (!loop().post(std::move(there))) log::error("hub.command.lost", {{"device", device}});
 }
 
 void DataPlane::put_device(const std::string& name, ingest::DeviceFacts facts) {

@@ -14,6 +14,8 @@
 #include "data/query/query.h"
 #include "data/segments/segments.h"
 #include "fleet/convergence/convergence.h"
+#include "fleet/monitors/monitors.h"
+#include "fleet/gates/gates.h"
 #include "fleet/onboarding/onboarding.h"
 #include "fleet/projection/projection.h"
 #include "platform/loop/loop.h"
@@ -26,6 +28,7 @@ struct ControlDoors {
     std::function<Task<>(ingest::DecisionBox)> decisions;
     std::function<Task<>(ingest::ReportBox)> reports;
     std::function<void(std::string device, bool connected, Timestamp at)> presence;
+    std::function<void(monitors::StoredSketch)> stored_sketch;  // while it opens: what the log has
 };
 
 struct DataPlaneOptions {
@@ -38,7 +41,8 @@ struct DataPlaneOptions {
 class DataPlane final : public query::HistorySource,
                         public query::ScorecardSource,
                         public convergence::DesiredSink,
-                        public projection::ProjectionSink {
+                        public projection::ProjectionSink,
+                        public gates::CommandSink {
  public:
     struct Parts {  // all outlive the data plane
         Loop& control;
@@ -64,6 +68,8 @@ class DataPlane final : public query::HistorySource,
     Loop& loop() { return thread_->loop(); }
     history::OpenReport opened() const { return history_->report(); }
     Task<> seal_now();
+    // The hub's own points, such as KPIs: good by construction, of no device's stream.
+    Task<> append(Batch batch);
     Task<std::vector<ingest::DeadLetter>> dead_letters(std::string device, std::size_t limit);
     // How the data plane is: the error that storage reports, if any. Also brings the broker's and
     // the loop's figures into the metrics.
@@ -73,6 +79,7 @@ class DataPlane final : public query::HistorySource,
     Task<quality::Scorecard> scorecard() override;
     Task<std::vector<quality::Finding>> findings(std::string device, Timestamp from, Timestamp to);
     void publish(const std::string& device, std::string document) override;
+    void command(const std::string& device, const std::string& id, std::string body) override;
     void put_device(const std::string& name, ingest::DeviceFacts facts) override;
     void remove_device(const std::string& name) override;
     void set_context(history::ContextSnapshot context) override;
@@ -93,6 +100,7 @@ class DataPlane final : public query::HistorySource,
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;
+    std::unique_ptr<monitors::SketchLog> sketches_;
     std::unique_ptr<ingest::DecisionRelay> decisions_;
     std::unique_ptr<ingest::ReportRelay> reports_;
     std::unique_ptr<ingest::Ingest> ingest_;

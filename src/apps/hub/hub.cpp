@@ -50,6 +50,8 @@ Result<> Hub::open_trust() {
     authority.server_addresses = options_.addresses;
     TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,
                                                          std::move(authority)));
+    TRY(release_key_, identity::SigningKey::open(world_.files, world_.clock, *authority_,
+                                                 path("pki"), identity::release_purpose));
     registry::Options registry;
     registry.path = path("registry.db");
     registry.vfs = world_.sqlite_vfs;
@@ -77,11 +79,15 @@ Result<> Hub::open_data() {
     const std::string history = data.history.directory;
     ControlDoors doors;
     doors.decisions = [this](ingest::DecisionBox box) {
+        gate_wiring_->offer(box.decisions);
         return desk_->take(std::move(box.decisions), std::move(box.missed));
     };
     doors.reports = [this](ingest::ReportBox box) { return receive_reports(std::move(box)); };
     doors.presence = [this](std::string device, bool connected, Timestamp at) {
         convergence_->on_presence(device, connected, at);
+    };
+    doors.stored_sketch = [this](monitors::StoredSketch sketch) {
+        ignore(sketches_.put(sketch.device, sketch.model, sketch.body), "it was readable once");
     };
     TRY(data_, DataPlane::open(std::move(data),
                                {*control_, world_.files, *disk_, world_.clock, world_.random,
@@ -93,8 +99,15 @@ Result<> Hub::open_data() {
     engine.history_directory = history;
     engine.temporary_directory = path("tmp");
     engine.threads = static_cast<unsigned>(options_.query_threads);
+    TRY(label_table_, LabelTable::open(world_.files, *control_, *disk_, path("labels")));
     engine_ = std::make_unique<query::Engine>(
-        engine, query::Engine::Parts{*queries_, *data_, *projection_, *data_, metrics_});
+        engine, query::Engine::Parts{*queries_, *data_, *projection_, *data_, metrics_, {},
+                                     label_table_.get()});
+    gate_wiring_ = std::make_unique<GateWiring>(GateWiring::Parts{
+        *control_, *queries_, world_.clock, world_.random, metrics_, *registry_, *blobs_, *engine_,
+        label_table_->log(), *data_, *release_key_});
+    monitor_wiring_ = std::make_unique<MonitorWiring>(MonitorWiring::Parts{
+        *control_, *queries_, *registry_, *engine_, *blobs_, sketches_});
     evidence_ = std::make_unique<alarms::HubEvidence>(
         *engine_, *registry_, [this](std::string device, Timestamp from, Timestamp to) {
             return data_->findings(std::move(device), from, to);
@@ -104,8 +117,20 @@ Result<> Hub::open_data() {
         alarms::DeskOptions{},
         alarms::AlarmDesk::Parts{*control_, *alarm_file_, *evidence_, *evidence_, metrics_});
     alarm_wiring_ = std::make_unique<AlarmWiring>(*registry_, *desk_);
-    convergence_ = std::make_unique<convergence::Convergence>(*control_, *registry_, *data_);
+    convergence::Options convergence;
+    convergence.size_of = [this](std::string sha256) { return blob_size(std::move(sha256)); };
+    convergence_ = std::make_unique<convergence::Convergence>(
+        *control_, *registry_, *data_, *release_key_, std::move(convergence));
+    business_ = std::make_unique<BusinessWiring>(*control_, *queries_, *registry_, *engine_,
+                                                 *data_);
+    rollout_wiring_ = std::make_unique<RolloutWiring>(
+        RolloutWiring::Parts{*control_, *registry_, *engine_, metrics_});
     return {};
+}
+
+Task<std::uint64_t> Hub::blob_size(std::string sha256) {
+    CO_TRY(const auto blob, co_await blobs_->stat(std::move(sha256)));
+    co_return blob.size;
 }
 
 // The data plane runs, knows its devices, and judges from where it stood; nobody is let in yet.
@@ -115,8 +140,12 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await data_->restore_quality());
     CO_TRY_VOID(co_await desk_->restore());
     CO_TRY_VOID(co_await alarm_wiring_->start());
+    CO_TRY_VOID(co_await gate_wiring_->start());
+    CO_TRY_VOID(co_await monitor_wiring_->start());
     CO_TRY_VOID(co_await desk_->catch_up());
     CO_TRY_VOID(co_await convergence_->start());
+    CO_TRY_VOID(co_await business_->start());
+    CO_TRY_VOID(co_await rollout_wiring_->start());
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
     scope_->spawn(audit_wiring_->keep_signing());
@@ -137,6 +166,13 @@ Result<> Hub::open_surface() {
     parts.query = engine_.get();
     parts.enrollment = this;
     parts.alarms = alarm_wiring_.get();
+    parts.labels = gate_wiring_.get();
+    parts.gates = gate_wiring_.get();
+    parts.monitors = monitor_wiring_.get();
+    gate_wiring_->add_admission(parts.admission);
+    parts.portfolio = business_.get();
+    business_->admit_into(parts.admission);
+    rollout_wiring_->admit_into(parts.admission);
     parts.assets = console::assets();
     parts.ready.push_back({"history", [this]() -> Result<> {
                                if (storage_) return *storage_;
@@ -167,12 +203,19 @@ Task<> Hub::receive_reports(ingest::ReportBox box) {
         if (report.kind == ingest::TopicKind::reported) {
             if (auto body = parse_json(report.body))
                 convergence_->on_reported(report.device, std::move(*body));
+        } else if (report.kind == ingest::TopicKind::reply) {
+            gate_wiring_->on_reply(report);
+        } else if (report.kind == ingest::TopicKind::sketch) {
+            monitor_wiring_->on_sketch(report);
         } else if (report.kind == ingest::TopicKind::event) {
             log::info("hub.device.event", {{"device", report.device}, {"event", report.body}});
         }
     }
     for (auto& [device, report] : box.newest)
-        if (auto body = parse_json(report.body)) convergence_->on_health(device, std::move(*body));
+        if (auto body = parse_json(report.body)) {
+            rollout_wiring_->on_health(device, *body);
+            convergence_->on_health(device, std::move(*body));
+        }
     co_return Result<>{};
 }
 
@@ -183,7 +226,11 @@ Task<> Hub::stop() {
     co_await device_server_->stop();
     co_await api_server_->stop();
     if (plain_api_server_) co_await plain_api_server_->stop();
+    ignore(co_await rollout_wiring_->stop(), "the next start goes on where it was");
+    co_await business_->stop();
     auto stopped = co_await data_->stop();
+    co_await monitor_wiring_->stop();
+    ignore(co_await gate_wiring_->stop(), "the next start goes on with what is left");
     alarm_wiring_->stop();
     co_await desk_->stop();
     co_await alarm_file_->stop();

@@ -8,9 +8,13 @@
 
 #include "apps/hub/alarm_wiring.h"
 #include "apps/hub/audit_wiring.h"
+#include "apps/hub/business_wiring.h"
 #include "apps/hub/data_plane.h"
+#include "apps/hub/gate_wiring.h"
 #include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
+#include "apps/hub/monitor_wiring.h"
+#include "apps/hub/rollout_wiring.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"
 #include "data/registry/registry.h"
@@ -55,6 +59,7 @@ class Hub final : private api::EnrollmentTokens {
     Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
     Result<> write_hub_file();
     Task<> start_parts();
+    Task<std::uint64_t> blob_size(std::string sha256);
     Task<> watch_data();
     Task<> receive_reports(ingest::ReportBox box);
     Task<Issued> issue(Order order) override;
@@ -74,18 +79,25 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<Workers> queries_;    // SQL, at lower priority
     std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
     std::unique_ptr<identity::CertificateAuthority> authority_;
+    std::unique_ptr<identity::SigningKey> release_key_;
     std::unique_ptr<registry::Registry> registry_;
     std::unique_ptr<AuditWiring> audit_wiring_;
     std::unique_ptr<onboarding::Onboarding> onboarding_;
     std::unique_ptr<blobs::Blobs> blobs_;
+    monitors::SketchIndex sketches_;
     std::unique_ptr<DataPlane> data_;
     std::unique_ptr<projection::Projection> projection_;
+    std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<query::Engine> engine_;
+    std::unique_ptr<GateWiring> gate_wiring_;
+    std::unique_ptr<MonitorWiring> monitor_wiring_;
     std::unique_ptr<alarms::HubEvidence> evidence_;
     std::unique_ptr<alarms::AlarmFile> alarm_file_;
     std::unique_ptr<alarms::AlarmDesk> desk_;
     std::unique_ptr<AlarmWiring> alarm_wiring_;
     std::unique_ptr<convergence::Convergence> convergence_;
+    std::unique_ptr<BusinessWiring> business_;
+    std::unique_ptr<RolloutWiring> rollout_wiring_;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<http::Server> api_server_;
     std::unique_ptr<http::Server> plain_api_server_;
