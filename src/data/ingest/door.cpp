@@ -15,6 +15,11 @@ Ingest::Ingest(IngestOptions options, Parts parts)
     parts_.dead_letters.on_durable([self](std::uint64_t number) {
         if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::dead_letters, number);
     });
+    if (!parts_.sketches) return;
+    reached(TicketLine::Log::sketches, parts_.sketches->durable());
+    parts_.sketches->on_durable([self](std::uint64_t number) {
+        if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::sketches, number);
+    });
 }
 
 Ingest::~Ingest() = default;
@@ -89,8 +94,17 @@ Result<Ticket> Ingest::take_report(const Topic& topic, std::string_view text, By
                         .name = std::string(topic.name),
                         .body = std::string(text_of(body)),
                         .arrival = parts_.clock.now()};
+    // In the log first: should the report find no room, it comes again, and once more does no harm.
+    Ticket ticket;
+    if (topic.kind == TopicKind::sketch && parts_.sketches) {
+        auto number = parts_.sketches->keep(report);
+        if (!number && number.error().code == Errc::invalid_input)
+            return bury(topic.device, text, number.error().message, body);
+        if (!number) return refused(std::move(number).error());
+        ticket = line_.issue(TicketLine::Log::sketches, *number);
+    }
     auto taken = parts_.reports.take(std::move(report));
-    if (taken) return Ticket{0};
+    if (taken) return ticket;
     if (taken.error().code == Errc::invalid_input)
         return bury(topic.device, text, taken.error().message, body);
     return refused(std::move(taken).error());

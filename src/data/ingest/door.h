@@ -36,6 +36,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
         DeviceReports& reports;
         Clock& clock;
         metrics::Registry& metrics;
+        SketchKeeper* sketches = nullptr;  // null: they are only reported
     };
     Ingest(IngestOptions options, Parts parts);
     ~Ingest() override;

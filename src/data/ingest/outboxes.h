@@ -3,6 +3,7 @@
 // themselves. Both are bounded and neither ever blocks the data loop.
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -35,7 +36,7 @@ struct DeviceReport {
     TopicKind kind = TopicKind::health;
     std::string device;
     std::string name;  // model of a sketch, id of a reply
-    std::string body;  // JSON as sent, at most ReportLimits::body_bytes
+    std::string body;  // as sent (JSON, but for sketches), at most ReportLimits::body_bytes
     Timestamp arrival;
 };
 
@@ -50,6 +51,18 @@ class DeviceReports {
     virtual ~DeviceReports() = default;
     // overloaded: the consumer is behind; the message is offered again later.
     virtual Result<> take(DeviceReport report) = 0;
+};
+
+// Sketches are counts that nobody can count again: they are durable before they are acknowledged.
+// Owned here; on the data loop.
+class SketchKeeper {
+ public:
+    virtual ~SketchKeeper() = default;
+    // Its number; durable when durable() has reached it. invalid_input: not a sketch; overloaded or
+    // io_failed from the disk.
+    virtual Result<std::uint64_t> keep(const DeviceReport& report) = 0;
+    virtual std::uint64_t durable() const = 0;
+    virtual void on_durable(std::function<void(std::uint64_t)> listener) = 0;
 };
 
 // Of health the newest per device wins; everything else is kept one by one, in order.

@@ -27,9 +27,11 @@ std::string running_version(const Resource& device, std::string_view model) {
     return text_at(*entry, "version");
 }
 
+// The revision grows with every write, so each run has a report of its own.
 std::string report_name(const Resource& version, const std::string& gate, Timestamp now) {
-    const auto digest =
-        crypto::sha256(bytes_of(gate + '\0' + version.name + '\0' + std::to_string(now.ns)));
+    const std::string key = gate + '\0' + version.name + '\0' + std::to_string(version.revision) +
+                            '\0' + std::to_string(now.ns);
+    const auto digest = crypto::sha256(bytes_of(key));
     return version.name.substr(0, 50) + "-" + to_hex(ByteView(digest).first(4));
 }
 
@@ -403,6 +405,7 @@ Task<> Gates::settle(Run run, Report report) {
                                  says, parts_.clock.now()));
     for (const auto& [key, value] : report.facts) gate[key] = value;
     changes["gate"] = std::move(gate);
+    changes["report"] = run.report;
     changes["gate_run"] = nullptr;
     changes["override"] = nullptr;
     note.action = passed ? "gate.passed" : "gate.refused";
