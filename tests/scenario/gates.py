@@ -2,6 +2,7 @@
 and by a real agent of its device class, a limit one percent too high refuses it, windows become label
 tasks, answers are in SQL and in the next dataset."""
 import json
+import subprocess
 
 import main_job
 import plant as plants
@@ -51,6 +52,48 @@ def gate(plant, version, limit, latency=100_000, memory=2_000):
     return done.returncode, json.loads(done.stdout), after
 
 
+def as_releaser(plant, *arguments):
+    """Rex, who made nothing of this."""
+    env = {**plant.env, "MILLWRIGHT_CONFIG": str(plant.folder / "rex.login.json")}
+    token = plant.folder / "rex.token"
+    if not token.exists():
+        plant.apply("kind: User\nname: rex\nspec: {roles: [releaser, viewer]}\n")
+        token.write_text(plant.ctl("token", "rex"))
+        token.chmod(0o600)
+        as_releaser(plant, "login", "--hub", plant.where["api"], "--token-file", token, "--ca",
+                    plant.data / "pki" / "root.pem")
+    done = subprocess.run([str(plant.program), *map(str, arguments)], text=True, capture_output=True, env=env,
+                          timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def check_override(plant):
+    """The refused version passes by the word of somebody else, and the audit log says so."""
+    as_releaser(plant, "approve", "model-version", "pump--1", "--what", "override", "--role", "releaser",
+                "--reason", "needed now")
+
+    def state():
+        return json.loads(plant.ctl("get", "model-versions", "pump--1", "-o", "json"))["status"]["state"]
+    plants.wait_for(lambda: state() == "validated", lambda: "the override moves it: " + state(), 30)
+    facts = plant.ctl("audit", "list", "--kind", "ModelVersion", "--name", "pump--1", "-o", "json")
+    assert "gate.override" in facts and "rex" in facts, facts[-2000:]
+
+
+def check_forgery(plant):
+    """Neither reports nor chances are a person's to write."""
+    for manifest, word in (
+            ("kind: GateReport\nname: mine\nspec: {gate: pump-gate, version: pump--1, bundle: '" + "a" * 64 +
+             "', verdict: passed, rows: []}\n", "hub alone"),
+            ("kind: LabelTask\nname: mine\nspec: {device: gw-1, model: pump, from: 2026-01-05T08:00:00Z, "
+             "to: 2026-01-05T08:00:05Z, why: audit, propensity: 0.001}\n", "why: person")):
+        try:
+            plant.apply(manifest)
+        except plants.Failed as refused:
+            assert word in str(refused), refused
+        else:
+            raise AssertionError(f"not refused: {manifest}")
+
+
 def check_gate(plant, name):
     plant.ctl("dataset", "freeze", "golden", "--product", "pump-house", "--purpose", "golden", "--devices", name,
               "--from", plants.START, "--to", until(ROWS), "--labels-signal", "anomaly",
@@ -69,6 +112,8 @@ def check_gate(plant, name):
     # What was refused is not given to a device by hand either.
     assigned = plant.ctl("model", "assign", "pump:1", "--device", name, check=False)
     assert assigned.returncode == 5 and "f1 is" in assigned.stderr, assigned.stdout + assigned.stderr
+    check_override(plant)
+    check_forgery(plant)
     code, report, _ = gate(plant, 1, 0.1, memory=memory["measured"] / 10)
     assert code == 1 and not rows_of(report)["memory_mb small-x86"]["passed"], report
     code, _, version = gate(plant, 1, 0.1)

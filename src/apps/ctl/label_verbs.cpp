@@ -25,8 +25,10 @@ std::string state_of(const Json& task) {
     return find_string(task, "status.state").value_or("open");
 }
 
-Result<std::vector<Json>> tasks_of(Hub& hub, const LabelArguments& a) {
-    const std::string fields = a.use_case.empty() ? "" : "spec.use_case=" + a.use_case;
+// Oldest first; state "all": any.
+Result<std::vector<Json>> tasks_of(Hub& hub, const LabelArguments& a, const std::string& state) {
+    std::string fields = a.use_case.empty() ? "" : "spec.use_case=" + a.use_case;
+    if (state != "all") fields += (fields.empty() ? "status.state=" : ",status.state=") + state;
     TRY(const JsonArray items, list_all(hub, "label-tasks", "", fields));
     std::vector<Json> tasks(items.begin(), items.end());
     std::stable_sort(tasks.begin(), tasks.end(), [](const Json& x, const Json& y) {
@@ -106,9 +108,8 @@ void print_task(const Json& task) {
 Result<> next(Context& context, const LabelArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Output output, context.output());
-    TRY(const auto tasks, tasks_of(*hub, a));
-    const auto found = std::find_if(tasks.begin(), tasks.end(),
-                                    [](const Json& task) { return state_of(task) == "open"; });
+    TRY(const auto tasks, tasks_of(*hub, a, "open"));
+    const auto found = tasks.begin();
     if (found == tasks.end())
         return Error{Errc::not_found,
                      "no label task is open" +
@@ -141,9 +142,7 @@ Result<> set_label(Context& context, const LabelArguments& a) {
 Result<> list(Context& context, const LabelArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Output output, context.output());
-    TRY(auto tasks, tasks_of(*hub, a));
-    if (a.state != "all")
-        std::erase_if(tasks, [&](const Json& task) { return state_of(task) != a.state; });
+    TRY(const auto tasks, tasks_of(*hub, a, a.state));
     if (output == Output::json || output == Output::yaml)
         return print_json_or_yaml(JsonArray(tasks.begin(), tasks.end()), output), Result<>{};
     Table table{
@@ -162,7 +161,7 @@ Result<> list(Context& context, const LabelArguments& a) {
 Result<> count(Context& context, const LabelArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Output output, context.output());
-    TRY(const auto tasks, tasks_of(*hub, a));
+    TRY(const auto tasks, tasks_of(*hub, a, "all"));
     std::map<std::string, std::int64_t> states = {
         {"open", 0}, {"answered", 0}, {"skipped", 0}, {"expired", 0}};
     for (const Json& task : tasks) ++states[state_of(task)];

@@ -12,6 +12,8 @@
 namespace mw::ctl {
 namespace {
 
+constexpr std::size_t dataset_bytes_max = 1'000'000'000;
+
 struct VersionName {
     std::string model, version;
 };
@@ -112,12 +114,17 @@ Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
     if (!sha256)
         return Error{Errc::conflict, "dataset '" + a.dataset + "' is " +
                                          cell(dataset, "status.state") + ", not frozen"};
-    http::Request request;
-    request.path = "/v1/blobs/" + *sha256;
-    TRY(const auto response, hub.call(std::move(request)));
-    if (to_hex(crypto::sha256(bytes_of(response.body))) != *sha256)
+    std::string bytes;
+    const auto take = [&bytes](std::string_view piece) -> Result<> {
+        if (bytes.size() + piece.size() > dataset_bytes_max)
+            return Error{Errc::overloaded, "the dataset is larger than 1 GB"};
+        bytes += piece;
+        return {};
+    };
+    TRY_VOID(hub.download("/v1/blobs/" + *sha256, take));
+    if (to_hex(crypto::sha256(bytes_of(bytes))) != *sha256)
         return Error{Errc::corrupt, "the bytes of dataset '" + a.dataset + "' have another hash"};
-    TRY(const auto content, datasets::read_dataset(response.body));
+    TRY(const auto content, datasets::read_dataset(bytes));
     return TrainingRows{datasets::normal_rows(content),
                         "dataset " + a.dataset + " (sha256 " + *sha256 +
                             "): " + find_string(dataset, "status.sql").value_or(""),

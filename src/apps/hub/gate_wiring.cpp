@@ -26,12 +26,17 @@ Result<> admit_report(const Resource& wanted, const std::optional<Resource>&) {
 }
 
 // A person may ask about a window; chance is the hub's, because prices are made from it.
-Result<> admit_task(const Resource& wanted, const std::optional<Resource>& stored) {
+Task<Resource> admit_task(policy::AdmissionRequest request) {
+    const auto& stored = request.stored;
+    Resource& wanted = request.wanted;
+    if (request.deed == policy::Verb::remove) co_return std::move(wanted);
     if (stored && stored->spec != wanted.spec)
-        return Error{Errc::conflict, "the question of a LabelTask stays what it is"};
+        co_return Error{Errc::conflict, "the question of a LabelTask stays what it is"};
     if (!stored && find_string(wanted.spec, "why") != "person")
-        return Error{Errc::invalid_input, "spec.why: a task that a person makes has why: person"};
-    return {};
+        co_return Error{Errc::invalid_input,
+                        "spec.why: a task that a person makes has why: person"};
+    if (!stored) wanted.status = JsonObject{{"state", labelling::task_table().initial()}};
+    co_return std::move(wanted);
 }
 
 }  // namespace
@@ -147,7 +152,7 @@ void GateWiring::add_admission(api::Admission& admission) {
     admission["ModelVersion"] = admitting(gates::admit_version);
     admission["Dataset"] = admitting(datasets::admit);
     admission["GateReport"] = admitting(admit_report);
-    admission["LabelTask"] = admitting(admit_task);
+    admission["LabelTask"] = admit_task;
     // Others may have something to say about devices too.
     api::Admit others = admission["Device"];
     admission["Device"] = [this, others](policy::AdmissionRequest request) {

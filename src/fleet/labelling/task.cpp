@@ -33,6 +33,7 @@ Resource task_of(const Monitor& monitor, const Decision& decision, const Choice&
     task.kind = "LabelTask";
     task.name = task_name(decision);
     task.domain = monitor.domain;
+    task.status = JsonObject{{"state", table.initial()}};  // so that lists can select it
     task.spec = JsonObject{{"use_case", monitor.use_case},
                            {"monitor", monitor.name},
                            {"device", decision.device.text},
