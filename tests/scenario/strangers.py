@@ -3,6 +3,8 @@ hyparquet reads the segment files."""
 import base64
 import json
 import pathlib
+import re
+import socket
 import subprocess
 
 import plant as plants
@@ -85,7 +87,8 @@ def node_folder(context):
     if not (folder / "package.json").exists() or (folder / "package.json").read_text() != manifest \
             or not (folder / "node_modules/mqtt").exists():
         (folder / "package.json").write_text(manifest)
-        command("npm", "install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+        command("npm", "install", "--loglevel=error", "--no-audit", "--no-fund", "--no-package-lock",
+                cwd=folder)
     return folder
 
 
@@ -125,13 +128,78 @@ def scenario_strangers(context):
     return {"parquet_rows": len(flow)}
 
 
-def scenario_sync_before_puback(context):
-    """A system-call trace: between the bytes of a PUBLISH and those of its PUBACK the log is synced."""
-    import re
-    import socket
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+LOCAL_TOPICS = [
+    {"filter": "pump/pressure", "signal": "pressure", "unit": "bar"},
+    {"filter": "meter/+/status", "values": {"power.{1}": "/em/0/power"}, "time": "/ts", "time_unit": "s"},
+    {"filter": "raw/#"},
+]
+
+
+def scenario_local_mqtt(context):
+    """mosquitto publishes to a gateway's own listener; what it acknowledged survives a kill."""
+    plant = context.plant()
+    port = free_port()
+    plant.start_hub()
+    plant.describe_plant(["gw-1"])
+    plant.enroll("gw-1", "pump-1")
+    device = plant.labelled("gw-1")
+    device["spec"]["sources"] = {"line": {"type": "mqtt", "listen": f"127.0.0.1:{port}",
+                                          "topics": LOCAL_TOPICS}}
+    plant.ctl("apply", "-f", "-", text=json.dumps(device))
+
+    def reported():
+        status = json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))["status"]
+        return status.get("reported", {}).get("sources", {}).get("line", {})
+
+    def publish(topic, body, version="5", check=True):
+        return command("mosquitto_pub", "-p", port, "-V", version, "-q", "1", "-t", topic, "-m", body,
+                       check=check)
+
+    def points(signal):
+        return plant.query(f"SELECT value, epoch_ns(time) FROM points WHERE device = 'gw-1' "
+                           f"AND signal = '{signal}' ORDER BY time")
+
+    plant.start_gateway("gw-1")
+    plants.wait_for(lambda: reported().get("running") == "running", "the gateway listens", 60)
+    publish("pump/pressure", "1.25", "311")
+    publish("pump/pressure", "1.5")
+    publish("meter/hall-2/status", json.dumps({"em": [{"power": 231.5}], "ts": 1767600000}))
+    plants.wait_for(lambda: len(points("pressure")) == 2, "two pressures in SQL", 30)
+    assert [value for value, _ in points("pressure")] == [1.25, 1.5], points("pressure")
+    plants.wait_for(lambda: points("power.hall-2") == [[231.5, plants.START_NS]],
+                    lambda: f"the meter's power in SQL: {points('power.hall-2')}", 30)
+    refused = publish("pump/pressure", "high", check=False)
+    said = (refused.stdout + refused.stderr).decode().lower()
+    assert "payload format" in said, said
+    plants.wait_for(lambda: "want a bare number" in reported().get("refusal", ""),
+                    "the refusal is reported", 60)
+
+    # Without the hub a gateway acknowledges what its disk has; killed at once, it has it still.
+    plant.hub.stop()
+    counted = {"seq": 1, "t": plants.START_NS, "values": {"level": 0.1}}
+    publish("raw/tank", json.dumps(counted))
+    plant.gateways["gw-1"].kill()
+    plant.start_hub()
+    plant.start_gateway("gw-1")
+    plants.wait_for(lambda: points("level"), "what was acknowledged before the kill is in SQL", 60)
+    publish("raw/tank", json.dumps(counted), "311")  # sent again: acknowledged, and stored once
+    publish("raw/tank", json.dumps({**counted, "seq": 2, "t": plants.START_NS + 1}))
+    plants.wait_for(lambda: len(points("level")) > 1, "the next level in SQL", 30)
+    messages = plant.query("SELECT count(*) FROM points WHERE device = 'gw-1' AND signal = 'level'")
+    assert messages == [[2]], messages
+    plant.stop()
+    return {"signals": 3}
+
+
+def scenario_sync_before_puback(context):
+    """A system-call trace: between the bytes of a PUBLISH and those of its PUBACK the log is synced."""
+    port = free_port()
     plant = context.plant()
     trace = plant.folder / "trace.txt"
     plant.start_hub("--plain-mqtt-port", port, wrapper=(
