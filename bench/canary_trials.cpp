@@ -32,11 +32,11 @@ struct Fleet {
 const double steps_of_stationary = noise_deviation * std::sqrt(1 - persistence * persistence);
 const Fleet fleets[] = {
     {"5_vs_45", 5, 45, 240, steps_of_stationary, false, 1, 10'000, 200},
-    {"5_vs_45_day_long", 5, 45, 1440, noise_deviation, false, 1, 5'000, 0},
-    {"5_vs_45_heavy_tails", 5, 45, 240, steps_of_stationary, true, 1, 5'000, 100},
-    {"6_vs_42_three_sites", 6, 42, 240, steps_of_stationary, false, 3, 5'000, 100},
+    {"5_vs_45_day_long", 5, 45, 1440, noise_deviation, false, 1, 2'000, 0},
+    {"5_vs_45_heavy_tails", 5, 45, 240, steps_of_stationary, true, 1, 2'000, 100},
+    {"6_vs_42_three_sites", 6, 42, 240, steps_of_stationary, false, 3, 2'000, 100},
     {"20_vs_20", 20, 20, 240, steps_of_stationary, false, 1, 2'000, 0},
-    {"3_vs_9", 3, 9, 240, steps_of_stationary, false, 1, 5'000, 200},
+    {"3_vs_9", 3, 9, 240, steps_of_stationary, false, 1, 2'000, 200},
 };
 
 // Exact sums of a first-order process over `minutes`, two normal numbers each: the innovations'

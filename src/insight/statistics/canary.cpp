@@ -205,7 +205,8 @@ class Enumeration {
     std::uint64_t all_ = 0, reached_ = 0;
 };
 
-// The same by drawing arrangements; the one that happened counts as one of them.
+// The same by drawing arrangements; the one that happened counts as one of them. Large p-values
+// need few draws: it stops at `enough` reached ones (Besag and Clifford 1991).
 double drawn_share(const Strata& strata, const Comparison& comparison, double t,
                    const CanaryOptions& options) {
     SeededRandom random(options.seed);
@@ -215,7 +216,8 @@ double drawn_share(const Strata& strata, const Comparison& comparison, double t,
         std::iota(orders.back().begin(), orders.back().end(), std::size_t{0});
     }
     std::vector<Sums> sums(strata.size());
-    int reached = 1;
+    const int enough = std::max(20, options.permutations / 20);
+    int reached = 0;
     for (int draw = 0; draw < options.permutations; ++draw) {
         for (std::size_t s = 0; s < strata.size(); ++s) {
             const Stratum& stratum = strata[s];
@@ -229,9 +231,10 @@ double drawn_share(const Strata& strata, const Comparison& comparison, double t,
                 sums[s].post += sign * stratum.post[order[i]];
             }
         }
-        if (comparison.of(sums).t() >= t) ++reached;
+        if (comparison.of(sums).t() >= t && ++reached == enough)
+            return double(reached) / double(draw + 1);
     }
-    return double(reached) / double(options.permutations + 1);
+    return double(reached + 1) / double(options.permutations + 1);
 }
 
 // One-sided: chance of a t as large when who is canary makes no difference.
