@@ -57,6 +57,7 @@ struct Stage {  // of one machine, in the middle of its life
     std::set<std::pair<std::string, std::string>> play() {
         WorkersOptions one;
         one.threads = 1;
+        one.niceness = 0;
         Workers workers(one);
         std::set<std::pair<std::string, std::string>> seen;
         Scope scope(*loop);
@@ -79,7 +80,7 @@ struct Stage {  // of one machine, in the middle of its life
         end = machine.journal();
         return seen;
     }
-    static Task<> nap() { co_return co_await sleep_for(seconds{1}); }
+    static Task<> nap() { co_return co_await sleep_for(milliseconds{400}); }
 
     log::Capture quiet;
     files::TemporaryDirectory folder = *files::TemporaryDirectory::make();
@@ -381,7 +382,7 @@ TEST_F(Device, is_watched_until_it_decided_enough) {
     const SteadyTime before = life_->clock.steady();
     life_->machinery.decisions = 20;
     ASSERT_TRUE(life_->until([&] { return life_->said("state") == "applied"; }));
-    EXPECT_LT(life_->clock.steady() - before, seconds{2});
+    EXPECT_LT(life_->clock.steady() - before, milliseconds{800});
 }
 
 TEST_F(Device, a_newer_word_about_what_runs_moves_nothing) {

@@ -79,7 +79,8 @@ inline Artifact artifact(EntryOrder order) {
     const std::uint64_t counter = order.counter;
     const Kind kind = order.kind;
     const std::string name = order.name;
-    Artifact made = *artifact_of(kind, name, Json(entry_of(std::move(order))), Watch{});
+    Artifact made =
+        *artifact_of(kind, name, Json(entry_of(std::move(order))), Watch{.duration = seconds{1}});
     made.counter = counter;
     return made;
 }
@@ -241,11 +242,13 @@ class Life {
         loop = *Loop::open(options);
         WorkersOptions one;
         one.threads = 1;
+        one.niceness = 0;
         workers = std::make_unique<Workers>(one);
         updates =
             std::make_unique<Updates>(Updates::Parts{*loop, *workers, files, clock, hub_, machinery,
                                                      machinery, Authority::get().trust},
                                       std::move(directory));
+        updates->set_watch({.duration = seconds{1}});
     }
     void want(JsonObject entries, Kind kind = Kind::model) {
         ASSERT_TRUE(sync_wait(*loop, updates->want(kind, std::move(entries))).ok());
