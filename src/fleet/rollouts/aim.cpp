@@ -55,15 +55,18 @@ std::optional<Trace> trace_of(const Resource& device, const Aim& aim) {
     trace.boots = count_at(value, "boots");
     trace.generation = static_cast<std::uint64_t>(count_at(value, "generation"));
     if (auto since = parse_iso8601(text_at(value, "since"))) trace.since = *since;
+    trace.withdrawn = find_bool(*value, "withdrawn").value_or(false);
     return trace;
 }
 
 Json trace_json(const Trace& trace) {
-    return JsonObject{{"name", trace.rollout},
+    JsonObject object{{"name", trace.rollout},
                       {"wave", trace.wave},
                       {"boots", trace.boots},
                       {"generation", trace.generation},
                       {"since", to_iso8601(trace.since)}};
+    if (trace.withdrawn) object["withdrawn"] = true;
+    return object;
 }
 
 Standing standing_of(const Resource& device, const Aim& aim, Timestamp planned_at) {
@@ -72,6 +75,7 @@ Standing standing_of(const Resource& device, const Aim& aim, Timestamp planned_a
     const auto trace = trace_of(device, aim);
     const bool traced = trace && trace->since >= planned_at;
     if (has_version(entry, aim)) return ours && traced ? Standing::assigned : Standing::there;
+    if (traced && trace->withdrawn) return Standing::withdrawn;
     // Traced and unchanged since: we were stopped between the trace and the spec.
     if (traced && device.generation > trace->generation) return Standing::changed;
     if (aim.shadow && !entry) return Standing::unfit;

@@ -28,6 +28,7 @@ struct Trace {
     std::int64_t boots = 0;        // starts that the device had counted, of its last hour
     std::uint64_t generation = 0;  // of the spec that was about to be changed
     Timestamp since;
+    bool withdrawn = false;  // it was about to be taken away again
 };
 std::optional<Trace> trace_of(const Resource& device, const Aim& aim);
 Json trace_json(const Trace& trace);
@@ -37,6 +38,7 @@ enum class Standing : std::uint8_t {
     assigned,   // wants the version because of this rollout
     there,      // wanted the version before; never ours to take away
     changed,    // was assigned by this rollout, and a person changed it since: left alone
+    withdrawn,  // was assigned by this rollout, and taken away by it
     unfit,      // a shadow without a champion
 };
 // Traces older than `planned_at` are those of an earlier rollout of the same name.

@@ -29,11 +29,15 @@ AuditNote note_of(const Errand& errand, std::string_view deed) {
 Task<Resource> leave_trace(Errands& errands, Resource device) {
     const Errand& errand = errands.errand;
     Trace trace;
-    trace.rollout = errand.aim.rollout;
-    trace.wave = errand.wave;
-    trace.boots = boots_of(device);
-    trace.generation = device.generation;
-    trace.since = errands.loop.clock().now();
+    if (const auto before = trace_of(device, errand.aim)) trace = *before;
+    if (!errand.withdraw) {
+        trace.rollout = errand.aim.rollout;
+        trace.wave = errand.wave;
+        trace.boots = boots_of(device);
+        trace.generation = device.generation;
+        trace.since = errands.loop.clock().now();
+    }
+    trace.withdrawn = errand.withdraw;
     JsonObject changes;
     changes[errand.aim.trace_key()] = trace_json(trace);
     AuditNote note = note_of(errand, "rollout.trace");
@@ -51,13 +55,11 @@ Task<bool> serve(Errands& errands, std::string name, bool again) {
                                       : standing == Standing::untouched ||
                                             (again && standing == Standing::changed);
     if (!ours) co_return false;
-    if (!errand.withdraw) {
-        auto traced = leave_trace(errands, device);
-        CO_TRY(Resource newest, co_await std::move(traced));
-        if (newest.generation != device.generation)
-            co_return Error{Errc::conflict, "the device was changed meanwhile"};
-        device = std::move(newest);
-    }
+    auto traced = leave_trace(errands, device);
+    CO_TRY(Resource newest, co_await std::move(traced));
+    if (newest.generation != device.generation)
+        co_return Error{Errc::conflict, "the device was changed meanwhile"};
+    device = std::move(newest);
     device.spec =
         errand.withdraw ? withdrawn_spec(device, errand.aim) : assigned_spec(device, errand.aim);
     AuditNote note = note_of(errand, errand.withdraw ? "rollout.withdraw" : "rollout.assign");

@@ -106,6 +106,9 @@ TEST(Aim, tells_ours_from_what_a_person_changed_and_from_a_stop_half_way) {
     d.spec = *parse_json(R"({"models":{"pump":{"version":"3"}}})");
     d.generation = 3;
     EXPECT_EQ(standing_of(d, aim, planned_at), Standing::changed);
+    trace.withdrawn = true;
+    d.status = JsonObject{{aim.trace_key(), trace_json(trace)}};
+    EXPECT_EQ(standing_of(d, aim, planned_at), Standing::withdrawn) << "by us";
     EXPECT_EQ(standing_of(device("gw", R"({"models":{"pump":{"version":"2"}}})"), aim, planned_at),
               Standing::there);
 }

@@ -1,7 +1,8 @@
 // The rollout machine over the real store, in virtual time: every row of the table is taken, and a
-// hub that is killed in any state, or loses power at any write, ends as one that lived.
+// hub killed after any of them, or without power at any write, ends as one that lived.
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <sstream>
 
@@ -16,8 +17,8 @@ using simulated::Habits;
 using simulated::History;
 using simulated::Hub;
 
-constexpr std::string_view device_names[] = {"gw-100001", "gw-100002", "gw-100003", "gw-100004",
-                                             "gw-100005", "gw-100006", "gw-100007", "gw-100008"};
+constexpr std::string_view device_names[] = {"gw-100001", "gw-100002", "gw-100003",
+                                             "gw-100004", "gw-100005", "gw-100006"};
 
 // What happens once, when the rollout enters a state (in a wave, unless 0).
 struct Deed {
@@ -37,7 +38,7 @@ struct Scenario {
     bool refuses = false;
     bool validated = true;
     std::string_view all_run = "1";  // once it has ended
-    int devices = 8;
+    int devices = 6;
 };
 
 std::string spec_of(std::string_view more) {
@@ -62,11 +63,11 @@ std::vector<Scenario> scenarios() {
     all.push_back({"completes", plainly, state::completed});
     all.back().all_run = "2";
     all.push_back({"canary_crashes", plainly, state::rolled_back});
-    all.back().habits.crashing = {device_names, device_names + 8};
+    all.back().habits.crashing = {device_names, device_names + 6};
     all.push_back({"canary_fails", plainly, state::rolled_back});
-    all.back().habits.failing = {device_names, device_names + 8};
+    all.back().habits.failing = {device_names, device_names + 6};
     all.push_back({"canary_is_silent", plainly, state::rolled_back});
-    all.back().habits.silent = {device_names, device_names + 8};
+    all.back().habits.silent = {device_names, device_names + 6};
     all.push_back({"worse_at_a_look", many, state::rolled_back});
     all.back().habits.effect = 5;
     all.back().devices = 20;
@@ -85,7 +86,7 @@ std::vector<Scenario> scenarios() {
     all.push_back({"held_in_the_soak_and_given_up", plainly, state::aborted});
     all.back().deeds = {{state::soaking, {{"paused", true}}}, {state::paused, {{"abort", true}}}};
     all.push_back({"held_while_it_crashes", plainly, state::rolled_back});
-    all.back().habits.crashing = {device_names, device_names + 8};
+    all.back().habits.crashing = {device_names, device_names + 6};
     all.back().deeds = {{state::installing, {{"paused", true}}}};
     for (const auto at : {state::rolling, state::installing, state::soaking, state::judging}) {
         all.push_back({"given_up_while_" + std::string(at), comparing, state::aborted});
@@ -136,7 +137,6 @@ class Theatre {
         Resource rollout =
             simulated::resource(R"({"kind":"Rollout","name":"r","spec":)" + scenario.spec + "}");
         ASSERT_TRUE(sync_wait(*loop, simulated::create(*hub->store, std::move(rollout))));
-        hub.reset();
     }
     // False: the power went while it was opened.
     bool open() {
@@ -181,14 +181,17 @@ class Theatre {
         deed.done = true;
         co_return Result<>{};
     }
-    // Until it has ended, power is lost, or `stop` says so of a state that is entered.
-    std::string run(const std::function<bool(std::string_view)>& stop = {}) {
+    // Until it has ended, power is lost, or `stop` says so of a step that was taken.
+    std::string run(const std::function<bool(const std::string& step)>& stop = {}) {
         std::string last;
+        std::uint64_t newest = 0;
         bool stopped = false;
         people = std::make_unique<Scope>(*loop, [](const Error&) {});
         const auto see = [&](const Resource& rollout) {
+            if (rollout.revision <= newest) return;
+            newest = rollout.revision;
             last = state_of(rollout, rollout_table());
-            stopped = stopped || (stop && stop(last));
+            stopped = stopped || (stop && stop(last_row(rollout)));
             play(rollout);
         };
         auto watch = hub->store->subscribe([&](const ResourceChange& change) {
@@ -203,6 +206,17 @@ class Theatre {
         people.reset();
         if (disk.is_cut()) return "cut";
         return stopped ? "stopped" : last;
+    }
+    // "state/event" of the row that was taken last; "" before the first.
+    static std::string last_row(const Resource& rollout) {
+        std::string from(rollout_table().initial()), row;
+        const Json* told = find(rollout.status, "history");
+        if (!told) return row;
+        for (const Json& step : told->get_array()) {
+            row = from + "/" + find_string(step, "event").value_or("");
+            from = find_string(step, "state").value_or("");
+        }
+        return row;
     }
     // Each device has one version, the scenario's, and nothing of the rollout sticks to it.
     void expect_consistent(const std::string& why) {
@@ -240,93 +254,64 @@ class Theatre {
     std::unique_ptr<Scope> people;
 };
 
-void note_rows(const Resource& rollout, std::set<std::string>& taken) {
-    std::string from(rollout_table().initial());
-    const Json* told = find(rollout.status, "history");
-    if (!told) return;
-    for (const Json& step : told->get_array()) {
-        taken.insert(from + "/" + find_string(step, "event").value_or(""));
-        from = find_string(step, "state").value_or("");
-    }
-}
-
-TEST(RolloutMachine, every_row_is_taken_by_a_hub_that_lives) {
-    std::set<std::string> taken;
+TEST(RolloutMachine, a_hub_killed_after_any_row_goes_on_where_it_was) {
+    std::set<std::string> died_after;
     for (const Scenario& scenario : scenarios()) {
         Theatre theatre(scenario);
         theatre.prepare();
-        ASSERT_TRUE(theatre.open());
-        ASSERT_TRUE(theatre.start());
-        EXPECT_EQ(theatre.run(), scenario.ends_in) << scenario.name;
-        const auto rollout = theatre.rollout();
-        ASSERT_TRUE(rollout);
-        note_rows(*rollout, taken);
-        theatre.expect_consistent(scenario.name);
-        ASSERT_FALSE(HasFailure()) << to_pretty_json(rollout->status);
-    }
-    for (const Transition& row : rollout_table().rows())
-        EXPECT_TRUE(taken.contains(std::string(row.from) + "/" + std::string(row.event)))
-            << "no scenario takes " << row.from << " on " << row.event;
-}
-
-TEST(RolloutMachine, a_hub_killed_in_any_state_goes_on_where_it_was) {
-    int kills = 0;
-    for (const Scenario& scenario : scenarios()) {
-        Theatre theatre(scenario);
-        theatre.prepare();
-        std::set<std::string> died_in;
         std::string end = "stopped";
         while (end == "stopped") {
-            ASSERT_TRUE(theatre.open());
+            const bool open = theatre.hub || theatre.open();
+            ASSERT_TRUE(open);
             ASSERT_TRUE(theatre.start());
-            end = theatre.run([&](std::string_view at) {
-                return died_in.insert(std::string(at)).second && ++kills > 0;
+            end = theatre.run([&](const std::string& row) {
+                return !row.empty() && died_after.insert(row).second;
             });
             if (end == "stopped") theatre.hub.reset();
         }
         EXPECT_EQ(end, scenario.ends_in) << scenario.name;
         theatre.expect_consistent(scenario.name);
+        EXPECT_EQ(find_integer(theatre.rollout()->status, "counts.left_alone"), 0);
         ASSERT_FALSE(testing::Test::HasFailure()) << to_pretty_json(theatre.rollout()->status);
     }
-    EXPECT_GT(kills, 60);
+    for (const Transition& row : rollout_table().rows())
+        EXPECT_TRUE(died_after.contains(std::string(row.from) + "/" + std::string(row.event)))
+            << "no hub died after " << row.from << " on " << row.event;
 }
 
-// Cuts at writes spread over the whole life, so that each state sees some.
+// A sample of the writes; MW_LONG=1 takes every seventh of every scenario.
 TEST(RolloutMachine, a_power_cut_at_any_write_loses_no_device) {
+    const bool all = std::getenv("MW_LONG") != nullptr;
+    std::uint64_t seed = 0;
     int cuts = 0;
     for (const Scenario& scenario : scenarios()) {
-        std::uint64_t life = 0;
-        {
-            Theatre whole(scenario);
-            whole.prepare();
-            const auto before = whole.disk.operations();
-            ASSERT_TRUE(whole.open());
-            ASSERT_TRUE(whole.start());
-            whole.run();
-            life = whole.disk.operations() - before;
-        }
-        const std::uint64_t stride = std::max<std::uint64_t>(1, life / 4);
-        for (std::uint64_t at = 1 + cuts % stride; at <= life; at += stride) {
+        if (++seed % 3 != 0 && !all) continue;
+        std::uint64_t at = all ? 1 : 1 + seed * 37 % 260;
+        for (bool cut = true; cut; at += 7) {
             Theatre theatre(scenario, at);
             theatre.prepare();
             theatre.disk.cut_at(at);
-            const bool alive = theatre.open() && theatre.start();
+            const bool alive = theatre.start();
             std::string end = alive ? theatre.run() : "cut";
-            if (end == "cut") {
+            cut = end == "cut";
+            if (cut) {
                 ++cuts;
                 theatre.hub.reset();
                 theatre.disk.restore();
                 ASSERT_TRUE(theatre.open());
                 ASSERT_TRUE(theatre.start());
                 end = theatre.run();
+            } else {
+                theatre.disk.cut_at(std::uint64_t{1} << 40);
             }
             const std::string why = scenario.name + ", cut at write " + std::to_string(at);
             EXPECT_EQ(end, scenario.ends_in) << why;
             theatre.expect_consistent(why);
             ASSERT_FALSE(testing::Test::HasFailure());
+            cut = cut && all;
         }
     }
-    EXPECT_GT(cuts, 40);
+    EXPECT_GT(cuts, 4);
 }
 
 TEST(RolloutMachine, a_crash_looping_canary_is_back_within_two_telemetry_periods) {
@@ -334,9 +319,10 @@ TEST(RolloutMachine, a_crash_looping_canary_is_back_within_two_telemetry_periods
         if (scenario.name != "canary_crashes") continue;
         Theatre theatre(scenario);
         theatre.prepare();
-        ASSERT_TRUE(theatre.open());
         ASSERT_TRUE(theatre.start());
-        ASSERT_EQ(theatre.run([](std::string_view at) { return at == state::rolling_back; }),
+        ASSERT_EQ(theatre.run([](const std::string& at) {
+            return at == "soaking/worse" || at == "installing/worse";
+        }),
                   "stopped");
         const Timestamp decided = theatre.clock.now();
         Timestamp first{};
@@ -352,9 +338,9 @@ TEST(RolloutMachine, what_a_person_changes_meanwhile_is_left_alone_and_said) {
     scenario.deeds = {};
     Theatre theatre(scenario);
     theatre.prepare();
-    ASSERT_TRUE(theatre.open());
     ASSERT_TRUE(theatre.start());
-    ASSERT_EQ(theatre.run([](std::string_view at) { return at == state::soaking; }), "stopped");
+    ASSERT_EQ(theatre.run([](const std::string& at) { return at == "installing/installed"; }),
+              "stopped");
     ListQuery query;
     query.kind = "Device";
     const auto page = sync_wait(*theatre.loop, theatre.hub->store->list(query));
@@ -372,7 +358,7 @@ TEST(RolloutMachine, what_a_person_changes_meanwhile_is_left_alone_and_said) {
     EXPECT_EQ(find_string(device->spec, "models.pump.version"), "1");
     const auto rollout = theatre.rollout();
     EXPECT_EQ(find_integer(rollout->status, "counts.left_alone"), 1);
-    EXPECT_EQ(find_integer(rollout->status, "counts.assigned"), 7);
+    EXPECT_EQ(find_integer(rollout->status, "counts.assigned"), 5);
 }
 
 TEST(RolloutTable, stands_in_the_documentation) {
