@@ -28,8 +28,8 @@ struct AlertInputs {
     const Priced& priced;
     Timestamp now;
 };
-// {"raised_at","use_case","model","version","says","kpi":{...}|null,"owner","sponsor","next_action",
-//  "loss_per_week":{...}|"unpriced","labels_missing",...}
+// {"raised_at","use_case","model","version","says","kpi":{...}|null,"owner","sponsor",
+//  "next_action","loss_per_week":{...}|"unpriced","labels_missing",...}
 JsonObject alert_of(const AlertInputs& in);
 
 }  // namespace mw::monitors

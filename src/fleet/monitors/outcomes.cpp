@@ -76,6 +76,24 @@ std::vector<Run> runs_of(const std::vector<Answered>& answers) {
     return runs;
 }
 
+// Where the means before and after differ most for their length.
+void find_split(const std::vector<Run>& runs, Decline& found) {
+    double all = 0, older = 0, most = 0;
+    for (const Run& run : runs) all += run.wrong / run.n;
+    const auto n = static_cast<double>(runs.size());
+    for (std::size_t i = 1; i < runs.size(); ++i) {
+        older += runs[i - 1].wrong / runs[i - 1].n;
+        const double n0 = static_cast<double>(i), n1 = n - n0;
+        const double before = older / n0, after = (all - older) / n1;
+        const double weight = n0 * n1 * (after - before) * (after - before);
+        if (weight <= most || after <= before) continue;
+        most = weight;
+        found.before = before;
+        found.after = after;
+        found.since = runs[i].last;
+    }
+}
+
 }  // namespace
 
 Decline decline_of(const std::vector<Answered>& answers) {
@@ -91,19 +109,21 @@ Decline decline_of(const std::vector<Answered>& answers) {
     drift::Adwin adwin;
     drift::PageHinkley rise(page_hinkley);
     double sum = 0, n = 0;
-    for (const Run& run : runs_of(answers)) {
+    const auto runs = runs_of(answers);
+    for (const Run& run : runs) {
         const double error = run.wrong / run.n;
         const bool differs = adwin.update(error), rises = rise.update(error);
         const double before = n > 0 ? sum / n : 0;
         sum += error;
         n += 1;
         if (!differs && !rises) continue;
-        found.after = adwin.mean();
-        found.declined = found.after > before;  // else it got better
+        found.declined = rises || adwin.mean() > before;  // else it got better
         found.by = differs ? "ADWIN" : "Page-Hinkley";
-        found.before = before;
-        found.since = run.last;
     }
+    if (found.declined)
+        find_split(runs, found);
+    else
+        found.by.clear();
     return found;
 }
 

@@ -29,7 +29,7 @@ struct Decline {
     double error_rate = 0;  // of all, weighted by 1/propensity
     bool declined = false;
     std::string by;                // "ADWIN", "Page-Hinkley"
-    double before = 0, after = 0;  // share of wrong decisions
+    double before = 0, after = 0;  // share of wrong decisions, on either side of `since`
     Timestamp since;
 };
 // ADWIN and Page-Hinkley over right and wrong in time order, answers about one device within an

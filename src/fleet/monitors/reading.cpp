@@ -137,10 +137,12 @@ Json to_json(const drift::FleetReading& reading) {
 std::string in_words(const drift::FleetReading& reading) {
     if (reading.contributors.empty()) return "there are no counts";
     const auto& first = reading.contributors.front();
-    std::string text = first.column + (first.stratum.empty() ? "" : " at " + first.stratum) +
-                       ": PSI " + figure(first.psi) + ", chance reaches " +
-                       figure(first.psi_limit) + "; " + std::to_string(reading.drifting.size()) +
-                       " of " + std::to_string(reading.devices) + " devices drift";
+    std::string text =
+        first.column +
+        (first.stratum.empty() || first.stratum == "all" ? "" : " at " + first.stratum) + ": PSI " +
+        figure(first.psi) + ", chance reaches " + figure(first.psi_limit) + "; " +
+        std::to_string(reading.drifting.size()) + " of " + std::to_string(reading.devices) +
+        " devices drift";
     return text;
 }
 

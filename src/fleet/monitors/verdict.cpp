@@ -70,10 +70,10 @@ std::string_view event_from(std::string_view state, const Signs& signs) {
     return state == "acknowledged" && signs.worse ? "worsen" : "";
 }
 
-Timestamp since_of(const Json& status, Timestamp now) {
+Timestamp since_of(const Json& status, const Decline& decline, Timestamp now) {
     if (const auto text = find_string(status, "drifting_since"))
         if (const auto parsed = parse_iso8601(*text)) return *parsed;
-    return now - price_look_back;
+    return decline.declined ? decline.since : now - price_look_back;
 }
 
 void put_figures(JsonObject& changes, const Signs& signs, const Look& look) {
@@ -94,9 +94,9 @@ void put_figures(JsonObject& changes, const Signs& signs, const Look& look) {
 
 JsonObject priced_alert(const Resource& monitor, const Spec& spec, const Look& look, bool shifted,
                         Timestamp now) {
-    const Priced priced =
-        price_of(look.use_case, look.version, look.answers, since_of(monitor.status, now),
-                 look.windows_per_week, spec.price_confidence);
+    const Priced priced = price_of(look.use_case, look.version, look.answers,
+                                   since_of(monitor.status, look.decline, now),
+                                   look.windows_per_week, spec.price_confidence);
     return alert_of(
         {monitor, look.use_case, look.version, look.reading, shifted, look.decline, priced, now});
 }

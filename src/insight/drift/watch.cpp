@@ -98,9 +98,12 @@ double Watch::effective_share() const {
     return trusted_.long_run > 0 ? std::min(1.0, trusted_.variance / trusted_.long_run) : 1;
 }
 
+// Dependent values bring fewer chances of a false alarm than there are values.
+double Watch::threshold() const { return options_.threshold + std::log(effective_share()); }
+
 // The most suspicious cut, though not enough to be a change, must not pass as dependence either.
 void Watch::refresh(const Change& suspect) {
-    if (suspect.strength > suspicion * options_.threshold) return;
+    if (suspect.strength > suspicion * threshold()) return;
     const std::uint64_t seen = dependence_.count();
     if (seen < options_.warm_up || seen < 2 * trusted_.values) return;
     const double newer = static_cast<double>(suspect.values_after) / window_.all().n;
@@ -134,7 +137,7 @@ std::optional<Change> Watch::look() {
         return false;
     };
     window_.any_cut(weigh);
-    if (found.strength < options_.threshold) return refresh(found), std::nullopt;
+    if (found.strength < threshold()) return refresh(found), std::nullopt;
     while (values() > found.values_after) window_.drop_oldest();
     dependence_ = {};
     trusted_.values = std::min(trusted_.values, options_.warm_up);

@@ -41,9 +41,12 @@ class Dependence {
 struct WatchOptions {
     std::uint64_t warm_up = 256;  // values before the first look
     double older_min = 12;        // independent values' worth before a cut
-    double newer_min = 4;         // and after it
-    double threshold = 10;        // log likelihood ratio; 10: about 1 false alarm in 100,000
-    double change_min = .1;       // standard deviations: less does not matter
+    double newer_min = 12;        // and after it
+    // Log likelihood ratio; less by the logarithm of the effective share, as dependent values bring
+    // fewer chances of a false alarm. 10.5: at most about 1 in 50,000 values (tools/bench run
+    // drift).
+    double threshold = 10.5;
+    double change_min = .1;  // standard deviations: less does not matter
 };
 
 struct Change {
@@ -73,6 +76,7 @@ class Watch {
         double long_run = 0;
     };
     void refresh(const Change& suspect);
+    double threshold() const;
     double strength(const Buckets::Part& older, const Buckets::Part& newer) const;
     std::optional<Change> look();
 

@@ -41,7 +41,7 @@ TEST(Dependence, tells_how_many_independent_values_a_stream_is_worth) {
         Dependence dependence;
         for (int i = 0; i < 20'000; ++i) dependence.add(100 + 3 * stream.next());
         const double truth = (1 + r) / (1 - r);
-        EXPECT_NEAR(dependence.long_run_variance() / dependence.variance(), truth, .2 * truth);
+        EXPECT_NEAR(dependence.long_run_variance() / dependence.variance(), truth, .3 * truth);
         EXPECT_NEAR(dependence.correlation(), r, .03);
     }
     // A slow wave under much noise: neighbours hardly agree, yet means do.
@@ -58,7 +58,7 @@ TEST(Watch, sees_shifts_in_time_and_stays_quiet_without) {
     SeededRandom random(seed);
     std::vector<int> rate, one, half;
     int alarms = 0;
-    for (int run = 0; run < 15; ++run) {
+    for (int run = 0; run < 11; ++run) {
         Watch a, b, c;
         Ar x(.9, random), y(.9, random);
         for (int i = 0; i < 2000; ++i) {
