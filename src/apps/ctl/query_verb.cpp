@@ -91,8 +91,8 @@ Result<> query(Context& context, const QueryArguments& a) {
 }  // namespace
 
 void add_query_verb(CLI::App& app, Context& context) {
-    auto* sub =
-        app.add_subcommand("query", "SQL over points, decisions, series, scorecard, products");
+    auto* sub = app.add_subcommand(
+        "query", "SQL over points, decisions, labels, series, scorecard, products");
     auto a = std::make_shared<QueryArguments>();
     sub->add_option("sql", a->sql, "one SELECT statement")->required();
     sub->add_option("--plot", a->plot, "draw this column as a chart");

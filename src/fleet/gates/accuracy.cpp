@@ -10,7 +10,6 @@ namespace {
 constexpr std::array<std::string_view, all_metrics.size()> names = {
     "f1",           "precision",    "recall", "false_alarm_rate", "missed_alarm_rate",
     "event_recall", "fallback_rate"};
-constexpr int draws = 2000;
 constexpr double confidence = 0.95;
 constexpr std::uint64_t bootstrap_seed = 20'261'126;
 constexpr std::size_t blocks_least = 20;
@@ -123,7 +122,8 @@ std::size_t block_rows_of(const pipeline::Spec& spec, std::size_t rows) {
     return std::max<std::size_t>(1, std::min(std::max<std::size_t>(tied, 30), rows / blocks_least));
 }
 
-std::optional<Loss> loss_of(Metric metric, const Judged& champion, const Judged& challenger) {
+std::optional<Loss> loss_of(Metric metric, const Judged& champion, const Judged& challenger,
+                            std::size_t draws) {
     const auto loss = [&](const Tally& a, const Tally& b) -> std::optional<double> {
         const auto before = value_of(metric, a), after = value_of(metric, b);
         if (!before || !after) return std::nullopt;
@@ -135,7 +135,7 @@ std::optional<Loss> loss_of(Metric metric, const Judged& champion, const Judged&
     SeededRandom random(bootstrap_seed);
     std::vector<double> losses;
     losses.reserve(draws);
-    for (int draw = 0; draw < draws; ++draw) {
+    for (std::size_t draw = 0; draw < draws; ++draw) {
         Tally a, b;
         for (std::size_t i = 0; i < blocks; ++i) {
             const std::size_t block = random.below(blocks);

@@ -70,6 +70,7 @@ struct Loss {
 // Paired block bootstrap (Kuensch 1989): the same blocks are drawn for both, so what is hard for
 // both cancels out. The seed is fixed: the same inputs give the same bound.
 // Nothing when the metric can't be computed, or in fewer than half of the draws.
-std::optional<Loss> loss_of(Metric metric, const Judged& champion, const Judged& challenger);
+std::optional<Loss> loss_of(Metric metric, const Judged& champion, const Judged& challenger,
+                            std::size_t draws = 2000);
 
 }  // namespace mw::gates

@@ -8,12 +8,16 @@ namespace {
 
 std::string number(double value) { return to_json(Json(value)); }
 
-// Four digits are enough for a sentence; the row itself has all of them.
-std::string rounded(double value) {
-    if (!std::isfinite(value) || value == 0) return number(value);
-    const double scale = std::pow(10, 3 - std::floor(std::log10(std::abs(value))));
-    return number(std::round(value * scale) / scale);
+double rounded_to(double value, int digits) {
+    if (!std::isfinite(value) || value == 0) return value;
+    const double scale = std::pow(10, digits - 1 - std::floor(std::log10(std::abs(value))));
+    return std::round(value * scale) / scale;
 }
+// What a row shows: with so many digits JSON reads a number back as it was written. The verdict is
+// made from the exact value.
+double shown(double value) { return rounded_to(value, 12); }
+// Four digits are enough for a sentence.
+std::string rounded(double value) { return number(rounded_to(value, 4)); }
 
 std::optional<double> number_at(const Json& value, std::string_view key) {
     return find_number(value, key);
@@ -40,7 +44,7 @@ void add_bound(std::vector<Row>& rows, const MetricLimit& limit, bool at_least,
             unmeasured(name, text, "nothing to measure it on: " + counted(challenger.total)));
         return;
     }
-    rows.push_back({name, *value, text, at_least ? *value >= bound : *value <= bound,
+    rows.push_back({name, shown(*value), text, at_least ? *value >= bound : *value <= bound,
                     counted(challenger.total)});
 }
 
@@ -58,7 +62,7 @@ Row comparison(const MetricLimit& limit, const Judged& challenger, const Compare
             "there are too few rows to compare it with champion '" + champion.champion + "'");
     const double before = value_of(limit.metric, champion.judged->total).value_or(0);
     const double after = value_of(limit.metric, challenger.total).value_or(0);
-    return {name, loss->bound, text, loss->bound <= *limit.not_worse_by,
+    return {name, shown(loss->bound), text, loss->bound <= *limit.not_worse_by,
             "champion '" + champion.champion + "' " + rounded(before) + ", this one " +
                 rounded(after) + ": worse by " + rounded(loss->measured) + ", 95 % bound " +
                 rounded(loss->bound) + " by paired bootstrap over " +
@@ -186,7 +190,7 @@ std::vector<Row> class_rows(const ClassLimit& limit, const Result<Measured>& mea
             return;
         }
         const double value = value_from(*measured);
-        rows.push_back({name, value, text, value <= most,
+        rows.push_back({name, shown(value), text, value <= most,
                         "on device '" + measured->device + "', " +
                             std::to_string(measured->windows) + " windows, p50 " +
                             rounded(measured->latency_us_p50) + " us, in a process of its own"});

@@ -127,9 +127,10 @@ TEST(Accuracy, the_bound_of_the_loss_covers_the_true_loss_and_is_paired) {
     constexpr double worse = 0.05;
     int covered = 0;
     constexpr int rounds = 60;
+    constexpr std::size_t draws = 300;
     for (int i = 0; i < rounds; ++i) {
-        const auto [champion, challenger] = two_judges(random, worse, 100);
-        const auto loss = loss_of(Metric::recall, champion, challenger);
+        const auto [champion, challenger] = two_judges(random, worse, 60);
+        const auto loss = loss_of(Metric::recall, champion, challenger, draws);
         ASSERT_TRUE(loss);
         EXPECT_GE(loss->bound, loss->measured);
         covered += loss->bound >= worse;
@@ -137,10 +138,10 @@ TEST(Accuracy, the_bound_of_the_loss_covers_the_true_loss_and_is_paired) {
     // 95 % of 60 are 57; fewer than 50 would be a chance below one in a thousand.
     EXPECT_GE(covered, 50);
     auto [same, other] = two_judges(random, 0, 50);
-    EXPECT_EQ(loss_of(Metric::recall, same, same)->bound, 0);
-    EXPECT_EQ(loss_of(Metric::missed_alarm_rate, same, same)->bound, 0);
-    EXPECT_EQ(loss_of(Metric::recall, same, other)->bound,
-              loss_of(Metric::recall, same, other)->bound);
+    EXPECT_EQ(loss_of(Metric::recall, same, same, draws)->bound, 0);
+    EXPECT_EQ(loss_of(Metric::missed_alarm_rate, same, same, draws)->bound, 0);
+    EXPECT_EQ(loss_of(Metric::recall, same, other, draws)->bound,
+              loss_of(Metric::recall, same, other, draws)->bound);
     other.blocks.pop_back();
     EXPECT_FALSE(loss_of(Metric::recall, same, other));
     EXPECT_FALSE(loss_of(Metric::precision, Judged{}, Judged{}));
