@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The main job, told on the terminal: certificates, points, quality, a model at the edge, the alarm.
+"""The main job and the closed loop, told on the terminal: certificates, points, a model at the edge, the alarm;
+then a use case, a gate, rollouts, a rollback, drift with its price, labels, a new version, the proof.
 
     tools/story.py --build build-release [--once]
 """
@@ -13,11 +14,14 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "scenario"))
+import closed_loop  # noqa: E402
 import main_job  # noqa: E402
 import plant as plants  # noqa: E402
 
 NAMES = ["gw-1", "gw-2", "gw-3"]
-SPEED = 20.0
+LINE_TWO = [f"pump-{i:02d}" for i in range(1, 13)]
+CANARIES = 3
+SPEED = 50.0
 BOLD, DIM, RED, GREEN, BLUE, END = (
     ("\033[1m", "\033[2m", "\033[31m", "\033[32m", "\033[36m", "\033[0m")
     if sys.stdout.isatty() else ("",) * 6)
@@ -127,6 +131,15 @@ class Story:
             self.say("why was that?", f"millwright why {alarms[-1]['id']}")
             self.line(json.loads(self.plant.ctl("why", alarms[-1]["id"], "-o", "json"))["summary"])
 
+    def close_the_loop(self):
+        """The first three gateways have told their part."""
+        for name in NAMES:
+            self.plant.gateways.pop(name).stop()
+        began = time.monotonic()
+        loop = closed_loop.ClosedLoop(self.plant, LINE_TWO, CANARIES, self.say, self.line)
+        self.figures["loop"] = closed_loop.play(loop)
+        self.figures["loop_s"] = round(time.monotonic() - began, 1)
+
     def finish(self):
         self.figures["points"] = self.count_points()
         self.figures["hub_rss_end_mb"] = round(self.plant.hub.rss_mb(), 1)
@@ -139,7 +152,8 @@ class Story:
     def next_steps(self):
         program = f"{self.plant.program} --data {self.plant.data}"
         print(f"\n{BOLD}Try next{END} (another terminal):")
-        for command in ("get devices -o wide", "alerts", "describe devices gw-1",
+        for command in ("get devices -o wide", "alerts", "usecase rank", "describe rollouts third",
+                        "gate report valve--2--valve-gate", "monitor show valve-watch", "audit list",
                         "query \"SELECT signal, count(*), avg(value) FROM points GROUP BY signal\"",
                         "query --plot value \"SELECT value FROM points WHERE device = 'gw-1' AND "
                         "signal = 'flow' ORDER BY time\""):
@@ -174,6 +188,7 @@ def main():
         story.stream(wanted, "the rest of the day, judged window by window")
         story.decisions()
         story.why()
+        story.close_the_loop()
         story.finish()
         story.next_steps()
         if not arguments.once:

@@ -179,13 +179,17 @@ class Plant:
         token_file = self.folder / f"{name}.token"
         token_file.write_text(token + "\n")
         token_file.chmod(0o600)
+        told = self.edge_enroll(name, token_file)
+        self.ctl("apply", "-f", "-", text=json.dumps(self.labelled(name)))
+        return told
+
+    def edge_enroll(self, name, token_file):
         done = subprocess.run(
             [self.edge_cli, "enroll", "--hub", self.where["devices"], "--token-file", token_file,
              "--pin", self.where["root_pin"], "--name", name, "--data", self.folder / name],
             text=True, capture_output=True, env=self.env, timeout=60)
         if done.returncode != 0:
             raise Failed(f"enrolling {name}: {done.stdout}{done.stderr}")
-        self.ctl("apply", "-f", "-", text=json.dumps(self.labelled(name)))
         return done.stdout.strip()
 
     def labelled(self, name):
