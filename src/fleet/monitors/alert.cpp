@@ -127,6 +127,7 @@ JsonObject alert_of(const AlertInputs& in) {
                      {"next_action", next_action(in)}};
     const auto& loss = in.priced.price.loss_per_week;
     alert["loss_per_week"] = loss ? Json(json_of(*loss, currency)) : Json("unpriced");
+    alert["priced"] = loss.has_value();
     alert["labels_missing"] = loss ? std::size_t{0} : in.priced.price.labels_missing;
     if (!loss) alert["unpriced_because"] = price_in_words(in.priced, currency).substr(10);
     alert["says"] = std::move(says);

@@ -301,6 +301,7 @@ TEST_F(OneMonitor, goes_from_quiet_over_drift_to_an_alert_that_a_person_sees_and
     EXPECT_EQ(find_string(alert, "use_case"), "leaks");
     EXPECT_EQ(find_string(alert, "kpi.name"), "stops");
     EXPECT_EQ(find_number(alert, "kpi.distance"), 3);
+    EXPECT_EQ(find_bool(alert, "priced"), false);
     EXPECT_EQ(find_string(alert, "loss_per_week"), "unpriced");
     EXPECT_GT(find_integer(alert, "labels_missing").value_or(0), 0);
     EXPECT_EQ(find_string(alert, "owner"), "Ann");
