@@ -25,14 +25,18 @@ class DesiredSink {
 
 struct Options {
     nanoseconds health_every = seconds{30};
+    Releases::SizeOf size_of{};  // for versions whose spec names no size
 };
 
 class Convergence {
  public:
-    Convergence(Loop& loop, ResourceStore& store, DesiredSink& sink, Options options = {});
+    // `release_key` signs what devices install.
+    Convergence(Loop& loop, ResourceStore& store, DesiredSink& sink,
+                const identity::SigningKey& release_key, Options options = {});
     ~Convergence();
 
-    // Reads devices and model versions, publishes every desired document, follows changes.
+    // Reads devices, model versions and firmware, publishes every desired document, follows
+    // changes.
     Task<> start();
     Task<> stop();
 
@@ -47,12 +51,17 @@ class Convergence {
     struct Known {
         Resource resource;
         std::string document;
+        std::set<std::string> versions;     // of models and firmware that it names
         std::map<std::string, Json> patch;  // status keys to be written
         bool writing = false;
         SteadyTime health_written{-1};
     };
     void on_change(const ResourceChange& change);
+    void on_device(const Resource& device, bool gone);
+    void on_version(const Resource& version, bool gone);
     void publish(Known& known);
+    Task<> say(Unsaid unsaid);
+    std::string class_of(const Resource& device) const;
     void patch(const std::string& device, std::string key, Json value);
     Task<> write_status(std::string device);
     Task<> read_all(std::string kind);
@@ -62,7 +71,8 @@ class Convergence {
     DesiredSink& sink_;
     Options options_;
     std::map<std::string, Known> devices_;
-    std::map<std::string, Resource> versions_;
+    std::map<std::string, std::string> classes_;  // by DeviceProfile
+    Releases releases_;
     std::shared_ptr<void> subscription_;
     std::uint64_t published_ = 0;
     Scope scope_;
