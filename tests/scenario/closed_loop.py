@@ -6,10 +6,10 @@ import subprocess
 
 import plant as plants
 
-INTERVAL_MS = 20           # fifty rows a second, as they happen: event time is the time of day
-FAULT = {"from": 600, "to": 750, "every": 1100}
-ROWS = 25_000
-SAFE, WATER = "accelerometer1,accelerometer2,flow", "thermocouple"
+INTERVAL_MS = 40           # twenty-five rows a second, as they happen: event time is the time of day
+FAULT = {"from": 300, "to": 420, "every": 700}
+ROWS = 15_000
+SAFE, MAINS = "accelerometer1,accelerometer2,flow", "voltage"
 PEOPLE = {"ann": "engineer", "omar": "ot", "ines": "it", "bea": "business", "rex": "releaser"}
 
 MANIFEST = """
@@ -379,10 +379,10 @@ def prepare(loop, tell):
 
 def first_version(loop, tell, figures):
     start = loop.live()
-    tell(f"{len(loop.names)} pumps of line two run, fifty rows a second each")
-    wait_rows(loop, start, FAULT["from"] - 50)
+    tell(f"{len(loop.names)} pumps of line two run, twenty-five rows a second each")
+    wait_rows(loop, start, FAULT["from"] - 30)
     quiet = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    wait_rows(loop, start, FAULT["to"] + 150)
+    wait_rows(loop, start, FAULT["to"] + 80)
     normal = loop.freeze("normal-1", "training", start, quiet)
     golden = loop.freeze("golden-1", "golden", start, devices=loop.names[:4])
     tell("datasets are frozen under the hash of their content", "millwright dataset freeze golden-1 ...")
@@ -417,15 +417,15 @@ def refused_version(loop, tell, figures):
 
 
 def rolled_back_version(loop, tell, figures):
-    loop.train("3", "normal-1", SAFE + "," + WATER)
+    loop.train("3", "normal-1", SAFE + "," + MAINS)
     verdict, failed = loop.gate("3")
     assert verdict == "passed", f"v3 must pass its gate: {failed}"
-    warm = loop.live(season=2.5)
-    wait_rows(loop, warm, 300)
+    lower = loop.live(mains=-60, **{"fault-from": 2000, "fault-to": 2120, "fault-every": 9000})
+    wait_rows(loop, lower, 150)
     loop.start_rollout("third", "3", "--soak", "12s", "--pre-period", "6s", "--guardrail", "decision_rate+0.1",
                        "--on-inconclusive", "wait")
     loop.approve("rex", "rollout", "third", "rollout", "releaser", "passed its gate")
-    tell("version 3 passes its gate, goes to its canaries, and it is a warm day")
+    tell("version 3 passes its gate, goes to its canaries, and the line runs on its generator, at 170 V")
     status = loop.follow_rollout("third")
     assert status["state"] == "rolled_back", status
     ran = loop.ever_ran("3")
@@ -436,13 +436,13 @@ def rolled_back_version(loop, tell, figures):
 
 
 def drift_and_price(loop, tell, figures):
-    drifted = loop.live(season=2.5, shift=-0.08)
+    drifted = loop.live(mains=-60, shift=-0.08)
     tell("the line is slowed by 8 %: what is normal has changed")
     alert = loop.alert()
     tell("the monitor says which KPI is at risk", "millwright monitor show valve-watch")
     loop.line(json.dumps(alert, ensure_ascii=False)[:600])
     figures["drift"] = {key: alert.get(key) for key in ("use_case", "kpi", "loss_per_week", "priced", "says")}
-    wait_rows(loop, drifted, FAULT["to"] + 200)
+    wait_rows(loop, drifted, FAULT["to"] + 80)
     told = loop.answer(150)
     tell(f"omar answers {sum(told.values())} label tasks", "millwright label next")
     figures["labels"] = told
@@ -451,7 +451,7 @@ def drift_and_price(loop, tell, figures):
 
 def retrained_version(loop, tell, figures):
     drifted = loop.marks["drifted"]
-    quiet = datetime.datetime.fromisoformat(drifted) + datetime.timedelta(milliseconds=INTERVAL_MS * (FAULT["from"] - 50))
+    quiet = datetime.datetime.fromisoformat(drifted) + datetime.timedelta(milliseconds=INTERVAL_MS * (FAULT["from"] - 30))
     loop.freeze("normal-2", "training", drifted, quiet.isoformat())
     loop.freeze("golden-2", "golden", drifted, devices=loop.names[:4])
     loop.plant.ctl("apply", "-f", "-", text=json.dumps(

@@ -70,6 +70,7 @@ void add_sim_verb(CLI::App& app, Context& context) {
     sub->add_option("--fault-to", options->fault_to, "row at which it is open again");
     sub->add_option("--fault-every", options->fault_every, "the fault again, this many rows later");
     sub->add_option("--season", options->season, "K by which it is warmer; no fault");
+    sub->add_option("--mains", options->mains, "V by which the mains are higher; no fault");
     sub->add_option("--shift", options->shift, "share by which it turns faster; no fault");
     sub->add_option("--seed", options->seed, "the same seed gives the same recording");
     sub->callback([&context, options, out] {

@@ -35,7 +35,8 @@ double closed_at(std::uint64_t at, const PumpOptions& o) {
 
 class Pump {
  public:
-    explicit Pump(const PumpOptions& o) : random_(o.seed), season_(o.season), speed_(1 + o.shift) {}
+    explicit Pump(const PumpOptions& o)
+        : random_(o.seed), season_(o.season), mains_(230 + o.mains), speed_(1 + o.shift) {}
 
     // One second of operation as a CSV row. Flow follows the valve (orifice law), current the load,
     // vibration rises as the inlet starves (cavitation), temperature follows slowly.
@@ -53,7 +54,7 @@ class Pump {
         heat_ += (78 + 6 * (load - 1) + 5 * closed - heat_) / 300;
         const double body = heat_ + season_ + .15 * random_.normal();
         const double water = 25 + season_ + (heat_ - 78) * .2 + .02 * random_.normal();
-        const double voltage = 230 + voltage_.next(random_);
+        const double voltage = mains_ + voltage_.next(random_);
         std::string when = to_iso8601(time);
         when.pop_back();  // Z: recordings carry no zone
         char text[256];
@@ -65,7 +66,7 @@ class Pump {
 
  private:
     SeededRandom random_;
-    double season_, speed_;
+    double season_, mains_, speed_;
     Wander load_{.98, .02};
     Wander voltage_{.9, 4};
     double heat_ = 78;

@@ -17,6 +17,7 @@ struct PumpOptions {
     std::uint64_t interval_ms = 1000;
     // What is normal changes, and no row is anomalous for it:
     double season = 0;  // K by which water and body are warmer
+    double mains = 0;   // V by which the mains are higher
     double shift = 0;   // share by which the pump turns faster, as .1; negative: slower
     std::uint64_t seed = 1;
 };
