@@ -421,7 +421,7 @@ def rolled_back_version(loop, tell, figures):
     verdict, failed = loop.gate("3")
     assert verdict == "passed", f"v3 must pass its gate: {failed}"
     lower = loop.live(mains=-60, **{"fault-from": 2000, "fault-to": 2120, "fault-every": 9000})
-    wait_rows(loop, lower, 150)
+    wait_rows(loop, lower, 300)
     loop.start_rollout("third", "3", "--soak", "12s", "--pre-period", "6s", "--guardrail", "decision_rate+0.1",
                        "--on-inconclusive", "wait")
     loop.approve("rex", "rollout", "third", "rollout", "releaser", "passed its gate")
