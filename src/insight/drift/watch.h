@@ -43,9 +43,8 @@ struct WatchOptions {
     double older_min = 12;        // independent values' worth before a cut
     double newer_min = 12;        // and after it
     // Log likelihood ratio; less by the logarithm of the effective share, as dependent values bring
-    // fewer chances of a false alarm. 10.5: at most about 1 in 50,000 values (tools/bench run
-    // drift).
-    double threshold = 10.5;
+    // fewer chances of a false alarm. 10: about 1 in 20,000 values, or fewer.
+    double threshold = 10;
     double change_min = .1;  // standard deviations: less does not matter
 };
 
