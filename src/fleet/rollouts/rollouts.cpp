@@ -134,6 +134,7 @@ Task<nanoseconds> Rollouts::step(WorkPtr work) {
     }
     Step next = next_step(situation, work->watched);
     work->deciding = RealClock{}.steady() - began;
+    took_.planning = std::max(took_.planning, work->deciding);
     if (next.deed == Step::Deed::consent) {
         auto roles = plan.approval;
         CO_TRY(situation.consent, co_await parts_.consent(work->rollout, std::move(roles)));
