@@ -6,7 +6,9 @@
 #include <spdlog/sinks/ringbuffer_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <algorithm>
 #include <atomic>
+#include <vector>
 
 namespace mw::log {
 namespace {
@@ -215,6 +217,7 @@ struct Capture::State {
     std::unique_ptr<Output> mine;
     Output* before = nullptr;
     int level_before = 0;
+    inline static std::vector<State*> open;  // oldest first; they may end in any order
 };
 
 Capture::Capture(Options options) : state_(std::make_unique<State>()) {
@@ -223,9 +226,17 @@ Capture::Capture(Options options) : state_(std::make_unique<State>()) {
     state_->mine = make_output(state_->ring, options.format);
     current.store(state_->mine.get(), std::memory_order_release);
     state_->level_before = lowest_level.exchange(static_cast<int>(options.level));
+    State::open.push_back(state_.get());
 }
 
 Capture::~Capture() {
+    auto& open = State::open;
+    const auto after = open.erase(std::find(open.begin(), open.end(), state_.get()));
+    if (after != open.end()) {  // the one opened later goes back to where this one would
+        (*after)->before = state_->before;
+        (*after)->level_before = state_->level_before;
+        return;
+    }
     current.store(state_->before, std::memory_order_release);
     lowest_level.store(state_->level_before);
 }

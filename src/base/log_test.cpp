@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include <limits>
 #include <thread>
 
@@ -93,6 +95,18 @@ TEST(Log, levels_and_formats_are_parsed_and_refused_with_a_remedy) {
               "log level 'loud' is unknown; use debug, info, warn, error or off");
     EXPECT_EQ(log::parse_format("xml").error().message,
               "log format 'xml' is unknown; use text or json");
+}
+
+TEST(Capture, may_end_before_one_that_began_later) {
+    auto first = std::make_unique<log::Capture>();
+    auto second = std::make_unique<log::Capture>();
+    first.reset();
+    log::warn("test.line.written", {});
+    EXPECT_EQ(second->lines().size(), 1u);
+    second.reset();
+    log::Capture third;
+    log::warn("test.line.written", {});
+    EXPECT_EQ(third.lines().size(), 1u);
 }
 
 }  // namespace

@@ -320,7 +320,9 @@ TEST_F(OneMonitor, goes_from_quiet_over_drift_to_an_alert_that_a_person_sees_and
     EXPECT_EQ(text("state"), "watching");
     EXPECT_FALSE(find(monitor().status, "alert"));
     int alerts = 0;
-    for (const auto& fact : *wait(registry_->facts(0, 5000)))
+    const auto facts = wait(registry_->facts(0, 5000));
+    ASSERT_TRUE(facts.ok());
+    for (const auto& fact : *facts)
         alerts += fact.action == "monitor.alert" && fact.name == "pumps";
     EXPECT_EQ(alerts, 1);
 }
