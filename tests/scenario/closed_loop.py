@@ -104,7 +104,6 @@ spec:
   window: 30s
   strata: [line]
   min_psi: 0.5
-  min_breadth: 0.5
   labels: {audit: 0.02, unsure: 0.01, drifted: 0.02, open_max: 400}
 """
 

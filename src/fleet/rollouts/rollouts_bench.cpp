@@ -29,8 +29,7 @@ struct Figures {
 class Run {
  public:
     explicit Run(int devices) : devices_(devices) {
-        habits_.slots = static_cast<std::uint64_t>(devices / 250 + 1);
-        habits_.effect = 0;
+        fleet_.habits.slots = static_cast<std::uint64_t>(devices / 250 + 1);
     }
     void prepare() {
         open();
@@ -58,7 +57,13 @@ class Run {
         auto watch = hub_->store->subscribe([&](const ResourceChange& change) {
             if (change.resource.kind == "Rollout") newest = change.resource;
         });
-        while (!done(newest)) loop_->turn(true);
+        while (!done(newest)) {
+            if (rollout_table().is_final(state_of(newest, rollout_table()))) {
+                std::fprintf(stderr, "it ended early: %s\n", to_pretty_json(newest.status).c_str());
+                std::exit(1);
+            }
+            loop_->turn(true);
+        }
     }
     Figures play() {
         Figures figures;
@@ -106,7 +111,7 @@ class Run {
 
  private:
     void settle() {
-        auto nap = []() -> Task<> { co_return co_await sleep_for(minutes{2}); };
+        auto nap = []() -> Task<> { co_return co_await sleep_for(minutes{5}); };
         ASSERT(sync_wait(*loop_, nap()).ok());
     }
     void note(Figures& figures) {
@@ -122,8 +127,7 @@ class Run {
     SimulatedClock clock_;
     std::unique_ptr<Loop> loop_ = *Loop::open({.simulated = &clock_});
     metrics::Registry metrics_;
-    simulated::Habits habits_;
-    simulated::Fleet fleet_{*loop_, habits_};
+    simulated::Fleet fleet_{*loop_, {}};
     simulated::History history_{fleet_};
     std::unique_ptr<simulated::Hub> hub_;
 };

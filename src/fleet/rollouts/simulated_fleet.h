@@ -81,38 +81,46 @@ class Fleet {
             query.continue_from = page.continue_from;
         }
     }
+    // An agent does not give up when the hub is busy.
     Task<> converge(std::string name) {
+        const auto slot = std::hash<std::string>{}(name) % habits.slots;
         for (;;) {
-            const auto slot = std::hash<std::string>{}(name) % habits.slots;
             CO_TRY_VOID(co_await sleep_for(habits.installs_after + milliseconds{50} * slot));
-            CO_TRY(const Resource device, co_await store_->get("Device", name));
-            Agent& agent = agents[name];
-            const std::string version = wanted(device);
-            const bool fresh = version != agent.running && version != "1" && !version.empty();
-            const auto shadow = find_string(device.spec, "models.pump.shadow");
-            const bool fails = fresh && habits.failing.contains(name);
-            if (habits.silent.contains(name) && fresh) break;
-            if (!fails && version != agent.running) {
-                agent.running = version;
-                agent.since = loop_.clock().now();
+            auto done = co_await install(name);
+            if (done && *done) break;
+            if (!done && done.error().code != Errc::overloaded) {
+                agents[name].busy = false;
+                co_return std::move(done).error();
             }
-            JsonObject entry{{"version", version}, {"state", fails ? "failed" : "applied"}};
-            if (fails) entry["code"] = "corrupt", entry["reason"] = "its self-test gave 2, not 1";
-            JsonObject changes;
-            JsonObject models{{"pump", std::move(entry)}};
-            if (shadow)
-                models["pump.shadow"] = JsonObject{{"version", *shadow}, {"state", "applied"}};
-            changes["reported"] = {{"generation", device.generation},
-                                   {"models", std::move(models)}};
-            changes["health"] = JsonObject{{"boots", agent.boots}};
-            AuditNote note{"device:" + name, "report", "status", ""};
-            CO_TRY(const Resource now,
-                   co_await store_->merge_status("Device", name, std::move(changes), note));
-            agent.generation = device.generation;
-            if (now.generation == device.generation) break;
         }
         agents[name].busy = false;
         co_return Result<>{};
+    }
+    // True: it runs, or refuses, what is wanted by now.
+    Task<bool> install(std::string name) {
+        CO_TRY(const Resource device, co_await store_->get("Device", name));
+        Agent& agent = agents[name];
+        const std::string version = wanted(device);
+        const bool fresh = version != agent.running && version != "1" && !version.empty();
+        const auto shadow = find_string(device.spec, "models.pump.shadow");
+        const bool fails = fresh && habits.failing.contains(name);
+        if (habits.silent.contains(name) && fresh) co_return true;
+        if (!fails && version != agent.running) {
+            agent.running = version;
+            agent.since = loop_.clock().now();
+        }
+        JsonObject entry{{"version", version}, {"state", fails ? "failed" : "applied"}};
+        if (fails) entry["code"] = "corrupt", entry["reason"] = "its self-test gave 2, not 1";
+        JsonObject models{{"pump", std::move(entry)}};
+        if (shadow) models["pump.shadow"] = JsonObject{{"version", *shadow}, {"state", "applied"}};
+        JsonObject changes;
+        changes["reported"] = {{"generation", device.generation}, {"models", std::move(models)}};
+        changes["health"] = JsonObject{{"boots", agent.boots}};
+        AuditNote note{"device:" + name, "report", "status", ""};
+        CO_TRY(const Resource now,
+               co_await store_->merge_status("Device", name, std::move(changes), note));
+        agent.generation = device.generation;
+        co_return now.generation == device.generation;
     }
     Task<> telemetry() {
         for (;;) {
