@@ -153,7 +153,7 @@ class Story:
         program = f"{self.plant.program} --data {self.plant.data}"
         print(f"\n{BOLD}Try next{END} (another terminal):")
         for command in ("get devices -o wide", "alerts", "usecase rank", "describe rollouts third",
-                        "gate report valve--2--valve-gate", "monitor show valve-watch", "audit list",
+                        "get gate-reports", "monitor show valve-watch", "audit list",
                         "query \"SELECT signal, count(*), avg(value) FROM points GROUP BY signal\"",
                         "query --plot value \"SELECT value FROM points WHERE device = 'gw-1' AND "
                         "signal = 'flow' ORDER BY time\""):

@@ -43,9 +43,9 @@ Result<> DataPlane::build() {
     reports_ = std::make_unique<ingest::ReportRelay>(loop, parts_.control, ingest::ReportLimits{},
                                                      doors_.reports);
     ingest_ = std::make_unique<ingest::Ingest>(
-        ingest::IngestOptions{}, ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_,
-                                                       *reports_, parts_.clock, parts_.metrics,
-                                                       sketches_.get()});
+        ingest::IngestOptions{},
+        ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
+                              parts_.metrics, sketches_.get()});
     topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());

@@ -101,13 +101,13 @@ Result<> Hub::open_data() {
     engine.threads = static_cast<unsigned>(options_.query_threads);
     TRY(label_table_, LabelTable::open(world_.files, *control_, *disk_, path("labels")));
     engine_ = std::make_unique<query::Engine>(
-        engine, query::Engine::Parts{*queries_, *data_, *projection_, *data_, metrics_, {},
-                                     label_table_.get()});
-    gate_wiring_ = std::make_unique<GateWiring>(GateWiring::Parts{
-        *control_, *queries_, world_.clock, world_.random, metrics_, *registry_, *blobs_, *engine_,
-        label_table_->log(), *data_, *release_key_});
-    monitor_wiring_ = std::make_unique<MonitorWiring>(MonitorWiring::Parts{
-        *control_, *queries_, *registry_, *engine_, *blobs_, sketches_});
+        engine, query::Engine::Parts{
+                    *queries_, *data_, *projection_, *data_, metrics_, {}, label_table_.get()});
+    gate_wiring_ = std::make_unique<GateWiring>(
+        GateWiring::Parts{*control_, *queries_, world_.clock, world_.random, metrics_, *registry_,
+                          *blobs_, *engine_, label_table_->log(), *data_, *release_key_});
+    monitor_wiring_ = std::make_unique<MonitorWiring>(
+        MonitorWiring::Parts{*control_, *queries_, *registry_, *engine_, *blobs_, sketches_});
     evidence_ = std::make_unique<alarms::HubEvidence>(
         *engine_, *registry_, [this](std::string device, Timestamp from, Timestamp to) {
             return data_->findings(std::move(device), from, to);
@@ -121,8 +121,8 @@ Result<> Hub::open_data() {
     convergence.size_of = [this](std::string sha256) { return blob_size(std::move(sha256)); };
     convergence_ = std::make_unique<convergence::Convergence>(
         *control_, *registry_, *data_, *release_key_, std::move(convergence));
-    business_ = std::make_unique<BusinessWiring>(*control_, *queries_, *registry_, *engine_,
-                                                 *data_);
+    business_ =
+        std::make_unique<BusinessWiring>(*control_, *queries_, *registry_, *engine_, *data_);
     rollout_wiring_ = std::make_unique<RolloutWiring>(
         RolloutWiring::Parts{*control_, *registry_, *engine_, metrics_});
     return {};
