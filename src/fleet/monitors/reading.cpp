@@ -136,7 +136,11 @@ Json to_json(const drift::FleetReading& reading) {
 
 std::string in_words(const drift::FleetReading& reading) {
     if (reading.contributors.empty()) return "there are no counts";
-    const auto& first = reading.contributors.front();
+    // The largest difference that chance does not explain; the largest, where chance explains all.
+    const auto beyond = std::find_if(reading.contributors.begin(), reading.contributors.end(),
+                                     [](const auto& one) { return one.psi > one.psi_limit; });
+    const auto& first =
+        beyond != reading.contributors.end() ? *beyond : reading.contributors.front();
     std::string text =
         first.column +
         (first.stratum.empty() || first.stratum == "all" ? "" : " at " + first.stratum) + ": PSI " +
