@@ -115,7 +115,7 @@ class ClosedLoop:
         self.plant, self.names, self.canaries = plant, names, canaries
         self.say = say or (lambda text, detail="": None)
         self.line = line or (lambda text: None)
-        self.figures, self.phase, self.marks = {}, 0, {}
+        self.figures, self.phase, self.drifted = {}, 0, None
 
     # ---- people
     def people(self):
@@ -176,7 +176,6 @@ class ClosedLoop:
                 "type": "csv", "path": str(path), "speed": 1, "start": now, "signals": plants.SIGNALS,
                 "columns": list(plants.SIGNALS), "time_column": "datetime"}}
             self.put_device(device)
-        self.marks[self.phase] = now
         return now
 
     def put_device(self, device):
@@ -192,7 +191,6 @@ class ClosedLoop:
         for key, value in weeks.items():
             text = text.replace(key, value)
         self.plant.apply(text)
-        self.figures["kpi"] = {}
 
     def history(self, gateway):
         """The logger's values come through a gateway like any others."""
@@ -351,7 +349,8 @@ def rows_since(loop, name, start):
 
 
 def wait_rows(loop, start, rows, limit=180):
-    plants.wait_for(lambda: all(rows_since(loop, name, start) >= rows for name in loop.names[-1:]),
+    """The pumps were started one after the other: when the last has so many rows, all have."""
+    plants.wait_for(lambda: rows_since(loop, loop.names[-1], start) >= rows,
                     f"{rows} rows of every pump", limit, 0.5)
 
 
@@ -455,11 +454,11 @@ def drift_and_price(loop, tell, figures):
     alert = loop.status("monitors", "valve-watch").get("alert") or alert
     loop.line("after the answers: " + (alert.get("says") or ""))
     figures["drift"] = {key: alert.get(key) for key in ("use_case", "kpi", "loss_per_week", "priced", "says")}
-    loop.marks["drifted"] = drifted
+    loop.drifted = drifted
 
 
 def retrained_version(loop, tell, figures):
-    drifted = loop.marks["drifted"]
+    drifted = loop.drifted
     quiet = datetime.datetime.fromisoformat(drifted) + datetime.timedelta(milliseconds=INTERVAL_MS * (FAULT["from"] - 30))
     loop.freeze("normal-2", "training", drifted, quiet.isoformat())
     loop.freeze("golden-2", "golden", drifted, devices=loop.names[:4])
