@@ -1,6 +1,7 @@
-# Headers that nearly every file reads, read once: mw_words for sources, mw_test_words for tests.
-# Off in the dev preset, so that a file which forgets an include is found there.
-option(MW_PRECOMPILE "precompile the headers that most files share" OFF)
+# What makes a whole build quick, at the price of slower small ones. Headers that nearly every file reads
+# are read once (mw_words for sources, mw_test_words for tests), and the files of a module are compiled
+# eight together. Off in the dev preset, so that a file which forgets an include is found there.
+option(MW_PRECOMPILE "precompile shared headers, and compile the files of a module together" OFF)
 
 set(MW_WORDS <algorithm> <chrono> <cstdint> <functional> <map> <memory> <optional> <set> <span> <string>
     <string_view> <utility> <vector> "${CMAKE_SOURCE_DIR}/src/base/json.h"
@@ -15,19 +16,15 @@ function(mw_precompiled_library name)
   target_precompile_headers(${name} PRIVATE ${ARGN})
 endfunction()
 
-# Under sanitizers a test's own code takes twice as long to optimise as it then saves.
-function(mw_compile_as_test target)
-  if(MW_SANITIZE)
-    target_compile_options(${target} PRIVATE -O0)
-  endif()
-endfunction()
-
 if(MW_PRECOMPILE)
+  set(CMAKE_UNITY_BUILD ON)
+  # GCC takes what is named in a joined file for something that others might include. And a helper that
+  # nobody calls any more has lost its callers to another file's of the same name.
+  add_compile_options(-Wno-subobject-linkage -Werror=unused-function)
   # ccache wants to see through the precompiled header.
   add_compile_options(-Winvalid-pch -fpch-preprocess)
   mw_precompiled_library(mw_words ${MW_WORDS})
   mw_precompiled_library(mw_test_words ${MW_WORDS} <gmock/gmock.h> <gtest/gtest.h>)
-  mw_compile_as_test(mw_test_words)
 endif()
 
 # mw_precompile(TARGET WORDS): TARGET reads the headers of WORDS precompiled, where that is on.

@@ -2,7 +2,7 @@
 """The main job and the closed loop, told on the terminal: certificates, points, a model at the edge, the alarm;
 then a use case, a gate, rollouts, a rollback, drift with its price, labels, a new version, the proof.
 
-    tools/story.py --build build-release [--once]
+    tools/story.py --build build-release [--once] [--seed N]
 """
 import argparse
 import json
@@ -28,8 +28,8 @@ BOLD, DIM, RED, GREEN, BLUE, END = (
 
 
 class Story:
-    def __init__(self, plant, started):
-        self.plant, self.began, self.started = plant, time.monotonic(), started
+    def __init__(self, plant, started, seed):
+        self.plant, self.began, self.started, self.seed = plant, time.monotonic(), started, seed
         self.figures = {}
 
     def say(self, text, detail=""):
@@ -136,7 +136,7 @@ class Story:
         for name in NAMES:
             self.plant.gateways.pop(name).stop()
         began = time.monotonic()
-        loop = closed_loop.ClosedLoop(self.plant, LINE_TWO, CANARIES, self.say, self.line)
+        loop = closed_loop.ClosedLoop(self.plant, LINE_TWO, CANARIES, self.seed, self.say, self.line)
         self.figures["loop"] = closed_loop.play(loop)
         self.figures["loop_s"] = round(time.monotonic() - began, 1)
 
@@ -165,6 +165,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True)
     parser.add_argument("--once", action="store_true", help="end after the story")
+    parser.add_argument("--seed", type=int, default=1, help="of the pumps' recordings and of what is asked")
     parser.add_argument("--started", type=int, default=int(time.time()))
     arguments = parser.parse_args()
     folder = ROOT / arguments.build / "plant"
@@ -173,7 +174,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         recordings = plants.recordings(plant.build, folder)
-        story = Story(plant, arguments.started)
+        story = Story(plant, arguments.started, arguments.seed)
         wanted = [len(plants.read_recording(path)) for path in recordings]
         story.hub()
         story.enroll(recordings)

@@ -414,7 +414,8 @@ std::vector<SchemaFault> Schema::faults(const Json& document) const {
             find_long_texts(compiled_->source, compiled_->source.as_object(), document, path,
                             too_long);
         if (!too_long.empty()) return too_long;
-        valijson::Validator validator;
+        // Keeps the patterns that it compiled: few, those of our own schemas.
+        thread_local valijson::Validator validator;
         valijson::ValidationResults results;
         valijson::adapters::BoostJsonAdapter adapter{document};
         if (validator.validate(compiled_->parsed, adapter, &results)) return {};

@@ -64,8 +64,8 @@ spec:
   product: pump-line
   currency: EUR
   events_per_week: 300000
-  cost_of_miss: 0.45
-  cost_of_false_alarm: 0.02
+  cost_of_miss: 0.02
+  cost_of_false_alarm: 0.00002
   cost: {initial: 40000, per_year: 12000}
   benefit: {per_year: 160000}
   assumptions:
@@ -95,7 +95,9 @@ spec:
 kind: AlertRule
 name: starved-pump
 spec: {model: valve, severity: critical, raise_after: 10, clear_after: 25}
----
+"""
+
+MONITOR = """
 kind: Monitor
 name: valve-watch
 spec:
@@ -104,15 +106,16 @@ spec:
   window: 30s
   strata: [line]
   min_psi: 0.5
-  labels: {audit: 0.02, unsure: 0.01, drifted: 0.02, open_max: 400}
+  labels: {audit: @AUDIT, unsure: 0.01, drifted: 0.02, open_max: 4000, seed: @SEED}
 """
+AUDIT_USUALLY, AUDIT_WHILE_SLOW = 0.01, 0.08
 
 
 class ClosedLoop:
     """One step per method; each returns its figures. `say(text, detail)` and `line(text)` tell them."""
 
-    def __init__(self, plant, names, canaries, say=None, line=None):
-        self.plant, self.names, self.canaries = plant, names, canaries
+    def __init__(self, plant, names, canaries, seed=1, say=None, line=None):
+        self.plant, self.names, self.canaries, self.seed = plant, names, canaries, seed
         self.say = say or (lambda text, detail="": None)
         self.line = line or (lambda text: None)
         self.figures, self.phase, self.drifted = {}, 0, None
@@ -157,7 +160,7 @@ class ClosedLoop:
 
     def recording(self, phase, name, **options):
         path = self.plant.folder / f"{name}.{phase}.csv"
-        seed = 100 * (1 + phase) + self.names.index(name) if name in self.names else 7
+        seed = 1000 * self.seed + 100 * phase + (self.names.index(name) if name in self.names else 99)
         values = {"rows": ROWS, "interval": INTERVAL_MS, "fault-from": FAULT["from"], "fault-to": FAULT["to"],
                   "fault-every": FAULT["every"], "seed": seed, **options}
         arguments = [part for key, value in values.items() for part in (f"--{key}", str(value))]
@@ -191,6 +194,11 @@ class ClosedLoop:
         for key, value in weeks.items():
             text = text.replace(key, value)
         self.plant.apply(text)
+        self.watch(AUDIT_USUALLY)
+
+    def watch(self, audit):
+        """The monitor asks a person about so large a share of all windows."""
+        self.plant.apply(MONITOR.replace("@AUDIT", str(audit)).replace("@SEED", str(self.seed)))
 
     def history(self, gateway):
         """The logger's values come through a gateway like any others."""
@@ -312,28 +320,34 @@ spec:
         return plants.wait_for(there, lambda: "the monitor's alert: " +
                                json.dumps(self.status("monitors", "valve-watch"))[:2000], limit, 0.5)
 
-    def answer(self, most):
-        """A person looks at the plant: the truth is the row that no model sees."""
-        tasks = json.loads(self.as_user("omar", "label", "list", "--state", "open", "-o", "json"))[:most]
-        truth = {}
-        if tasks:
-            names = ",".join(f"'{name}'" for name in {t["spec"]["device"] for t in tasks})
-            for device, ns, value in self.plant.query(
-                    f"SELECT device, epoch_ns(time), value FROM points WHERE signal = 'anomaly' AND device IN ({names})"):
-                truth[device, int(ns)] = value > 0.5
-        told = {"yes": 0, "no": 0}
-        for task in tasks:
-            at = self.ns_of(task["spec"]["to"])
-            answer = "yes" if truth.get((task["spec"]["device"], at)) else "no"
-            self.as_user("omar", "label", "set", task["name"], answer)
-            told[answer] += 1
-        return told
+    def alert_with_price(self, limit=60):
+        def there():
+            alert = self.status("monitors", "valve-watch").get("alert")
+            return alert if alert and alert["priced"] else None
+        return plants.wait_for(there, lambda: "a price: " +
+                               json.dumps(self.status("monitors", "valve-watch"))[:3000], limit, 0.5)
 
-    @staticmethod
-    def ns_of(text):
-        head, _, fraction = text.rstrip("Z").partition(".")
-        whole = datetime.datetime.fromisoformat(head).replace(tzinfo=datetime.timezone.utc)
-        return int(whole.timestamp()) * 10**9 + int((fraction or "0").ljust(9, "0")[:9])
+    def shift_log(self, start, end):
+        """What the line's crew wrote down: the truth is the row that no model sees."""
+        log, began, before = ["device,from,to"], {}, {}
+        for device, time, value in self.plant.query(
+                f"SELECT device, time, value FROM points WHERE signal = 'anomaly' AND time >= '{start}'::TIMESTAMPTZ "
+                f"AND time < '{end}'::TIMESTAMPTZ ORDER BY device, time"):
+            if value > 0.5:
+                began.setdefault(device, time)
+            elif device in began:
+                log.append(f"{device},{began.pop(device)},{before[device]}")
+            before[device] = time
+        log += [f"{device},{since}," for device, since in began.items()]
+        path = self.plant.folder / "shift.csv"
+        path.write_text("\n".join(log) + "\n")
+        return path, len(log) - 1
+
+    def answer(self, start):
+        end = datetime.datetime.now(datetime.timezone.utc).isoformat()
+        path, incidents = self.shift_log(start, end)
+        told = json.loads(self.as_user("omar", "label", "import", path, "--from", start, "--to", end, "-o", "json"))
+        return {"incidents": incidents, **told}
 
     # ---- evidence
     def audit(self):
@@ -389,7 +403,7 @@ def first_version(loop, tell, figures):
     quiet = datetime.datetime.now(datetime.timezone.utc).isoformat()
     wait_rows(loop, start, FAULT["to"] + 80)
     normal = loop.freeze("normal-1", "training", start, quiet)
-    golden = loop.freeze("golden-1", "golden", start, devices=loop.names[:4])
+    golden = loop.freeze("golden-1", "golden", start)
     tell("datasets are frozen under the hash of their content", "millwright dataset freeze golden-1 ...")
     loop.line(f"normal-1 {normal['rows']} rows {normal['sha256'][:12]}, golden-1 {golden['rows']} rows, "
               f"{golden['anomalous_rows']} of them starved, {golden['sha256'][:12]}")
@@ -442,17 +456,19 @@ def rolled_back_version(loop, tell, figures):
 
 def drift_and_price(loop, tell, figures):
     loop.settled()
+    loop.watch(AUDIT_WHILE_SLOW)
     drifted = loop.live(mains=-60, shift=-0.08)
     tell("the line is slowed by 8 %: what is normal has changed")
     alert = loop.alert(drifted)
     tell("the monitor says which KPI is at risk", "millwright monitor show valve-watch")
     loop.line(alert.get("says") or json.dumps(alert, ensure_ascii=False)[:600])
     wait_rows(loop, drifted, FAULT["to"] + 80)
-    told = loop.answer(150)
-    tell(f"omar answers {sum(told.values())} label tasks", "millwright label next")
+    told = loop.answer(drifted)
+    tell(f"omar's shift log answers {told['yes'] + told['no']} label tasks", "millwright label import shift.csv ...")
     figures["labels"] = told
-    alert = loop.status("monitors", "valve-watch").get("alert") or alert
-    loop.line("after the answers: " + (alert.get("says") or ""))
+    alert = loop.alert_with_price()
+    tell("what the drift costs is known", "millwright monitor show valve-watch")
+    loop.line(alert["says"])
     figures["drift"] = {key: alert.get(key) for key in ("use_case", "kpi", "loss_per_week", "priced", "says")}
     loop.drifted = drifted
 
@@ -461,7 +477,7 @@ def retrained_version(loop, tell, figures):
     drifted = loop.drifted
     quiet = datetime.datetime.fromisoformat(drifted) + datetime.timedelta(milliseconds=INTERVAL_MS * (FAULT["from"] - 30))
     loop.freeze("normal-2", "training", drifted, quiet.isoformat())
-    loop.freeze("golden-2", "golden", drifted, devices=loop.names[:4])
+    loop.freeze("golden-2", "golden", drifted)
     loop.plant.ctl("apply", "-f", "-", text=json.dumps(
         {**{key: loop.get("gate-specs", "valve-gate")[key] for key in ("kind", "name", "domain", "labels")},
          "spec": {**loop.get("gate-specs", "valve-gate")["spec"], "dataset": "golden-2"}}))
@@ -488,10 +504,10 @@ def prove(loop, tell, figures):
 
 
 def scenario_closed_loop(context):
-    """From a use case to a promoted version and the proof of it, with eight gateways and three canaries."""
+    """From a use case to a promoted version and the proof of it, with twelve gateways and three canaries."""
     plant = context.plant()
     plant.start_hub()
-    loop = ClosedLoop(plant, [f"pump-{i:02d}" for i in range(1, 9)], 3, line=lambda text: print("     ", text, flush=True))
+    loop = ClosedLoop(plant, [f"pump-{i:02d}" for i in range(1, 13)], 3, line=lambda text: print("     ", text, flush=True))
     figures = play(loop)
     plant.stop()
     return figures

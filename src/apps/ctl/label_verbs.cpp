@@ -1,4 +1,4 @@
-// label next, set, skip, list, count.
+// label next, set, skip, import, list, count.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -8,6 +8,7 @@
 #include <map>
 
 #include "apps/ctl/command.h"
+#include "apps/ctl/shift_log.h"
 
 namespace mw::ctl {
 namespace {
@@ -17,7 +18,7 @@ constexpr std::size_t chart_width = 80;
 constexpr std::int64_t context_windows = 3;  // shown before and after the window
 
 struct LabelArguments {
-    std::string use_case, task, answer, state = "open";
+    std::string use_case, task, answer, file, from, to, state = "open";
     bool plot = false;
 };
 
@@ -139,6 +140,37 @@ Result<> set_label(Context& context, const LabelArguments& a) {
     return answer(context, a, a.answer == "yes");
 }
 
+// Answers the open tasks of a period out of what the plant wrote down.
+Result<> import_log(Context& context, const LabelArguments& a) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Output output, context.output());
+    TRY(const std::string csv, read_file(a.file));
+    TRY(const Timestamp from, parse_iso8601(a.from).context("--from"));
+    TRY(const Timestamp to, parse_iso8601(a.to).context("--to"));
+    TRY(const ShiftLog log, ShiftLog::parse(csv, from, to).context(a.file));
+    TRY(const auto tasks, tasks_of(*hub, a, "open"));
+    std::int64_t yes = 0, no = 0, left = 0;
+    for (const Json& task : tasks) {
+        TRY(const Timestamp window_to, parse_iso8601(cell(task, "spec.to")));
+        const auto says = log.about(cell(task, "spec.device"), window_to);
+        if (says == ShiftLog::Says::nothing) {
+            ++left;
+            continue;
+        }
+        const bool event = says == ShiftLog::Says::event;
+        TRY_VOID(hub->send(http::Method::post, "/v1/label-tasks/" + cell(task, "name") + "/answer",
+                           JsonObject{{"label", event}}));
+        ++(event ? yes : no);
+    }
+    if (output == Output::json || output == Output::yaml)
+        return print_json_or_yaml(JsonObject{{"yes", yes}, {"no", no}, {"left_open", left}},
+                                  output),
+               Result<>{};
+    std::cout << log.incidents() << " incidents answer " << yes + no << " tasks: " << yes
+              << " events, " << no << " normal; " << left << " stay open, outside the period\n";
+    return {};
+}
+
 Result<> list(Context& context, const LabelArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Output output, context.output());
@@ -200,10 +232,21 @@ void add_label_verbs(CLI::App& app, Context& context) {
     skip_verb->add_option("task", a->task, "a LabelTask")->required();
     skip_verb->callback(
         [&context, a] { context.run([&] { return answer(context, *a, "skip"); }); });
+    auto* import_verb = verb("import", "answer open tasks out of a shift log", import_log);
+    import_verb->add_option("file", a->file, "CSV with the header device,from,to; - is stdin")
+        ->required();
+    import_verb->add_option("--from", a->from, "since then every incident was written down")
+        ->required();
+    import_verb->add_option("--to", a->to, "until then")->required();
+    import_verb->footer(
+        "Windows of the period that end in an incident of their device are events, the others\n"
+        "normal; tasks outside the period stay open.\nExample:\n"
+        "  millwright label import shift.csv --from 2026-11-26T06:00:00Z "
+        "--to 2026-11-26T14:00:00Z");
     auto* list_verb = verb("list", "tasks, oldest first", list);
     list_verb->add_option("--state", a->state, "open, answered, skipped, expired or all");
     auto* count_verb = verb("count", "how many tasks are in which state", count);
-    for (auto* sub : {next_verb, list_verb, count_verb}) {
+    for (auto* sub : {next_verb, import_verb, list_verb, count_verb}) {
         sub->add_option("--use-case", a->use_case, "only tasks of this use case");
         add_output_option(*sub, context, "table, json, yaml");
     }

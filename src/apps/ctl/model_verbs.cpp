@@ -4,7 +4,7 @@
 #include <CLI/Formatter.hpp>
 #include <iostream>
 
-#include "apps/ctl/command.h"
+#include "apps/ctl/artifacts.h"
 #include "apps/ctl/recordings.h"
 #include "data/datasets/datasets.h"
 #include "platform/crypto/crypto.h"
@@ -13,16 +13,6 @@ namespace mw::ctl {
 namespace {
 
 constexpr std::size_t dataset_bytes_max = 1'000'000'000;
-
-struct VersionName {
-    std::string model, version;
-};
-Result<VersionName> parse_version(const std::string& text) {
-    const auto colon = text.find(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == text.size())
-        return Error{Errc::invalid_input, "'" + text + "' is not MODEL:VERSION"};
-    return VersionName{text.substr(0, colon), text.substr(colon + 1)};
-}
 
 struct TrainArguments {
     std::string algorithm = "knn", product = "points", from, to, out, push, dataset;
@@ -72,31 +62,24 @@ Result<std::string> fetch_csv(Hub& hub, const std::string& sql) {
 }
 
 Result<> push_bundle(Hub& hub, ByteView bundle, const VersionName& name, const Json& provenance) {
-    http::Request upload;
-    upload.method = http::Method::post;
-    upload.path = "/v1/blobs";
-    upload.headers.set("Content-Type", "application/octet-stream");
-    upload.body = std::string(text_of(bundle));
-    TRY(const auto stored, hub.call(std::move(upload)));
-    TRY(const Json blob, parse_json(stored.body));
-    auto model = hub.get("/v1/models/" + name.model);
+    TRY(const Json blob, upload_blob(hub, std::string(text_of(bundle))));
+    auto model = hub.get("/v1/models/" + name.name);
     if (!model && model.error().code == Errc::not_found) {
-        const Json fresh = {{"kind", "Model"}, {"name", name.model}, {"spec", JsonObject{}}};
+        const Json fresh = {{"kind", "Model"}, {"name", name.name}, {"spec", JsonObject{}}};
         TRY_VOID(hub.send(http::Method::post, "/v1/models", fresh));
     } else if (!model) {
         return std::move(model).error();
     }
     Json spec = provenance.is_object() ? provenance : Json(JsonObject{});
-    set(spec, "model", Json(name.model));
+    set(spec, "model", Json(name.name));
     set(spec, "version", Json(name.version));
     set(spec, "bundle", *find(blob, "sha256"));
     set(spec, "size", bundle.size());
-    const Json version = {{"kind", "ModelVersion"},
-                          {"name", name.model + "--" + name.version},
-                          {"spec", std::move(spec)}};
+    const Json version = {
+        {"kind", "ModelVersion"}, {"name", name.resource()}, {"spec", std::move(spec)}};
     TRY_VOID(hub.send(http::Method::post, "/v1/model-versions", version));
-    std::cout << "model-versions/" << name.model << "--" << name.version << " pushed, bundle "
-              << cell(blob, "sha256") << ", " << bundle.size() << " bytes\n";
+    std::cout << "model-versions/" << name.resource() << " pushed, bundle " << cell(blob, "sha256")
+              << ", " << bundle.size() << " bytes\n";
     return {};
 }
 
@@ -200,33 +183,6 @@ Result<> push(Context& context, const PushArguments& a) {
     return push_bundle(*hub, bundle, name, nullptr);
 }
 
-struct AssignArguments {
-    std::string name, selector;
-    std::vector<std::string> devices;
-};
-
-Result<> assign(Context& context, const AssignArguments& a) {
-    TRY(const VersionName name, parse_version(a.name));
-    TRY(Hub * hub, context.hub());
-    TRY_VOID(hub->get("/v1/model-versions/" + name.model + "--" + name.version));
-    std::vector<std::string> devices = a.devices;
-    if (!a.selector.empty()) {
-        TRY(const JsonArray items, list_all(*hub, "devices", a.selector));
-        for (const Json& item : items) devices.push_back(cell(item, "name"));
-    }
-    if (devices.empty())
-        return Error{Errc::invalid_input,
-                     "no device: want --device NAME or -l SELECTOR that matches"};
-    for (const auto& device : devices) {
-        Json patch = JsonObject{};
-        patch.get_object()["spec"] =
-            JsonObject{{"models", JsonObject{{name.model, {{"version", name.version}}}}}};
-        TRY_VOID(hub->send(http::Method::patch, "/v1/devices/" + device, patch));
-        std::cout << "devices/" << device << " is to run " << a.name << '\n';
-    }
-    return {};
-}
-
 void add_train(CLI::App& model, Context& context) {
     auto* sub = model.add_subcommand("train", "fit a detector on stored normal data");
     auto a = std::make_shared<TrainArguments>();
@@ -270,10 +226,10 @@ void add_model_verbs(CLI::App& app, Context& context) {
     add_push(*model, context);
     auto* sub = model->add_subcommand("assign", "let devices run a version");
     auto a = std::make_shared<AssignArguments>();
-    sub->add_option("version", a->name, "MODEL:VERSION")->required();
-    sub->add_option("--device", a->devices, "a device; may be repeated");
-    sub->add_option("-l,--selector", a->selector, "devices by label, as line=a");
-    sub->callback([&context, a] { context.run([&] { return assign(context, *a); }); });
+    add_assign_options(*sub, *a);
+    sub->callback([&context, a] {
+        context.run([&] { return assign(context, *a, "models", "model-versions"); });
+    });
 }
 
 }  // namespace mw::ctl

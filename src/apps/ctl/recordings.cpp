@@ -1,10 +1,12 @@
 #include "apps/ctl/recordings.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <set>
+
+#include "apps/ctl/csv.h"
+#include "base/number.h"
 
 namespace mw::ctl {
 namespace {
@@ -16,49 +18,20 @@ struct Cells {
     Quality quality;
 };
 
-Error at_line(std::size_t line, std::string_view what) {
-    return {Errc::invalid_input, "line " + std::to_string(line) + ": " + std::string(what)};
-}
-
-// RFC 4180: quoted cells may contain separators; quotes are doubled.
-Result<std::vector<std::string>> split(std::string_view line, std::size_t number) {
-    std::vector<std::string> cells(1);
-    bool quoted = false;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (quoted && c == '"' && i + 1 < line.size() && line[i + 1] == '"') {
-            cells.back() += '"', ++i;
-        } else if (c == '"') {
-            quoted = !quoted;
-        } else if (c == ',' && !quoted) {
-            cells.emplace_back();
-        } else {
-            cells.back() += c;
-        }
-    }
-    if (quoted) return at_line(number, "a quote is not closed");
-    return cells;
-}
-
-template <class T>
-bool parse(std::string_view text, T& value) {
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 Result<Cells> read_line(std::string_view line, std::size_t number) {
-    TRY(auto cells, split(line, number));
+    TRY(auto cells, csv_cells(line, number));
     if (cells.size() != 5) return at_line(number, "want t,device,signal,value,quality");
     Cells point;
     point.device = std::move(cells[1]);
     point.signal = std::move(cells[2]);
     unsigned quality = 0;
-    if (!parse(cells[0], point.time.ns)) return at_line(number, "t must be whole nanoseconds");
+    if (!read_number(cells[0], point.time.ns))
+        return at_line(number, "t must be whole nanoseconds");
     if (cells[3].empty() || cells[3] == "nan" || cells[3] == "NULL")
         point.value = std::numeric_limits<double>::quiet_NaN();
-    else if (!parse(cells[3], point.value))
+    else if (!read_number(cells[3], point.value))
         return at_line(number, "value must be a number");
-    if (!parse(cells[4], quality) || quality > 255)
+    if (!read_number(cells[4], quality) || quality > 255)
         return at_line(number, "quality must be 0 to 255");
     point.quality = Quality{static_cast<std::uint8_t>(quality)};
     return point;

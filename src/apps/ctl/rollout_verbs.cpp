@@ -4,7 +4,7 @@
 #include <CLI/Formatter.hpp>
 #include <iostream>
 
-#include "apps/ctl/command.h"
+#include "apps/ctl/artifacts.h"
 
 namespace mw::ctl {
 namespace {
@@ -65,14 +65,10 @@ Result<Json> guardrail_of(std::string text) {
 }
 
 Result<Json> spec_of(const StartArguments& a) {
-    const auto colon = a.artifact.find(':');
-    if (colon == std::string::npos || colon == 0 || colon + 1 == a.artifact.size())
-        return Error{Errc::invalid_input,
-                     "--artifact: '" + a.artifact + "' is not NAME:VERSION, such as pump:2"};
+    TRY(const VersionName artifact, parse_version(a.artifact).context("--artifact"));
     JsonObject spec;
-    spec["artifact"] = {
-        {"kind", a.firmware ? "Firmware" : "ModelVersion"},
-        {"name", a.artifact.substr(0, colon) + "--" + a.artifact.substr(colon + 1)}};
+    spec["artifact"] = {{"kind", a.firmware ? "Firmware" : "ModelVersion"},
+                        {"name", artifact.resource()}};
     spec["mode"] = a.mode;
     TRY(spec["waves"], waves_of(a.waves, a.soak));
     const std::pair<const char*, const std::string*> texts[] = {

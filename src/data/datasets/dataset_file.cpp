@@ -1,9 +1,10 @@
 #include "data/datasets/dataset_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
+
+#include "base/number.h"
 
 namespace mw::datasets {
 namespace {
@@ -12,9 +13,11 @@ constexpr std::string_view magic = "#millwright-dataset 1\n";
 constexpr std::string_view quality_suffix = ":quality";
 constexpr Quality missing = Quality::bad(Reason::not_a_number);
 
-Error bad(std::string message) { return {Errc::invalid_input, "dataset: " + std::move(message)}; }
+Error bad_dataset(std::string message) {
+    return {Errc::invalid_input, "dataset: " + std::move(message)};
+}
 Error at_line(std::size_t line, std::string_view what) {
-    return bad("line " + std::to_string(line) + ": " + std::string(what));
+    return bad_dataset("line " + std::to_string(line) + ": " + std::string(what));
 }
 
 // RFC 4180: quotes only where they are needed.
@@ -50,14 +53,15 @@ bool printable(std::string_view name) {
 
 Result<> check_names(const Content& content) {
     for (const auto& signal : content.signals)
-        if (!printable(signal)) return bad("a signal's name has control characters");
+        if (!printable(signal)) return bad_dataset("a signal's name has control characters");
     for (const auto& device : content.devices)
-        if (!printable(device.device)) return bad("a device's name has control characters");
+        if (!printable(device.device)) return bad_dataset("a device's name has control characters");
     if (content.signals.empty() || content.signals.size() > signals_max)
-        return bad("want 1 to " + std::to_string(signals_max) + " signals");
+        return bad_dataset("want 1 to " + std::to_string(signals_max) + " signals");
     if (content.rows() > cells_max / content.signals.size())
-        return bad("it has more than " + std::to_string(cells_max) +
-                   " cells (rows x signals). Next step: a shorter time range or fewer signals");
+        return bad_dataset(
+            "it has more than " + std::to_string(cells_max) +
+            " cells (rows x signals). Next step: a shorter time range or fewer signals");
     return {};
 }
 
@@ -89,18 +93,12 @@ bool split(std::string_view line, std::vector<std::string>& cells) {
     return true;
 }
 
-template <class T>
-bool parse(std::string_view text, T& value) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 class Reader {
  public:
     Result<Content> read(std::string_view text) {
         if (!text.starts_with(magic))
-            return bad("it does not begin with '" + std::string(magic.substr(0, magic.size() - 1)) +
-                       "'");
+            return bad_dataset("it does not begin with '" +
+                               std::string(magic.substr(0, magic.size() - 1)) + "'");
         text.remove_prefix(magic.size());
         for (line_ = 2; !text.empty(); ++line_) {
             const auto end = text.find('\n');
@@ -140,7 +138,8 @@ class Reader {
         DeviceRows& device = content_.devices.back();
         detectors::Recording& recording = device.recording;
         Timestamp time;
-        if (!parse(cells_[1], time.ns)) return at_line(line_, "time must be whole nanoseconds");
+        if (!read_number(cells_[1], time.ns))
+            return at_line(line_, "time must be whole nanoseconds");
         if (!recording.times.empty() && recording.times.back() >= time)
             return at_line(line_, "times must ascend");
         if (cells_[2] != "" && cells_[2] != "0" && cells_[2] != "1")
@@ -160,9 +159,9 @@ class Reader {
         if (cells_[at].empty() != cells_[at + 1].empty())
             return at_line(line_, "a value and its quality go together");
         if (!cells_[at].empty()) {
-            if (cells_[at] != "nan" && !parse(cells_[at], value))
+            if (cells_[at] != "nan" && !read_number(cells_[at], value))
                 return at_line(line_, "'" + cells_[at].substr(0, 40) + "' is not a number");
-            if (!parse(cells_[at + 1], quality) || quality > 255)
+            if (!read_number(cells_[at + 1], quality) || quality > 255)
                 return at_line(line_, "quality must be 0 to 255");
         }
         recording.values.push_back(value);

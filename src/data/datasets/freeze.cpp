@@ -2,15 +2,16 @@
 
 #include <algorithm>
 #include <bit>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <map>
 
+#include "base/number.h"
+
 namespace mw::datasets {
 namespace {
 
-Error bad(std::string message) { return {Errc::invalid_input, std::move(message)}; }
+Error bad_request(std::string message) { return {Errc::invalid_input, std::move(message)}; }
 
 std::string quoted(std::string_view text, char quote) {
     std::string out(1, quote);
@@ -31,9 +32,9 @@ Result<std::vector<std::string>> texts_at(const Json& spec, std::string_view key
     std::vector<std::string> texts;
     const Json* list = find(spec, key);
     if (!list) return texts;
-    if (!list->is_array()) return bad(std::string(key) + ": want a list");
+    if (!list->is_array()) return bad_request(std::string(key) + ": want a list");
     for (const Json& item : list->get_array()) {
-        if (!item.is_string()) return bad(std::string(key) + ": want texts");
+        if (!item.is_string()) return bad_request(std::string(key) + ": want texts");
         texts.emplace_back(item.get_string());
     }
     return texts;
@@ -82,12 +83,6 @@ class Names {
     std::map<std::string, std::uint32_t, std::less<>> numbers_;
 };
 
-template <class T>
-bool parse(std::string_view text, T& value) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 // The next cell of a CSV line; quoted ones are unquoted into `scratch`.
 std::string_view take_cell(std::string_view& line, std::string& scratch) {
     if (line.empty() || line.front() != '"') {
@@ -120,17 +115,18 @@ struct Points {
 Result<Point> read_point(std::string_view line, Names& devices, Names& signals) {
     std::string scratch;
     Point point;
-    if (!parse(take_cell(line, scratch), point.time)) return bad("t is not a whole number");
+    if (!read_number(take_cell(line, scratch), point.time))
+        return bad_request("t is not a whole number");
     point.device = devices.number_of(take_cell(line, scratch));
     point.signal = signals.number_of(take_cell(line, scratch));
     const auto value = take_cell(line, scratch);
     if (value.empty() || value == "nan")
         point.value = std::numeric_limits<double>::quiet_NaN();
-    else if (!parse(value, point.value))
-        return bad("'" + std::string(value.substr(0, 40)) + "' is not a number");
+    else if (!read_number(value, point.value))
+        return bad_request("'" + std::string(value.substr(0, 40)) + "' is not a number");
     unsigned quality = 0;
-    if (!parse(take_cell(line, scratch), quality) || quality > 255)
-        return bad("quality is not 0 to 255");
+    if (!read_number(take_cell(line, scratch), quality) || quality > 255)
+        return bad_request("quality is not 0 to 255");
     point.quality = Quality{static_cast<std::uint8_t>(quality)};
     return point;
 }
@@ -221,15 +217,15 @@ Result<Order> order_of(const Json& spec) {
     TRY(const std::string to, want_string(spec, "to"));
     TRY(order.from, parse_iso8601(from).context("from"));
     TRY(order.to, parse_iso8601(to).context("to"));
-    if (order.from >= order.to) return bad("to: must be later than from");
+    if (order.from >= order.to) return bad_request("to: must be later than from");
     TRY(order.devices, texts_at(spec, "devices"));
     TRY(order.signals, texts_at(spec, "signals"));
     order.label_signal = find_string(spec, "labels.signal").value_or("");
     order.answers = find_bool(spec, "labels.answers").value_or(true);
     if (std::find(order.signals.begin(), order.signals.end(), order.label_signal) !=
         order.signals.end())
-        return bad("signals: '" + order.label_signal +
-                   "' carries the label; a model must not see it");
+        return bad_request("signals: '" + order.label_signal +
+                           "' carries the label; a model must not see it");
     if (const auto as_of = find_string(spec, "labels.as_of")) {
         TRY(order.as_of, parse_iso8601(*as_of).context("labels.as_of"));
     }

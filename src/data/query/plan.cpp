@@ -10,7 +10,7 @@ namespace {
 
 using history::SegmentFile;
 
-constexpr const char* point_columns =
+constexpr const char* point_list =
     "\"time\", device, signal, \"value\", quality, unit, asset, site";
 constexpr const char* decision_columns =
     "\"time\", device, asset, use_case, model, \"version\", bundle_hash, window_from, window_to, "
@@ -162,7 +162,7 @@ class Planner {
             sql += rows;
         };
         for (const auto& [newer, older] : grouped(parts)) {
-            std::string rows = "SELECT " + std::string(point_columns) + " FROM (" +
+            std::string rows = "SELECT " + std::string(point_list) + " FROM (" +
                                select_from(older, &Part::head) + ") AS r";
             if (!newer.empty()) rows += anti_join(newer, older, filter);
             add(rows + (filter.empty() ? "" : " WHERE " + filter));

@@ -4,13 +4,10 @@
 #include <regex>
 
 #include "data/registry/kinds.h"
+#include "data/registry/wrong.h"
 
 namespace mw::registry {
 namespace {
-
-Error wrong(std::string_view path, std::string_view what) {
-    return {Errc::invalid_input, std::string(path) + ": " + std::string(what)};
-}
 
 using Visit = std::function<Result<>(const JsonObject& schema, const std::string& text,
                                      const std::string& path)>;

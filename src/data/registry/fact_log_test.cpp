@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "data/registry/audit_reader.h"
+#include "data/registry/test_metrics.h"
 #include "platform/files/files.h"
 #include "trust/identity/identity.h"
 
@@ -28,11 +29,6 @@ class SampleSigner final : public audit::Signer {
     std::unique_ptr<identity::CertificateAuthority> authority_;
     std::unique_ptr<identity::SigningKey> key_;
 };
-
-metrics::Registry& test_metrics() {
-    static metrics::Registry registry;
-    return registry;
-}
 
 class AuditLogTest : public testing::Test {
  public:

@@ -3,15 +3,12 @@
 #include <set>
 
 #include "data/registry/kinds.h"
+#include "data/registry/wrong.h"
 #include "domain/selector.h"
 #include "trust/policy/policy.h"
 
 namespace mw::registry {
 namespace {
-
-Error wrong(const std::string& path, const std::string& what) {
-    return {Errc::invalid_input, path + ": " + what};
-}
 
 const JsonArray& array_at(const Json& spec, std::string_view key) {
     static const JsonArray none;

@@ -104,6 +104,7 @@ Result<std::unique_ptr<Registry>> Registry::open(Loop& loop, const Clock& clock,
 Registry::Registry(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Registry::~Registry() = default;
 
+// Writes only what is new or differs: most starts write nothing.
 Result<> Registry::State::ensure_built_in_roles() {
     std::vector<Write> writes;
     for (const auto& role : policy::built_in_roles()) {
@@ -113,13 +114,16 @@ Result<> Registry::State::ensure_built_in_roles() {
         write.resource.labels["builtin"] = "true";
         write.resource.spec = role.spec;
         set(write.resource.spec, "description", Json(role.description));
-        const bool there = reader.get("Role", write.resource.name).ok();
-        write.deed = there ? Write::Deed::replace : Write::Deed::create;
+        const auto found = reader.get("Role", write.resource.name);
+        if (found && found->labels == write.resource.labels && found->spec == write.resource.spec)
+            continue;
+        write.deed = found ? Write::Deed::replace : Write::Deed::create;
         write.built_in = true;
-        write.note = {"hub", there ? "replace" : "create", "built-in role"};
+        write.note = {"hub", found ? "replace" : "create", "built-in role"};
         write.now = clock.now();
         writes.push_back(std::move(write));
     }
+    if (writes.empty()) return {};
     for (auto& outcome : writer.run(writes))
         if (!outcome.resource) return std::move(outcome.resource).error().context("built-in role");
     return {};

@@ -3,15 +3,11 @@
 #include <filesystem>
 
 #include "data/registry/store_suite.h"
+#include "data/registry/test_metrics.h"
 #include "platform/sqlite/sqlite.h"
 
 namespace mw::registry {
 namespace {
-
-metrics::Registry& test_metrics() {
-    static metrics::Registry registry;
-    return registry;
-}
 
 std::unique_ptr<Registry> open_in_memory(Loop& loop, const Clock& clock, Options options = {}) {
     options.path = ":memory:";

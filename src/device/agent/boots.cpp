@@ -8,11 +8,11 @@ namespace mw::agent {
 namespace {
 
 constexpr std::size_t starts_max = 100;
-constexpr std::uint64_t file_bytes_max = 64 * 1024;
+constexpr std::uint64_t boots_bytes_max = 64 * 1024;
 
 std::vector<Timestamp> read(files::Files& files, const std::string& path) {
     std::vector<Timestamp> starts;
-    const auto bytes = files::read_all(files, path, file_bytes_max);
+    const auto bytes = files::read_all(files, path, boots_bytes_max);
     if (!bytes) return starts;
     const auto json = parse_json(text_of(*bytes));
     if (!json) return starts;

@@ -5,10 +5,10 @@
 namespace mw::agent {
 namespace {
 
-constexpr std::uint64_t file_bytes_max = 1 << 20;
+constexpr std::uint64_t pem_bytes_max = 1 << 20;
 
 Result<std::string> read_text(files::Files& files, const std::string& path) {
-    TRY(const Bytes bytes, files::read_all(files, path, file_bytes_max));
+    TRY(const Bytes bytes, files::read_all(files, path, pem_bytes_max));
     return std::string(bytes.begin(), bytes.end());
 }
 

@@ -7,7 +7,7 @@
 namespace mw::sources {
 namespace {
 
-constexpr std::uint64_t checkpoint_version = 1;
+constexpr std::uint64_t replay_checkpoint = 1;
 constexpr std::size_t rows_per_batch_max = 64;
 // Rows due within this time of each other leave in one batch: a fast replay needs few messages.
 constexpr nanoseconds together = milliseconds{5};
@@ -82,14 +82,14 @@ CsvReplay::CsvReplay(CsvReplayOptions options, CsvTable table, SourceContext con
 
 Bytes CsvReplay::encode(const Position& position) const {
     Bytes bytes(24);
-    store_le(bytes.data(), checkpoint_version);
+    store_le(bytes.data(), replay_checkpoint);
     store_le(bytes.data() + 8, position.next_row);
     store_le(bytes.data() + 16, position.start.ns);
     return bytes;
 }
 
 std::optional<CsvReplay::Position> CsvReplay::decode(const Bytes& checkpoint) const {
-    if (checkpoint.size() != 24 || load_le<std::uint64_t>(checkpoint.data()) != checkpoint_version)
+    if (checkpoint.size() != 24 || load_le<std::uint64_t>(checkpoint.data()) != replay_checkpoint)
         return std::nullopt;
     return Position{load_le<std::uint64_t>(checkpoint.data() + 8),
                     {load_le<std::int64_t>(checkpoint.data() + 16)}};

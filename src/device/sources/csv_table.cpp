@@ -1,11 +1,12 @@
 #include "device/sources/csv_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <limits>
 #include <sstream>
+
+#include "base/number.h"
 
 namespace mw::sources {
 namespace {
@@ -52,17 +53,14 @@ Error at(std::size_t line, std::string_view column, std::string_view what) {
 
 Result<Timestamp> parse_time(std::string_view cell) {
     std::int64_t ns = 0;
-    auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), ns);
-    if (error == std::errc{} && end == cell.data() + cell.size() && cell.size() > 6)
-        return Timestamp{ns};
+    if (cell.size() > 6 && read_number(cell, ns)) return Timestamp{ns};
     return parse_iso8601(cell);
 }
 
 Result<double> parse_value(std::string_view cell) {
     if (cell.empty()) return std::numeric_limits<double>::quiet_NaN();
     double value = 0;
-    auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
-    if (error != std::errc{} || end != cell.data() + cell.size())
+    if (!read_number(cell, value))
         return Error{Errc::invalid_input,
                      "not a number: '" + std::string(cell.substr(0, 40)) + "'"};
     return value;

@@ -16,7 +16,7 @@ constexpr std::size_t portion_points = 2'048;
 constexpr std::size_t portion_bytes = std::size_t{256} << 10;
 constexpr std::size_t portion_signals = 1'000;
 constexpr std::size_t topics_remembered = 256;
-constexpr std::uint32_t checkpoint_version = 1;
+constexpr std::uint32_t inbox_checkpoint = 1;
 
 // The portion's points by signal and unit, in the order in which they came.
 class Gathering {
@@ -156,7 +156,7 @@ Bytes MqttInbox::encode() const {
     Bytes bytes;
     if (given_.empty()) return bytes;
     bytes.resize(4);
-    store_le(bytes.data(), checkpoint_version);
+    store_le(bytes.data(), inbox_checkpoint);
     for (const auto& [topic, seen] : given_) {
         const std::size_t at = bytes.size();
         bytes.resize(at + 2 + topic.size() + 8);
@@ -169,7 +169,7 @@ Bytes MqttInbox::encode() const {
 
 void MqttInbox::restore(const Bytes& checkpoint) {
     seen_.clear();
-    if (checkpoint.size() >= 4 && load_le<std::uint32_t>(checkpoint.data()) == checkpoint_version) {
+    if (checkpoint.size() >= 4 && load_le<std::uint32_t>(checkpoint.data()) == inbox_checkpoint) {
         for (std::size_t at = 4; at + 2 <= checkpoint.size();) {
             const std::size_t length = load_le<std::uint16_t>(checkpoint.data() + at);
             if (at + 2 + length + 8 > checkpoint.size()) break;

@@ -10,6 +10,8 @@
 
 namespace mw::updates {
 
+constexpr std::size_t piece_bytes = 256 * 1024;  // of a file, read or written at once
+
 enum class Kind { model, firmware };
 std::string_view to_string(Kind kind);  // "ModelVersion", "Firmware"
 

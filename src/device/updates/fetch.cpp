@@ -5,8 +5,6 @@
 namespace mw::updates {
 namespace {
 
-constexpr std::size_t piece_bytes = 256 * 1024;
-
 Error short_file(const std::string& sha256, std::uint64_t got, std::uint64_t size) {
     return Error{Errc::corrupt, "the download of " + sha256 + " ends at " + std::to_string(got) +
                                     " of " + std::to_string(size) + " bytes"};

@@ -10,7 +10,7 @@ constexpr int version = 1;
 constexpr std::string_view ending = ".json";
 constexpr std::uint64_t journal_bytes_max = 1 << 20;
 
-std::string folder_of(const std::string& directory, Kind kind) {
+std::string journal_folder(const std::string& directory, Kind kind) {
     return files::join(directory, kind == Kind::model ? "updates/models" : "updates/firmware");
 }
 
@@ -81,11 +81,11 @@ Result<Journal> parse(std::string_view text) {
 }  // namespace
 
 std::string journal_path(const std::string& directory, Kind kind, std::string_view name) {
-    return files::join(folder_of(directory, kind), std::string(name) + std::string(ending));
+    return files::join(journal_folder(directory, kind), std::string(name) + std::string(ending));
 }
 
 Result<> save(files::Files& files, const std::string& directory, const Journal& journal) {
-    TRY_VOID(files.make_directories(folder_of(directory, journal.kind)));
+    TRY_VOID(files.make_directories(journal_folder(directory, journal.kind)));
     const std::string text = text_of_journal(journal);
     return files::atomic_replace(files, journal_path(directory, journal.kind, journal.name),
                                  bytes_of(text));
@@ -110,7 +110,7 @@ Result<Journal> load(files::Files& files, const std::string& directory, Kind kin
 Result<std::vector<std::string>> journals(files::Files& files, const std::string& directory,
                                           Kind kind) {
     std::vector<std::string> names;
-    auto entries = files.list(folder_of(directory, kind));
+    auto entries = files.list(journal_folder(directory, kind));
     if (!entries && entries.error().code == Errc::not_found) return names;
     if (!entries) return std::move(entries).error();
     for (const auto& entry : *entries)

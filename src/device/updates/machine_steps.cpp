@@ -6,8 +6,6 @@
 namespace mw::updates {
 namespace {
 
-constexpr std::size_t piece_bytes = 256 * 1024;
-
 // Not the artifact's fault: the hub or the disk may do better later.
 bool may_pass(const Error& error) {
     return error.code == Errc::io_failed || error.code == Errc::timed_out ||

@@ -9,8 +9,6 @@
 namespace mw::updates {
 namespace {
 
-constexpr std::size_t piece_bytes = 256 * 1024;
-
 Result<> copy_file(files::Files& files, const std::string& from, const std::string& to) {
     TRY(const auto source, files.open(from, files::Mode::read));
     TRY(const auto target, files.open(to, files::Mode::create_new));

@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t artifacts_max = 200;
 constexpr std::size_t hash_digits = 64;
 
-std::string folder_of(const std::string& directory, Kind kind) {
+std::string artifact_folder(const std::string& directory, Kind kind) {
     Artifact any;
     any.kind = kind;
     return files::parent_of(artifact_path(directory, any));
@@ -143,7 +143,7 @@ Task<> Updates::sweep_once() {
             if (*artifact) keep.insert(artifact_path(directory_, **artifact));
     std::vector<std::string> folders;
     for (const Kind kind : read_)
-        if (!keep_all_.contains(kind)) folders.push_back(folder_of(directory_, kind));
+        if (!keep_all_.contains(kind)) folders.push_back(artifact_folder(directory_, kind));
     auto job = [this, folders = std::move(folders), keep = std::move(keep)] {
         return remove_others(parts_.files, folders, keep);
     };

@@ -8,20 +8,10 @@
 #include "base/random.h"
 #include "data/registry/registry.h"
 #include "domain/story.h"
+#include "fleet/gates/sample_version.h"
 
 namespace mw::gates {
 namespace {
-
-Resource version_in(const std::string& state, const std::string& gated_bundle = "b") {
-    Resource version;
-    version.kind = "ModelVersion";
-    version.name = "pump--2";
-    version.spec = JsonObject{{"model", "pump"}, {"version", "2"}, {"bundle", "b"}};
-    version.status = JsonObject{{"state", state},
-                                {"reason", "f1 is 0.77, limit >= 0.8"},
-                                {"gate", {{"bundle", gated_bundle}}}};
-    return version;
-}
 
 struct SentCommand {
     std::string device, id, body;

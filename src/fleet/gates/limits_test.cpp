@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "domain/story.h"
+#include "fleet/gates/sample_version.h"
 
 namespace mw::gates {
 namespace {
@@ -31,17 +32,6 @@ TEST(VersionTable, stands_in_the_documents_and_every_row_can_be_walked) {
         EXPECT_EQ(state_of(version, table), row.to);
     }
     EXPECT_TRUE(table.is_final("retired"));
-}
-
-Resource version_in(const std::string& state, const std::string& gated_bundle = "b") {
-    Resource version;
-    version.kind = "ModelVersion";
-    version.name = "pump--2";
-    version.spec = JsonObject{{"model", "pump"}, {"version", "2"}, {"bundle", "b"}};
-    version.status = JsonObject{{"state", state},
-                                {"reason", "f1 is 0.77, limit >= 0.8"},
-                                {"gate", {{"bundle", gated_bundle}}}};
-    return version;
 }
 
 TEST(MayRollOut, only_what_its_gate_has_let_pass) {

@@ -1,16 +1,11 @@
 #include "fleet/monitors/alert.h"
 
 #include <cmath>
-#include <cstdio>
+
+#include "fleet/monitors/figure.h"
 
 namespace mw::monitors {
 namespace {
-
-std::string figure(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, std::abs(value) >= 1000 ? "%.0f" : "%.3g", value);
-    return text;
-}
 
 std::string text_at(const Resource& resource, const char* path) {
     return find_string(resource.spec, path).value_or("");

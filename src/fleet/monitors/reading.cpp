@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "fleet/monitors/figure.h"
 
 namespace mw::monitors {
 namespace {
@@ -10,12 +11,6 @@ namespace {
 constexpr std::uint64_t baseline_values_min = 500;
 constexpr std::size_t strata_max = 50;
 constexpr std::size_t contributors_shown = 5;
-
-std::string figure(double value) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.3g", value);
-    return text;
-}
 
 double rounded(double value) {
     if (value == 0 || !std::isfinite(value)) return 0;

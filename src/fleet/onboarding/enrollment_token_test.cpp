@@ -6,9 +6,9 @@ namespace mw::onboarding {
 namespace {
 
 constexpr Timestamp now{1'700'000'000'000'000'000};
-constexpr nanoseconds day = hours{24};
+constexpr nanoseconds one_day = hours{24};
 
-TokenRecord record(std::uint8_t tag, std::uint64_t uses, nanoseconds lifetime = day) {
+TokenRecord record(std::uint8_t tag, std::uint64_t uses, nanoseconds lifetime = one_day) {
     TokenRecord made;
     made.hash.fill(tag);
     made.created = now, made.expires = now + lifetime;
@@ -56,7 +56,7 @@ TEST(TokenBook, refusals_say_why) {
     ASSERT_TRUE(book.add(record(1, 5), now).ok());
     EXPECT_EQ(book.claim(hash(2), {}, now).error().code, Errc::not_found);
     EXPECT_NE(
-        book.claim(hash(1), {}, now + day).error().message.find("token expired at 2023-11-15T"),
+        book.claim(hash(1), {}, now + one_day).error().message.find("token expired at 2023-11-15T"),
         std::string::npos);
     EXPECT_NE(book.claim(hash(1), {.expires = now}, now).error().message.find("group expired"),
               std::string::npos);
@@ -64,7 +64,7 @@ TEST(TokenBook, refusals_say_why) {
     EXPECT_EQ(book.claim(hash(1), {.max_uses = 1}, now).error().message,
               "the enrolment group is full (1 devices)");
     EXPECT_TRUE(book.is_alive(hash(1), now));
-    EXPECT_FALSE(book.is_alive(hash(1), now + day));
+    EXPECT_FALSE(book.is_alive(hash(1), now + one_day));
     EXPECT_FALSE(book.is_alive(hash(2), now));
 }
 
@@ -96,7 +96,7 @@ TEST(TokenBook, holds_a_hundred_live_tokens) {
     for (int i = 0; i < 100; ++i)
         ASSERT_TRUE(book.add(record(static_cast<std::uint8_t>(i), 1), now).ok());
     EXPECT_EQ(book.add(record(200, 1), now).error().code, Errc::invalid_input);
-    EXPECT_TRUE(book.add(record(200, 1), now + day).ok());  // the others have expired
+    EXPECT_TRUE(book.add(record(200, 1), now + one_day).ok());  // the others have expired
     EXPECT_EQ(book.size(), 1u);
 }
 

@@ -296,16 +296,15 @@ class Admission : public testing::Test {
     std::unique_ptr<Loop> loop = *Loop::open();
     std::unique_ptr<registry::Registry> store;
 };
-using Deed = ResourceStore::Deed;
 
 TEST_F(Admission, wants_a_version_that_exists_and_passed_its_gate) {
-    EXPECT_TRUE(ask(Deed::create, rollout()));
-    EXPECT_EQ(ask(Deed::create, rollout("", "pump--9")).error().message,
+    EXPECT_TRUE(ask(ResourceStore::Deed::create, rollout()));
+    EXPECT_EQ(ask(ResourceStore::Deed::create, rollout("", "pump--9")).error().message,
               "spec.artifact.name: there is no ModelVersion 'pump--9'. Next step: push it first");
     AuditNote note{"hub", "gate.verdict", "", ""};
     JsonObject refused{{"state", "refused"}, {"reason", "f1 is 0.7, want 0.8"}};
     ASSERT_TRUE(sync_wait(*loop, store->merge_status("ModelVersion", "pump--2", refused, note)));
-    const auto no = ask(Deed::create, rollout());
+    const auto no = ask(ResourceStore::Deed::create, rollout());
     ASSERT_FALSE(no);
     EXPECT_EQ(no.error().code, Errc::conflict);
     EXPECT_NE(no.error().message.find("f1 is 0.7, want 0.8"), std::string::npos);
@@ -315,13 +314,14 @@ TEST_F(Admission, one_rollout_of_a_product_at_a_time_on_a_device) {
     Resource first = rollout();
     first.name = "first";
     ASSERT_TRUE(sync_wait(*loop, simulated::create(*store, first)));
-    const auto second = ask(Deed::create, rollout());
+    const auto second = ask(ResourceStore::Deed::create, rollout());
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, Errc::conflict);
     EXPECT_NE(second.error().message.find("rollout 'first' of pump is under way on 'gw-100001'"),
               std::string::npos)
         << second.error().message;
-    EXPECT_TRUE(ask(Deed::create, rollout(R"(,"selector":"line=presses")"))) << "other devices";
+    EXPECT_TRUE(ask(ResourceStore::Deed::create, rollout(R"(,"selector":"line=presses")")))
+        << "other devices";
 }
 
 TEST_F(Admission, what_has_started_is_frozen_and_what_runs_is_not_deleted) {
@@ -329,15 +329,15 @@ TEST_F(Admission, what_has_started_is_frozen_and_what_runs_is_not_deleted) {
     stored.status = JsonObject{{"state", "soaking"}};
     Resource wanted = stored;
     set(wanted.spec, "alpha", Json(0.5));
-    EXPECT_EQ(ask(Deed::replace, wanted, stored).error().code, Errc::conflict);
+    EXPECT_EQ(ask(ResourceStore::Deed::replace, wanted, stored).error().code, Errc::conflict);
     wanted = stored;
     set(wanted.spec, "abort", Json(true));
-    EXPECT_TRUE(ask(Deed::replace, wanted, stored));
-    EXPECT_FALSE(ask(Deed::replace, stored, wanted)) << "no way back from giving up";
-    EXPECT_EQ(ask(Deed::remove, stored, stored).error().code, Errc::conflict);
+    EXPECT_TRUE(ask(ResourceStore::Deed::replace, wanted, stored));
+    EXPECT_FALSE(ask(ResourceStore::Deed::replace, stored, wanted)) << "no way back from giving up";
+    EXPECT_EQ(ask(ResourceStore::Deed::remove, stored, stored).error().code, Errc::conflict);
     stored.status = JsonObject{{"state", "completed"}};
-    EXPECT_TRUE(ask(Deed::remove, stored, stored));
-    EXPECT_FALSE(ask(Deed::replace, wanted, stored));
+    EXPECT_TRUE(ask(ResourceStore::Deed::remove, stored, stored));
+    EXPECT_FALSE(ask(ResourceStore::Deed::replace, wanted, stored));
 }
 
 }  // namespace

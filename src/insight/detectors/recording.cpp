@@ -1,16 +1,17 @@
 #include "insight/detectors/recording.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
+
+#include "base/number.h"
 
 namespace mw::detectors {
 namespace {
 
 constexpr std::size_t csv_values_max = 4'000'000;
 
-Error bad(std::string message) { return Error{Errc::invalid_input, std::move(message)}; }
+Error bad_recording(std::string message) { return Error{Errc::invalid_input, std::move(message)}; }
 
 std::string_view trim(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '"')) text.remove_prefix(1);
@@ -29,17 +30,15 @@ std::vector<std::string_view> split(std::string_view line, char separator) {
     }
 }
 
-bool read_number(std::string_view text, double& value) {
+bool read_value(std::string_view text, double& value) {
     value = std::numeric_limits<double>::quiet_NaN();
     if (text.empty() || text == "nan" || text == "NaN") return true;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size();
+    return read_number(text, value);
 }
 
 Result<Timestamp> read_time(std::string_view text) {
     std::int64_t ns = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ns);
-    if (error == std::errc{} && end == text.data() + text.size()) return Timestamp{ns};
+    if (read_number(text, ns)) return Timestamp{ns};
     return parse_iso8601(text);
 }
 
@@ -64,9 +63,10 @@ struct Reader {
             uses.push_back(use);
             if (use == Use::signal) recording.signals.emplace_back(name);
         }
-        if (!has_time) return bad("CSV: there is no column '" + options.time + "'");
-        if (!has_label) return bad("CSV: there is no column '" + options.label + "'");
-        if (recording.signals.empty()) return bad("CSV: there is no column with a signal");
+        if (!has_time) return bad_recording("CSV: there is no column '" + options.time + "'");
+        if (!has_label) return bad_recording("CSV: there is no column '" + options.label + "'");
+        if (recording.signals.empty())
+            return bad_recording("CSV: there is no column with a signal");
         return {};
     }
 
@@ -77,30 +77,30 @@ struct Reader {
                    ": ";
         };
         if (fields.size() != uses.size())
-            return bad("CSV line " + std::to_string(number) + " has " +
-                       std::to_string(fields.size()) + " fields, the header " +
-                       std::to_string(uses.size()));
+            return bad_recording("CSV line " + std::to_string(number) + " has " +
+                                 std::to_string(fields.size()) + " fields, the header " +
+                                 std::to_string(uses.size()));
         for (std::size_t i = 0; i < fields.size(); ++i) {
             if (uses[i] == Use::nothing) continue;
             if (uses[i] == Use::time) {
                 auto time = read_time(fields[i]);
-                if (!time) return bad(where(i) + time.error().message);
+                if (!time) return bad_recording(where(i) + time.error().message);
                 if (!recording.times.empty() && *time <= recording.times.back())
-                    return bad(where(i) + "the time is not later than the row before's");
+                    return bad_recording(where(i) + "the time is not later than the row before's");
                 recording.times.push_back(*time);
                 continue;
             }
             double value = 0;
-            if (!read_number(fields[i], value))
-                return bad(where(i) + "'" + std::string(fields[i].substr(0, 40)) +
-                           "' is not a number");
+            if (!read_value(fields[i], value))
+                return bad_recording(where(i) + "'" + std::string(fields[i].substr(0, 40)) +
+                                     "' is not a number");
             if (uses[i] == Use::label)
                 recording.labels.push_back(value != 0);
             else
                 recording.values.push_back(value);
         }
         if (recording.values.size() > csv_values_max)
-            return bad("CSV: more than " + std::to_string(csv_values_max) + " values");
+            return bad_recording("CSV: more than " + std::to_string(csv_values_max) + " values");
         return {};
     }
 };
@@ -124,12 +124,12 @@ Result<RowReader> RowReader::open(const Recording& recording,
                                   const std::vector<std::string>& signals) {
     if (recording.values.size() != recording.rows() * recording.width() ||
         (!recording.quality.empty() && recording.quality.size() != recording.values.size()))
-        return bad("recording: its columns have different lengths");
+        return bad_recording("recording: its columns have different lengths");
     RowReader reader(recording);
     for (const auto& signal : signals) {
         const auto found = std::find(recording.signals.begin(), recording.signals.end(), signal);
         if (found == recording.signals.end())
-            return bad("recording: there is no signal '" + signal + "'");
+            return bad_recording("recording: there is no signal '" + signal + "'");
         reader.columns_.push_back(static_cast<std::size_t>(found - recording.signals.begin()));
     }
     reader.values_.resize(signals.size());
@@ -161,7 +161,7 @@ Result<Recording> read_csv(std::string_view text, const CsvOptions& options) {
             TRY_VOID(reader.row(line, number));
         }
     }
-    if (reader.recording.rows() == 0) return bad("CSV: there are no rows");
+    if (reader.recording.rows() == 0) return bad_recording("CSV: there are no rows");
     return std::move(reader.recording);
 }
 

@@ -11,23 +11,21 @@
 namespace mw::detectors {
 namespace {
 
-Error bad(std::string message) {
-    return Error{Errc::invalid_input, "train: " + std::move(message)};
-}
-
 Result<void> check(const TrainOptions& o) {
-    if (o.window_rows == 0 || o.every == 0) return bad("window_rows and every must be at least 1");
-    if (o.neighbours == 0 || o.neighbours > 100) return bad("neighbours must be 1 to 100");
+    if (o.window_rows == 0 || o.every == 0)
+        return bad_training("window_rows and every must be at least 1");
+    if (o.neighbours == 0 || o.neighbours > 100) return bad_training("neighbours must be 1 to 100");
     if (!(o.kept_variance > 0) || o.kept_variance > 1)
-        return bad("kept_variance must be above 0 and at most 1");
-    if (!(o.quantile > 0) || o.quantile > 1) return bad("quantile must be above 0 and at most 1");
-    if (!(o.factor >= 0) || !std::isfinite(o.factor)) return bad("factor must be above 0");
+        return bad_training("kept_variance must be above 0 and at most 1");
+    if (!(o.quantile > 0) || o.quantile > 1)
+        return bad_training("quantile must be above 0 and at most 1");
+    if (!(o.factor >= 0) || !std::isfinite(o.factor)) return bad_training("factor must be above 0");
     if (!(o.clear_ratio > 0) || o.clear_ratio > 1)
-        return bad("clear_ratio must be above 0 and at most 1");
+        return bad_training("clear_ratio must be above 0 and at most 1");
     if (o.smoothing_scores == 0 || o.smoothing_scores > pipeline::smoothing_scores_max)
-        return bad("smoothing_scores must be 1 to 4096");
+        return bad_training("smoothing_scores must be 1 to 4096");
     if (o.stored_windows_max < 10 || o.stored_windows_max > 100'000)
-        return bad("stored_windows_max must be 10 to 100000");
+        return bad_training("stored_windows_max must be 10 to 100000");
     return {};
 }
 
@@ -135,7 +133,7 @@ std::string card_of(const Windows& windows, const TrainOptions& options, const J
 Result<Algorithm> parse_algorithm(std::string_view text) {
     for (const Algorithm algorithm : {Algorithm::t2q, Algorithm::knn})
         if (to_string(algorithm) == text) return algorithm;
-    return bad("'" + std::string(text) + "' is no algorithm; known are t2q and knn");
+    return bad_training("'" + std::string(text) + "' is no algorithm; known are t2q and knn");
 }
 
 std::string_view to_string(Algorithm algorithm) {
@@ -150,8 +148,9 @@ Result<Trained> train(const std::vector<Recording>& recordings, const TrainOptio
     TRY(Windows windows, make_windows(recordings, options));
     const std::size_t least = 2 * (options.neighbours + windows.width);
     if (windows.size() < least)
-        return bad("only " + std::to_string(windows.size()) + " usable windows, want at least " +
-                   std::to_string(least) + "; take a longer time range");
+        return bad_training("only " + std::to_string(windows.size()) +
+                            " usable windows, want at least " + std::to_string(least) +
+                            "; take a longer time range");
     const Fitted fitted =
         options.algorithm == Algorithm::knn ? fit_knn(windows, options) : fit_t2q(windows, options);
     const std::vector<double> scores = smoothed(windows, fitted.distances);

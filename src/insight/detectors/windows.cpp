@@ -6,10 +6,6 @@
 namespace mw::detectors {
 namespace {
 
-Error bad(std::string message) {
-    return Error{Errc::invalid_input, "train: " + std::move(message)};
-}
-
 // Mean and deviation over all usable values (Welford 1962).
 Result<SignalLevel> level_of(const std::string& signal, const std::vector<Recording>& recordings) {
     SignalLevel level{.signal = signal};
@@ -25,7 +21,7 @@ Result<SignalLevel> level_of(const std::string& signal, const std::vector<Record
             squares += step * (row.values[0] - level.mean);
         }
     }
-    if (n < 2) return bad("signal '" + signal + "' has no usable values");
+    if (n < 2) return bad_training("signal '" + signal + "' has no usable values");
     level.deviation = std::sqrt(squares / (n - 1));
     level.constant = level.deviation <= 1e-9 * std::abs(level.mean);
     // A signal that never moved in training: a change of a tenth of a percent counts as one unit.
@@ -35,9 +31,9 @@ Result<SignalLevel> level_of(const std::string& signal, const std::vector<Record
 
 Result<std::vector<std::string>> wanted_signals(const std::vector<Recording>& recordings,
                                                 const TrainOptions& options) {
-    if (recordings.empty()) return bad("there are no rows to learn from");
+    if (recordings.empty()) return bad_training("there are no rows to learn from");
     const auto& signals = options.signals.empty() ? recordings[0].signals : options.signals;
-    if (signals.empty()) return bad("there are no signals");
+    if (signals.empty()) return bad_training("there are no signals");
     return signals;
 }
 
@@ -77,8 +73,8 @@ Result<void> collect(const Recording& recording, std::size_t which, Windows& win
             continue;
         }
         if (windows.size() == training_windows_max)
-            return bad("there are more than " + std::to_string(training_windows_max) +
-                       " windows; take a shorter time range or a larger 'every'");
+            return bad_training("there are more than " + std::to_string(training_windows_max) +
+                                " windows; take a shorter time range or a larger 'every'");
         windows.scaled.insert(windows.scaled.end(), frame->scaled.begin(), frame->scaled.end());
         windows.values.insert(windows.values.end(), frame->values.begin(), frame->values.end());
         windows.recording.push_back(which);

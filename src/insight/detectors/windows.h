@@ -9,6 +9,10 @@
 
 namespace mw::detectors {
 
+inline Error bad_training(std::string message) {
+    return Error{Errc::invalid_input, "train: " + std::move(message)};
+}
+
 struct SignalLevel {
     std::string signal;
     double mean = 0;

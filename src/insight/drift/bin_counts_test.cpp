@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/random.h"
+#include "insight/drift/autoregression.h"
 #include "insight/drift/drift.h"
 
 namespace mw::drift {
@@ -27,17 +28,6 @@ std::shared_ptr<pipeline::Reference> normal_reference(std::size_t features, std:
 }
 
 // A standard normal stream with this lag-1 correlation.
-class Ar {
- public:
-    Ar(double r, Random& random) : r_(r), random_(random), x_(random.normal()) {}
-    double next() { return x_ = r_ * x_ + std::sqrt(1 - r_ * r_) * random_.normal(); }
-
- private:
-    double r_;
-    Random& random_;
-    double x_;
-};
-
 BinCounts device_counts(std::shared_ptr<const pipeline::Reference> reference, Ar& stream, int n,
                         double shift) {
     BinCounter counter(std::move(reference));

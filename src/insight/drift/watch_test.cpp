@@ -6,20 +6,10 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "insight/drift/autoregression.h"
 
 namespace mw::drift {
 namespace {
-
-class Ar {
- public:
-    Ar(double r, Random& random) : r_(r), random_(random), x_(random.normal()) {}
-    double next() { return x_ = r_ * x_ + std::sqrt(1 - r_ * r_) * random_.normal(); }
-
- private:
-    double r_;
-    Random& random_;
-    double x_;
-};
 
 template <class Next>
 int delay(Watch& watch, Next next) {

@@ -9,7 +9,7 @@
 namespace mw::pipeline {
 namespace {
 
-Error bad(std::string message) {
+Error bad_bundle(std::string message) {
     return Error{Errc::invalid_input, "bundle: " + std::move(message)};
 }
 
@@ -26,10 +26,11 @@ Result<void> check_sizes(const std::vector<TarFile>& files, const BundleLimits& 
     for (const TarFile& file : files) {
         const std::size_t most =
             file.name == "model.onnx" ? limits.model_bytes_max : limits.text_bytes_max;
-        if (file.content.empty()) return bad(std::string(file.name) + " is empty");
+        if (file.content.empty()) return bad_bundle(std::string(file.name) + " is empty");
         if (file.content.size() > most)
-            return bad(std::string(file.name) + " has " + std::to_string(file.content.size()) +
-                       " bytes, more than " + std::to_string(most));
+            return bad_bundle(std::string(file.name) + " has " +
+                              std::to_string(file.content.size()) + " bytes, more than " +
+                              std::to_string(most));
     }
     return {};
 }
@@ -37,12 +38,12 @@ Result<void> check_sizes(const std::vector<TarFile>& files, const BundleLimits& 
 Result<void> check_reference(const Reference& reference, const Spec& spec) {
     const auto& features = spec.plan.features;
     if (reference.features.size() != features.size())
-        return bad("reference.json has " + std::to_string(reference.features.size()) +
-                   " features, pipeline.yaml " + std::to_string(features.size()));
+        return bad_bundle("reference.json has " + std::to_string(reference.features.size()) +
+                          " features, pipeline.yaml " + std::to_string(features.size()));
     for (std::size_t i = 0; i < features.size(); ++i)
         if (reference.features[i].name != features[i].name)
-            return bad("reference.json has feature '" + reference.features[i].name +
-                       "' where pipeline.yaml has '" + features[i].name + "'");
+            return bad_bundle("reference.json has feature '" + reference.features[i].name +
+                              "' where pipeline.yaml has '" + features[i].name + "'");
     return {};
 }
 
@@ -88,15 +89,15 @@ Result<Bytes> pack(const Bundle& bundle, const BundleLimits& limits) {
 Result<Bundle> unpack(ByteView tar, const BundleLimits& limits) {
     const std::size_t most = limits.model_bytes_max + 4 * limits.text_bytes_max + 8192;
     if (tar.size() > most)
-        return bad("it has " + std::to_string(tar.size()) + " bytes, at most " +
-                   std::to_string(most) + " are allowed");
+        return bad_bundle("it has " + std::to_string(tar.size()) + " bytes, at most " +
+                          std::to_string(most) + " are allowed");
     auto read = read_tar(tar, 5);
-    if (!read) return bad(read.error().message);
+    if (!read) return bad_bundle(read.error().message);
     Bundle bundle;
     const auto wanted = files_of(bundle);
     const auto same_name = [](const TarFile& a, const TarFile& b) { return a.name == b.name; };
     if (!std::equal(read->begin(), read->end(), wanted.begin(), wanted.end(), same_name))
-        return bad(
+        return bad_bundle(
             "it must hold card.md, model.onnx, pipeline.yaml, reference.json and "
             "selftest.json, in this order");
     TRY_VOID(check_sizes(*read, limits));
@@ -109,7 +110,7 @@ Result<Bundle> unpack(ByteView tar, const BundleLimits& limits) {
     // One content, one identity: modes, owners, times and padding must be ours.
     TRY(const Bytes canonical, pack(bundle, limits));
     if (!std::equal(tar.begin(), tar.end(), canonical.begin(), canonical.end()))
-        return bad("its archive form differs from the one that `millwright model` writes");
+        return bad_bundle("its archive form differs from the one that `millwright model` writes");
     return bundle;
 }
 

@@ -6,7 +6,7 @@
 namespace mw::pipeline {
 namespace {
 
-Error bad(std::string_view name, const char* why) {
+Error bad_reference(std::string_view name, const char* why) {
     return Error{Errc::invalid_input, "reference.json: '" + std::string(name) + "': " + why};
 }
 
@@ -31,25 +31,26 @@ Result<Distribution> from_value(const Json& value) {
     const Json* counts = find(value, "counts");
     if (!n || *n < 0 || !mean || !sd || !edges || !edges->is_array() || !counts ||
         !counts->is_array())
-        return bad(d.name, "needs n, mean, sd, edges and counts");
+        return bad_reference(d.name, "needs n, mean, sd, edges and counts");
     if (edges->get_array().size() >= reference_bins ||
         counts->get_array().size() != edges->get_array().size() + 1)
-        return bad(d.name, "needs at most 15 edges and one count more than edges");
+        return bad_reference(d.name, "needs at most 15 edges and one count more than edges");
     for (const Json& edge : edges->get_array()) {
-        if (!edge.is_number()) return bad(d.name, "an edge is not a number");
+        if (!edge.is_number()) return bad_reference(d.name, "an edge is not a number");
         const auto at = edge.to_number<double>();
-        if (!d.edges.empty() && at <= d.edges.back()) return bad(d.name, "edges must ascend");
+        if (!d.edges.empty() && at <= d.edges.back())
+            return bad_reference(d.name, "edges must ascend");
         d.edges.push_back(at);
     }
     std::uint64_t total = 0;
     for (const Json& count : counts->get_array()) {
         if (!count.is_int64() || count.get_int64() < 0 || count.get_int64() > *n)
-            return bad(d.name, "a count is not between 0 and n");
+            return bad_reference(d.name, "a count is not between 0 and n");
         d.counts.push_back(static_cast<std::uint64_t>(count.get_int64()));
         total += d.counts.back();
     }
     d.n = static_cast<std::uint64_t>(*n);
-    if (total != d.n) return bad(d.name, "the counts do not add up to n");
+    if (total != d.n) return bad_reference(d.name, "the counts do not add up to n");
     d.mean = *mean;
     d.deviation = *sd;
     return d;

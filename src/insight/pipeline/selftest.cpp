@@ -15,7 +15,7 @@ constexpr int vectors_wanted = 4;
 // Between machines the order of a reduction may differ; a wrong model is off by far more.
 constexpr double absolute_tolerance = 1e-4, relative_tolerance = 1e-3;
 
-Error bad(std::string message) {
+Error bad_selftest(std::string message) {
     return Error{Errc::invalid_input, "selftest.json: " + std::move(message)};
 }
 
@@ -62,7 +62,8 @@ Result<JsonArray> make_vectors(Pipeline& pipeline, Random& random) {
             numbers.emplace_back(double{feature});
         }
         TRY(const double score, vector_score(pipeline, features));
-        if (!std::isfinite(score)) return bad("the model gives no finite score on typical inputs");
+        if (!std::isfinite(score))
+            return bad_selftest("the model gives no finite score on typical inputs");
         vectors.push_back(JsonObject{{"features", std::move(numbers)}, {"score", score}});
     }
     return vectors;
@@ -78,18 +79,18 @@ Result<Rows> read_rows(const Json& root, std::size_t width) {
     const Json* values = find(root, "rows.values");
     if (!times || !times->is_array() || !values || !values->is_array() ||
         times->get_array().size() != values->get_array().size())
-        return bad("'rows' needs as many 'times' as 'values'");
+        return bad_selftest("'rows' needs as many 'times' as 'values'");
     Rows rows;
     for (const Json& time : times->get_array()) {
-        if (!time.is_int64()) return bad("a time is not a whole number");
+        if (!time.is_int64()) return bad_selftest("a time is not a whole number");
         rows.times.push_back(time.get_int64());
     }
     for (const Json& row : values->get_array()) {
         if (!row.is_array() || row.get_array().size() != width)
-            return bad("a row does not have " + std::to_string(width) + " values");
+            return bad_selftest("a row does not have " + std::to_string(width) + " values");
         std::vector<double> numbers;
         for (const Json& value : row.get_array()) {
-            if (!value.is_number()) return bad("a value is not a number");
+            if (!value.is_number()) return bad_selftest("a value is not a number");
             numbers.push_back(value.to_number<double>());
         }
         rows.values.push_back(std::move(numbers));
@@ -104,24 +105,24 @@ struct Tolerance {
 Result<void> check_vectors(const Json& root, Pipeline& pipeline, Tolerance tolerance) {
     const Json* vectors = find(root, "vectors");
     if (!vectors || !vectors->is_array() || vectors->get_array().empty())
-        return bad("'vectors' is missing or empty");
+        return bad_selftest("'vectors' is missing or empty");
     std::size_t index = 0;
     for (const Json& vector : vectors->get_array()) {
         const std::string name = "vectors[" + std::to_string(index++) + "]: ";
         const Json* numbers = find(vector, "features");
         const auto wanted = find_number(vector, "score");
         if (!numbers || !numbers->is_array() || !wanted)
-            return bad(name + "needs 'features' and 'score'");
+            return bad_selftest(name + "needs 'features' and 'score'");
         std::vector<float> features;
         for (const Json& number : numbers->get_array()) {
-            if (!number.is_number()) return bad(name + "a feature is not a number");
+            if (!number.is_number()) return bad_selftest(name + "a feature is not a number");
             features.push_back(static_cast<float>(number.to_number<double>()));
         }
         auto score = vector_score(pipeline, features);
-        if (!score) return bad(name + score.error().message);
+        if (!score) return bad_selftest(name + score.error().message);
         if (!close(*score, *wanted, tolerance.absolute, tolerance.relative))
-            return bad(name + "score " + std::to_string(*score) + ", expected " +
-                       std::to_string(*wanted));
+            return bad_selftest(name + "score " + std::to_string(*score) + ", expected " +
+                                std::to_string(*wanted));
     }
     return {};
 }
@@ -129,24 +130,26 @@ Result<void> check_vectors(const Json& root, Pipeline& pipeline, Tolerance toler
 Result<void> check_rows(const Json& root, Pipeline& pipeline, Tolerance tolerance) {
     TRY(const Rows rows, read_rows(root, pipeline.spec().inputs.size()));
     const Json* scores = find(root, "scores");
-    if (!scores || !scores->is_array()) return bad("'scores' is missing");
+    if (!scores || !scores->is_array()) return bad_selftest("'scores' is missing");
     std::size_t next = 0;
     for (std::size_t i = 0; i < rows.times.size(); ++i) {
         const auto outcome = pipeline.push({{rows.times[i]}, rows.values[i], {}});
         if (!outcome) continue;
-        if (next == scores->get_array().size()) return bad("there are more outcomes than scores");
+        if (next == scores->get_array().size())
+            return bad_selftest("there are more outcomes than scores");
         const Json& expected = scores->get_array()[next++];
         const auto row = find_integer(expected, "row");
         const auto score = find_number(expected, "score");
         const std::string name = "row " + std::to_string(i) + ": ";
         if (!row || !score || *row != static_cast<std::int64_t>(i))
-            return bad(name + "an outcome where none is expected");
-        if (!outcome->fallback.empty()) return bad(name + outcome->fallback);
+            return bad_selftest(name + "an outcome where none is expected");
+        if (!outcome->fallback.empty()) return bad_selftest(name + outcome->fallback);
         if (!close(outcome->score, *score, tolerance.absolute, tolerance.relative))
-            return bad(name + "score " + std::to_string(outcome->score) + ", expected " +
-                       std::to_string(*score));
+            return bad_selftest(name + "score " + std::to_string(outcome->score) + ", expected " +
+                                std::to_string(*score));
     }
-    if (next != scores->get_array().size()) return bad("there are fewer outcomes than scores");
+    if (next != scores->get_array().size())
+        return bad_selftest("there are fewer outcomes than scores");
     return {};
 }
 
@@ -173,7 +176,8 @@ Result<std::string> make_selftest(Pipeline& pipeline) {
         values.emplace_back(std::move(numbers));
         if (const auto outcome = pipeline.push({time, row, {}})) {
             if (!outcome->fallback.empty())
-                return bad("the pipeline falls back on typical inputs: " + outcome->fallback);
+                return bad_selftest("the pipeline falls back on typical inputs: " +
+                                    outcome->fallback);
             scores.push_back(JsonObject{{"row", i}, {"score", outcome->score}});
         }
     }
@@ -190,11 +194,11 @@ Result<std::string> make_selftest(Pipeline& pipeline) {
 
 Result<void> run_selftest(std::string_view selftest, Pipeline& pipeline) {
     TRY(const Json root, parse_json(selftest).context("selftest.json"));
-    if (find_integer(root, "version") != 1) return bad("'version' must be 1");
+    if (find_integer(root, "version") != 1) return bad_selftest("'version' must be 1");
     const auto absolute = find_number(root, "tolerance.absolute");
     const auto relative = find_number(root, "tolerance.relative");
     if (!absolute || !relative || !(*absolute >= 0) || !(*relative >= 0))
-        return bad("'tolerance' needs 'absolute' and 'relative'");
+        return bad_selftest("'tolerance' needs 'absolute' and 'relative'");
     const Tolerance tolerance{*absolute, *relative};
     TRY_VOID(check_vectors(root, pipeline, tolerance));
     pipeline.reset();

@@ -159,7 +159,7 @@ std::string number(double value) {  // the shortest text that reads back as the 
 
 std::string extent_text(const Extent& extent) {
     return extent.by_rows() ? "rows: " + std::to_string(extent.rows)
-                            : "time: " + to_text(extent.time);
+                            : "time: " + mw::to_text(extent.time);
 }
 
 std::string window_text(const Spec& spec) {
@@ -170,7 +170,7 @@ std::string window_text(const Spec& spec) {
     if (sliding) text += "  every: {" + extent_text(window.every) + "}\n";
     if (window.min_rows > 0) text += "  min_rows: " + std::to_string(window.min_rows) + "\n";
     if (!window.length.by_rows()) text += "  max_rows: " + std::to_string(window.max_rows) + "\n";
-    if (window.max_gap.count() > 0) text += "  max_gap: " + to_text(window.max_gap) + "\n";
+    if (window.max_gap.count() > 0) text += "  max_gap: " + mw::to_text(window.max_gap) + "\n";
     if (spec.plan.on_bad == OnBad::hold)
         text += "on_bad: {policy: hold, hold_rows: " + std::to_string(spec.plan.hold_rows) + "}\n";
     return text;
@@ -234,10 +234,10 @@ std::string to_yaml(const Spec& spec) {
     std::string text = "version: 1\ninputs:\n";
     for (const Input& input : spec.inputs)
         text += "  - {name: " + quoted(input.name) + ", signal: " + quoted(input.signal) + "}\n";
-    text += "align: {tolerance: " + to_text(spec.align.tolerance) +
-            ", wait: " + to_text(spec.align.wait) +
+    text += "align: {tolerance: " + mw::to_text(spec.align.tolerance) +
+            ", wait: " + mw::to_text(spec.align.wait) +
             ", max_pending: " + std::to_string(spec.align.max_pending) +
-            ", max_ahead: " + to_text(spec.align.max_ahead) + "}\n";
+            ", max_ahead: " + mw::to_text(spec.align.max_ahead) + "}\n";
     return text + window_text(spec) + features_text(spec) + model_text(spec);
 }
 

@@ -77,7 +77,7 @@ double resampled_deviation(const Period& period, Random& random) {
     return sum / double(n) * period.widening;
 }
 
-MeanInterval interval_of(double estimate, std::vector<double>& deviations, double tail) {
+MeanInterval basic_interval(double estimate, std::vector<double>& deviations, double tail) {
     const double low = quantile(deviations, tail), high = quantile(deviations, 1 - tail);
     return {estimate - high, estimate, estimate - low};  // the basic bootstrap interval
 }
@@ -233,9 +233,9 @@ KpiReading compare_means(std::span<const double> baseline, std::span<const doubl
         distance.push_back(b - share * a);
     }
     const double tail = tail_of(options);
-    reading.baseline = interval_of(before.level, old_level, tail);
-    reading.now = interval_of(after.level, new_level, tail);
-    reading.change = interval_of(after.level - before.level, change, tail);
+    reading.baseline = basic_interval(before.level, old_level, tail);
+    reading.now = basic_interval(after.level, new_level, tail);
+    reading.change = basic_interval(after.level - before.level, change, tail);
     const bool positive = reading.baseline.low > 0, negative = reading.baseline.high < 0;
     if (positive || negative) {
         // Around the ratio the change of now - ratio * baseline is what is uncertain (Fieller).
@@ -243,7 +243,7 @@ KpiReading compare_means(std::span<const double> baseline, std::span<const doubl
         std::vector<double> ratios;
         for (std::size_t i = 0; i < change.size(); ++i)
             ratios.push_back(100 * (new_level[i] - ratio * old_level[i]) / before.level);
-        reading.percent = interval_of(100 * (ratio - 1), ratios, tail);
+        reading.percent = basic_interval(100 * (ratio - 1), ratios, tail);
     }
     const bool down = target.decrease;
     reading.better = down ? reading.change.high < 0 : reading.change.low > 0;
@@ -254,7 +254,7 @@ KpiReading compare_means(std::span<const double> baseline, std::span<const doubl
         const double times = (z + normal_quantile(options.power_wanted)) * error / aim;
         reading.needed = std::ceil(double(fewest) * times * times);
     }
-    reading.verdict = verdict_of(turned(interval_of(after.level - wanted, distance, tail), down),
+    reading.verdict = verdict_of(turned(basic_interval(after.level - wanted, distance, tail), down),
                                  reading.better, reading.power, options.power_wanted);
     reading.says = sentence(reading, target, options,
                             aim > 0 ? "about " + figure(reading.needed) + " days" : "");

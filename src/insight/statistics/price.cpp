@@ -51,7 +51,8 @@ double effective(const WeightedCount& a, const WeightedCount& b) {
     return squares > 0 ? sum * sum / squares : 0;
 }
 
-MeanInterval interval_of(double estimate, const std::vector<double>& draws, double confidence) {
+MeanInterval percentile_interval(double estimate, const std::vector<double>& draws,
+                                 double confidence) {
     const double tail = (1 - confidence) / 2;
     return {quantile(draws, tail), estimate, quantile(draws, 1 - tail)};
 }
@@ -174,11 +175,12 @@ PriceReading price_loss(const Outcomes& now, const Outcomes& at_gate, const Stak
             loss(misses[0].back(), misses[1].back(), alarms[0].back(), alarms[1].back()));
     }
     const auto miss_rate = [&](int k) {
-        return interval_of(share(both[k]->missed, both[k]->caught), misses[k], options.confidence);
+        return percentile_interval(share(both[k]->missed, both[k]->caught), misses[k],
+                                   options.confidence);
     };
     const auto alarm_rate = [&](int k) {
-        return interval_of(share(both[k]->false_alarm, both[k]->quiet) * quiet_per_week, alarms[k],
-                           options.confidence);
+        return percentile_interval(share(both[k]->false_alarm, both[k]->quiet) * quiet_per_week,
+                                   alarms[k], options.confidence);
     };
     PriceReading reading;
     reading.miss_rate_now = miss_rate(0);
@@ -195,10 +197,10 @@ PriceReading price_loss(const Outcomes& now, const Outcomes& at_gate, const Stak
                        " and " + figure(missing.quiet_at_gate) + ")";
         return reading;
     }
-    const MeanInterval priced =
-        interval_of(loss(reading.miss_rate_now.estimate, reading.miss_rate_at_gate.estimate,
-                         reading.false_alarms_now.estimate, reading.false_alarms_at_gate.estimate),
-                    losses, options.confidence);
+    const MeanInterval priced = percentile_interval(
+        loss(reading.miss_rate_now.estimate, reading.miss_rate_at_gate.estimate,
+             reading.false_alarms_now.estimate, reading.false_alarms_at_gate.estimate),
+        losses, options.confidence);
     reading.loss_per_week = priced;
     reading.claimed = priced.low > 0 && quantile(losses, options.claim_level) > 0;
     const std::string interval = " (" + figure(100 * options.confidence) + " % interval " +

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t certificate_bytes_max = 64 * 1024;
 constexpr std::size_t bundle_max = 256;
-constexpr std::string_view label = "CERTIFICATE";
+constexpr std::string_view certificate_label = "CERTIFICATE";
 
 Result<> parse_validity(der::Reader& reader, Certificate& out) {
     TRY(auto validity, reader.want(der::sequence, "validity"));
@@ -83,7 +83,7 @@ Result<Certificate> certificate_from_der(ByteView der) {
 }
 
 Result<std::vector<Certificate>> certificates_from_pem(std::string_view text) {
-    TRY(auto blocks, pem::decode(text, label));
+    TRY(auto blocks, pem::decode(text, certificate_label));
     if (blocks.empty())
         return Error{Errc::invalid_input,
                      "certificate: no '-----BEGIN CERTIFICATE-----' in the text"};
@@ -95,7 +95,9 @@ Result<std::vector<Certificate>> certificates_from_pem(std::string_view text) {
     return certificates;
 }
 
-std::string to_pem(const Certificate& certificate) { return pem::encode(certificate.der, label); }
+std::string to_pem(const Certificate& certificate) {
+    return pem::encode(certificate.der, certificate_label);
+}
 
 std::string to_pem(std::span<const Certificate> certificates) {
     std::string text;

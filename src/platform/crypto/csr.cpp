@@ -8,7 +8,7 @@ namespace mw::crypto {
 namespace {
 
 constexpr std::size_t csr_bytes_max = 16 * 1024;
-constexpr std::string_view label = "CERTIFICATE REQUEST";
+constexpr std::string_view request_label = "CERTIFICATE REQUEST";
 
 // CertificationRequestInfo.attributes: only requested extensions mean something to us.
 Result<x509::Extensions> parse_attributes(ByteView content) {
@@ -93,7 +93,7 @@ Result<Csr> csr_from_der(ByteView der) {
 }
 
 Result<Csr> csr_from_pem(std::string_view text) {
-    for (auto name : {label, std::string_view{"NEW CERTIFICATE REQUEST"}}) {
+    for (auto name : {request_label, std::string_view{"NEW CERTIFICATE REQUEST"}}) {
         TRY(auto blocks, pem::decode(text, name));
         if (!blocks.empty()) return csr_from_der(blocks[0]);
     }
@@ -124,6 +124,6 @@ Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
                          der::element(der::bit_string, {no_unused_bits, signature})});
 }
 
-std::string csr_to_pem(ByteView der) { return pem::encode(der, label); }
+std::string csr_to_pem(ByteView der) { return pem::encode(der, request_label); }
 
 }  // namespace mw::crypto

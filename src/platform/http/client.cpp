@@ -5,7 +5,7 @@
 namespace mw::http {
 namespace {
 
-constexpr std::size_t write_piece = 256 * 1024;
+constexpr std::size_t request_piece = 256 * 1024;
 
 // Where a connection waits for the next request; outlives the client while a body is being read.
 struct Idle {
@@ -26,11 +26,11 @@ class Exchange final : public Incoming {
 
     Task<> send(std::string head, std::string body) {
         bytes_before_ = stream_->bytes_read();
-        if (body.size() <= write_piece) head += body, body.clear();
+        if (body.size() <= request_piece) head += body, body.clear();
         CO_TRY_VOID(stream_->write(head));
-        for (std::size_t at = 0; at < body.size(); at += write_piece) {
+        for (std::size_t at = 0; at < body.size(); at += request_piece) {
             CO_TRY_VOID(co_await stream_->writable());
-            CO_TRY_VOID(stream_->write(std::string_view(body).substr(at, write_piece)));
+            CO_TRY_VOID(stream_->write(std::string_view(body).substr(at, request_piece)));
         }
         co_return Result<>{};
     }

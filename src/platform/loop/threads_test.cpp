@@ -211,18 +211,30 @@ TEST(Workers, a_queued_job_is_dropped_when_its_time_is_over) {
 }
 
 TEST(Workers, a_running_job_is_asked_to_stop_and_awaited) {
-    auto home = *Loop::open();
+    SimulatedClock clock;
+    auto home = *Loop::open({.simulated = &clock});
     Workers workers({.threads = 1});
+    std::latch started(1);
+    Result<int> outcome = Error{Errc::cancelled, "nothing yet"};
     auto ask = [&]() -> Task<int> {
-        auto job = [](std::stop_token stop) {
+        auto job = [&](std::stop_token stop) {
+            started.count_down();
             while (!stop.stop_requested()) std::this_thread::yield();
             return 3;
         };
         co_return co_await workers.run(std::move(job));
     };
-    auto outcome = sync_wait(*home, within(milliseconds(2), ask()));
+    auto in_time = [&]() -> Task<> {
+        outcome = co_await within(milliseconds(2), ask());
+        co_return Result<>{};
+    };
+    Scope scope(*home);
+    scope.spawn(in_time());
+    home->turn(false);
+    started.wait();  // no time passes before the loop turns again
+    ASSERT_TRUE(sync_wait(*home, scope.join()).ok());
     // It ended well although late: the outcome is worth more than the deadline.
-    ASSERT_TRUE(outcome.ok());
+    ASSERT_TRUE(outcome.ok()) << outcome.error().message;
     EXPECT_EQ(*outcome, 3);
 }
 

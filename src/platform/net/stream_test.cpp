@@ -9,10 +9,6 @@
 namespace mw::net {
 namespace {
 
-ThrowawayPki& pki() {
-    static ThrowawayPki one;
-    return one;
-}
 std::shared_ptr<const TlsContext> server_tls() {
     Pem own = pki().issue("server", "DNS:localhost,IP:127.0.0.1");
     return *TlsContext::server({.certificate_chain = own.certificate, .private_key = own.key});

@@ -9,10 +9,6 @@
 namespace mw::net {
 namespace {
 
-ThrowawayPki& pki() {
-    static ThrowawayPki one;
-    return one;
-}
 TlsOptions own(const std::string& name, const std::string& alternative = "", int days = 30) {
     Pem pem = pki().issue(name, alternative, days);
     return {.certificate_chain = pem.certificate, .private_key = pem.key, .trusted = pki().ca()};

@@ -85,4 +85,9 @@ class ThrowawayPki {
     long serial_ = 0;
 };
 
+inline ThrowawayPki& pki() {
+    static ThrowawayPki one;
+    return one;
+}
+
 }  // namespace mw::net

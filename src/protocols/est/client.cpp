@@ -4,13 +4,12 @@
 
 #include "platform/http/http.h"
 #include "protocols/est/server.h"
+#include "protocols/est/wire.h"
 
 namespace mw::est {
 namespace {
 
-constexpr std::string_view base_path = "/.well-known/est";
 constexpr std::size_t answer_bytes_max = 256 * 1024;
-constexpr int base64_columns = 64;
 
 struct Contact {
     std::string url;

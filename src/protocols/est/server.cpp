@@ -3,13 +3,12 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "protocols/est/wire.h"
 
 namespace mw::est {
 namespace {
 
-constexpr std::string_view base_path = "/.well-known/est";
 constexpr std::string_view certs_only = "application/pkcs7-mime; smime-type=certs-only";
-constexpr int base64_columns = 64;
 constexpr std::size_t credential_bytes_max = 1024;
 constexpr std::string_view retry_after_s = "5";
 

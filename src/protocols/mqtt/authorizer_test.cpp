@@ -13,13 +13,13 @@ DeviceTopics rules() {
     });
 }
 
-struct Row {
+struct Permission {
     const char* topic;
     bool publish;
     bool subscribe;
 };
 
-constexpr Row rows[]{
+constexpr Permission permissions[]{
     {"mw/v1/gw-1/data/main", true, false},
     {"mw/v1/gw-1/decision/m", true, false},
     {"mw/v1/gw-1/sketch/m", true, false},
@@ -53,7 +53,7 @@ constexpr Row rows[]{
 
 TEST(DeviceTopics, a_device_has_its_own_topics_and_its_childrens) {
     const DeviceTopics topics = rules();
-    for (const Row& row : rows) {
+    for (const Permission& row : permissions) {
         EXPECT_EQ(topics.may_publish(gateway, row.topic), row.publish) << row.topic;
         EXPECT_EQ(topics.may_subscribe(gateway, row.topic), row.subscribe) << row.topic;
     }

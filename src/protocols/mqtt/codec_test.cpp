@@ -58,7 +58,7 @@ Fault check(const Bytes& bytes, Version version, std::size_t max_bytes = 1'000) 
     }
 }
 
-struct Row {
+struct Malformed {
     const char* name;
     int version;
     const char* bytes;
@@ -66,7 +66,7 @@ struct Row {
 };
 
 // One row for each thing that may be wrong with each packet; a good one in front of each group.
-constexpr Row rows[]{
+constexpr Malformed malformed[]{
     // fixed header
     {"incomplete", 4, "30", unspecified_error},
     {"type 0", 4, "00 00", malformed_packet},
@@ -202,7 +202,7 @@ constexpr Row rows[]{
 };
 
 TEST(MqttCodec, finds_what_is_wrong_with_each_field) {
-    for (const Row& row : rows) {
+    for (const Malformed& row : malformed) {
         const Fault fault = check(hex(row.bytes), row.version == 5 ? Version::v5 : Version::v3_1_1);
         EXPECT_EQ(to_string(fault.reason), to_string(row.reason))
             << row.name << " " << row.bytes << ": " << fault.describe();
@@ -218,7 +218,7 @@ TEST(MqttCodec, an_error_names_packet_place_and_remedy) {
 
 // Whatever prefix of a good packet arrives, it is incomplete and not wrong.
 TEST(MqttCodec, a_cut_packet_is_incomplete) {
-    for (const Row& row : rows) {
+    for (const Malformed& row : malformed) {
         if (row.reason != success) continue;
         const Bytes whole = hex(row.bytes);
         for (std::size_t n = 0; n < whole.size(); ++n) {

@@ -4,13 +4,13 @@
 namespace mw::mqtt {
 namespace {
 
-struct Row {
+struct Counted {
     std::uint64_t Metrics::*field;
     const char* name;  // after millwright_mqtt_
     const char* help;
 };
 
-constexpr Row counters[]{
+constexpr Counted counters[]{
     {&Metrics::connections_accepted, "connections_accepted_total", "Connections accepted"},
     {&Metrics::connections_refused, "connections_refused_total",
      "Connections over the limit or without an identity"},
@@ -39,7 +39,7 @@ constexpr Row counters[]{
     {&Metrics::wills_published, "wills_published_total", "Will messages sent"},
 };
 
-constexpr Row gauges[]{
+constexpr Counted gauges[]{
     {&Metrics::connected, "connected", "Clients connected"},
     {&Metrics::sessions, "sessions", "Sessions, connected or remembered"},
     {&Metrics::subscriptions, "subscriptions", "Subscriptions"},
@@ -54,11 +54,11 @@ constexpr Row gauges[]{
 
 void record(const Metrics& now, metrics::Registry& registry) {
     const std::string prefix = "millwright_mqtt_";
-    for (const Row& row : counters) {
+    for (const Counted& row : counters) {
         metrics::Counter& counter = registry.counter(prefix + row.name, row.help);
         counter.add(now.*row.field - counter.value());
     }
-    for (const Row& row : gauges)
+    for (const Counted& row : gauges)
         registry.gauge(prefix + row.name, row.help).set(static_cast<double>(now.*row.field));
 }
 

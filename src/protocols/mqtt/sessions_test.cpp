@@ -6,7 +6,7 @@
 namespace mw::mqtt {
 namespace {
 
-const OpenAuthorizer everybody;
+const OpenAuthorizer all_may;
 
 // Limits and counts that a conversation cannot show.
 class MqttSessions : public testing::Test {
@@ -41,7 +41,7 @@ class MqttSessions : public testing::Test {
 };
 
 TEST_F(MqttSessions, packet_identifiers_go_round_without_zero) {
-    FakeWorld world(everybody);
+    FakeWorld world(all_may);
     FakeClient& client = connect(world, "a");
     subscribe(client, "t");
     for (std::uint32_t n = 0; n < 66'000; ++n) {
@@ -56,7 +56,7 @@ TEST_F(MqttSessions, packet_identifiers_go_round_without_zero) {
 }
 
 TEST_F(MqttSessions, queued_bytes_are_counted_and_given_back) {
-    FakeWorld world(everybody);
+    FakeWorld world(all_may);
     FakeClient& client = connect(world, "a", 100);
     subscribe(client, "t");
     client.connection->lost("cut");
@@ -75,7 +75,7 @@ TEST_F(MqttSessions, queued_bytes_are_counted_and_given_back) {
 TEST_F(MqttSessions, all_queues_together_have_a_limit) {
     Limits limits;
     limits.queued_bytes_in_all = 20'000;
-    FakeWorld world(everybody, limits);
+    FakeWorld world(all_may, limits);
     const Bytes payload(1'000);
     for (const char* name : {"a", "b", "c"}) {
         FakeClient& client = connect(world, name, 100);
@@ -92,7 +92,7 @@ TEST_F(MqttSessions, a_full_store_of_retained_messages_refuses) {
     Limits limits;
     limits.retained_messages = 2;
     limits.retained_bytes = 5'000;
-    FakeWorld world(everybody, limits);
+    FakeWorld world(all_may, limits);
     auto retain = [&](std::string_view topic, std::size_t size) {
         return world.core.publish_local(topic, Bytes(size), true, QoS::at_most_once);
     };
@@ -109,7 +109,7 @@ TEST_F(MqttSessions, a_full_store_of_retained_messages_refuses) {
 TEST_F(MqttSessions, sessions_have_a_limit) {
     Limits limits;
     limits.sessions = 1;
-    FakeWorld world(everybody, limits);
+    FakeWorld world(all_may, limits);
     EXPECT_FALSE(connect(world, "a").wire.closed);
     EXPECT_TRUE(connect(world, "b").wire.closed);
     EXPECT_EQ(world.core.metrics().connects_refused, 1u);
@@ -118,7 +118,7 @@ TEST_F(MqttSessions, sessions_have_a_limit) {
 TEST_F(MqttSessions, clients_leave_room_for_what_the_hub_retains) {
     Limits limits;
     limits.retained_messages = 4;
-    FakeWorld world(everybody, limits);
+    FakeWorld world(all_may, limits);
     FakeClient& client = connect(world, "a");
     for (const char* topic : {"a", "b", "c", "d", "e"}) {
         Publish packet;
@@ -136,7 +136,7 @@ TEST_F(MqttSessions, clients_leave_room_for_what_the_hub_retains) {
 TEST_F(MqttSessions, one_identity_cannot_take_all_sessions) {
     Limits limits;
     limits.sessions_per_identity = 2;
-    FakeWorld world(everybody, limits);
+    FakeWorld world(all_may, limits);
     const Identity greedy{Identity::Kind::device, "greedy"};
     auto open = [&](const std::string& name, const Identity& identity) -> FakeClient& {
         FakeClient& client = world.open(name, identity);
@@ -156,7 +156,7 @@ TEST_F(MqttSessions, one_identity_cannot_take_all_sessions) {
 }
 
 TEST_F(MqttSessions, a_window_with_a_gap_never_passes_the_receive_maximum) {
-    FakeWorld world(everybody);
+    FakeWorld world(all_may);
     FakeClient& client = connect(world, "a", 0, 4);
     subscribe(client, "t");
     for (int n = 0; n < 20; ++n)
@@ -171,7 +171,7 @@ TEST_F(MqttSessions, a_window_with_a_gap_never_passes_the_receive_maximum) {
 }
 
 TEST_F(MqttSessions, a_connection_that_goes_away_leaves_nothing_behind) {
-    FakeWorld world(everybody);
+    FakeWorld world(all_may);
     world.uplink.mode = FakeUplink::Mode::delay;
     FakeClient& client = connect(world, "a");
     subscribe(client, "t");

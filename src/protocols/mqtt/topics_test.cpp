@@ -21,14 +21,14 @@ std::vector<std::uintptr_t> found(const SubscriptionTree& tree, std::string_view
     return ids;
 }
 
-struct Row {
+struct Match {
     const char* filter;
     const char* topic;
     bool matches;
 };
 
 // MQTT 5 4.7.1 and 4.7.2, with the examples of the standard.
-constexpr Row rows[]{
+constexpr Match examples[]{
     {"sport/tennis/player1/#", "sport/tennis/player1", true},
     {"sport/tennis/player1/#", "sport/tennis/player1/ranking", true},
     {"sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true},
@@ -59,12 +59,12 @@ constexpr Row rows[]{
 };
 
 TEST(TopicFilter, matches_as_the_standard_says) {
-    for (const Row& row : rows)
+    for (const Match& row : examples)
         EXPECT_EQ(matches(row.filter, row.topic), row.matches) << row.filter << " " << row.topic;
 }
 
 TEST(TopicTree, finds_what_the_standard_says) {
-    for (const Row& row : rows) {
+    for (const Match& row : examples) {
         SubscriptionTree tree;
         tree.add(row.filter, {session(1), {}, 0});
         EXPECT_EQ(found(tree, row.topic).size(), row.matches ? 1u : 0u)

@@ -22,7 +22,6 @@ unsigned key_of(std::string_view text) {
 
 // Larger messages are rare: their working memory (about 6 bytes per byte) is given back.
 constexpr std::size_t kept_bytes = std::size_t{256} << 10;
-constexpr std::int64_t latest_ns = 9'200'000'000'000'000'000;  // the year 2261
 
 }  // namespace
 

@@ -15,6 +15,8 @@
 
 namespace mw::payload {
 
+constexpr std::int64_t latest_ns = 9'200'000'000'000'000'000;  // the year 2261
+
 class Decoder::Parser {
  public:
     explicit Parser(Limits limits);

@@ -10,7 +10,6 @@ namespace {
 
 namespace on = simdjson::ondemand;
 
-constexpr std::int64_t latest_ns = 9'200'000'000'000'000'000;  // the year 2261
 constexpr std::size_t time_text_max = 40;
 
 std::string_view kind_of(char first) {

@@ -4,23 +4,19 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "trust/identity/pki_files.h"
 
 namespace mw::identity {
 namespace {
 
 constexpr unsigned secret = 0600;
 constexpr unsigned published = 0644;
-constexpr std::uint64_t pem_bytes_max = 1 << 20;
 
 Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path) {
     TRY(auto size, files.size(path));
     if (!size) return std::optional<std::string>{};
     TRY(auto bytes, files::read_all(files, path, pem_bytes_max));
     return std::optional<std::string>{text_of(bytes)};
-}
-
-Error does_not_fit(const std::string& path, const std::string& why) {
-    return Error{Errc::corrupt, path + ": " + why + ". Restore the pki directory from a backup"};
 }
 
 // A certificate and its key as they lie on disk; either may be missing.

@@ -3,19 +3,15 @@
 #include <optional>
 
 #include "base/log.h"
+#include "trust/identity/pki_files.h"
 
 namespace mw::identity {
 namespace {
 
 constexpr nanoseconds lifetime = hours{24} * 1825;  // 5 years
 constexpr nanoseconds renewal = hours{24} * 365;
-constexpr std::uint64_t pem_bytes_max = 64 * 1024;
 constexpr std::size_t signature_bytes = 64;
 constexpr std::size_t chain_certificates_max = 4;
-
-Error does_not_fit(const std::string& path, const std::string& why) {
-    return Error{Errc::corrupt, path + ": " + why + ". Restore the pki directory from a backup"};
-}
 
 Result<crypto::PrivateKey> open_key(files::Files& files, const std::string& path) {
     TRY(auto size, files.size(path));
