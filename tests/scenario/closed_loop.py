@@ -401,7 +401,7 @@ def first_version(loop, tell, figures):
     tell(f"{len(loop.names)} pumps of line two run, twenty-five rows a second each")
     wait_rows(loop, start, FAULT["from"] - 30)
     quiet = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    wait_rows(loop, start, FAULT["to"] + 80)
+    wait_rows(loop, start, FAULT["to"] + 200)
     normal = loop.freeze("normal-1", "training", start, quiet)
     golden = loop.freeze("golden-1", "golden", start)
     tell("datasets are frozen under the hash of their content", "millwright dataset freeze golden-1 ...")

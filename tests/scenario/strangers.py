@@ -58,10 +58,10 @@ def enroll_with_curl(plant, folder, device, group):
 
 def try_mosquitto(plant, device, ca, cert, key):
     where = ["-h", "localhost", "-p", plant.ports["mqtt"], "--cafile", ca, "--cert", cert, "--key", key]
-    for version in ("311", "5"):
-        command("mosquitto_pub", *where, "-V", version, "-q", "1", "-t", f"mw/v1/{device}/data/hand", "-m",
+    for version, qos in (("311", "1"), ("5", "2")):
+        command("mosquitto_pub", *where, "-V", version, "-q", qos, "-t", f"mw/v1/{device}/data/hand", "-m",
                 json.dumps({"signal": "pressure", "t": plants.START_NS + int(version), "v": 1.25}))
-        got = command("mosquitto_sub", *where, "-V", version, "-C", "1", "-W", "10", "-q", "1",
+        got = command("mosquitto_sub", *where, "-V", version, "-C", "1", "-W", "10", "-q", qos,
                       "-t", f"mw/v1/{device}/desired").stdout
         assert "generation" in json.loads(got), got
     other = command("mosquitto_pub", *where, "-V", "5", "-q", "1", "-t", "mw/v1/gw-1/data/hand",

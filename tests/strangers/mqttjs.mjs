@@ -1,5 +1,5 @@
 // node mqttjs.mjs PORT VERSION DEVICE CA CERT KEY: MQTT.js with a device's certificate. Hears the
-// retained desired document, publishes at QoS 1, is refused another device's topic.
+// retained desired document, publishes at QoS 1 and 2, is refused another device's topic.
 import fs from "node:fs";
 import mqtt from "mqtt";
 
@@ -18,7 +18,7 @@ client.on("connect", async () => {
     const [topic, document] = await desired;
     if (topic !== `mw/v1/${device}/desired` || !("generation" in document)) fail("not the desired document: " + topic);
     for (let i = 0; i < 20; ++i)
-      await client.publishAsync(`mw/v1/${device}/data/js`, JSON.stringify({ signal: "pressure", t: 1767600000000000000 + i * 1e9, v: i / 10 }), { qos: 1 });
+      await client.publishAsync(`mw/v1/${device}/data/js`, JSON.stringify({ signal: "pressure", t: 1767600000000000000 + i * 1e9, v: i / 10 }), { qos: 1 + i % 2 });
     await client.endAsync();
     console.log("ok");
     process.exit(0);

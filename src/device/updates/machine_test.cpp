@@ -115,9 +115,13 @@ void arrange(Stage& stage, const std::string& from, const std::string& event) {
         stage.clock.set_wall(stage.clock.now() + years_20);
     if (event == "refused" && from == "staging") stage.machinery.trouble["stage"] = "no";
     if (event == "refused" && from == "testing") stage.machinery.trouble["test"] = "no";
-    if (event == "lost" && rests) ASSERT_TRUE(stage.files.remove(stage.file_of(1)).ok());
+    if (event == "lost" && rests) {
+        ASSERT_TRUE(stage.files.remove(stage.file_of(1)).ok());
+    }
     if (event == "lost" && from == "verifying") stage.put(stage.part(), "torn");
-    if (event == "lost" && from == "staging") ASSERT_TRUE(stage.files.remove(stage.part()).ok());
+    if (event == "lost" && from == "staging") {
+        ASSERT_TRUE(stage.files.remove(stage.part()).ok());
+    }
     if (event == "reboot" || from == "rebooting") stage.machinery.wants_reboot = true;
     if (event == "failed" && from == "switching") stage.machinery.trouble["switch"] = "no";
     if (event == "failed" && from == "rebooting") stage.machinery.trouble["verify reboot"] = "no";

@@ -175,8 +175,10 @@ TEST_F(Modules, what_fails_decides_what_follows) {
     for (const Row& row : rows) {
         SCOPED_TRACE(std::string(row.fails) + ", rollback " + row.rollback);
         const auto entries = *files_.list(folder_.path());
-        for (const auto& entry : entries)
-            if (!entry.directory) ASSERT_TRUE(files_.remove(at(entry.name)).ok());
+        for (const auto& entry : entries) {
+            if (entry.directory) continue;
+            ASSERT_TRUE(files_.remove(at(entry.name)).ok());
+        }
         journal_ = {};
         journal_.kind = Kind::firmware;
         journal_.name = "ctl";

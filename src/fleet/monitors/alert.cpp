@@ -50,11 +50,12 @@ std::string price_in_words(const Priced& priced, const std::string& currency) {
         return "loss per week " + figure(loss->estimate) + " " + currency + " (" +
                figure(loss->low) + " to " + figure(loss->high) + ")";
     if (!priced.why_not.empty()) return "unpriced: " + priced.why_not;
-    return "unpriced: about " + std::to_string(priced.price.labels_missing) +
-           " more labels are needed";
+    return priced.price.says;
 }
 
 std::string next_action(const AlertInputs& in) {
+    // A larger golden set.
+    if (in.priced.price.gate_lacks) return "millwright dataset freeze --help";
     if (!in.priced.price.loss_per_week && in.priced.why_not.empty()) return "millwright label next";
     if (!in.priced.price.loss_per_week)
         return "millwright get use-case " + in.use_case.name + " -o yaml";

@@ -55,7 +55,7 @@ class Run {
     void run_until(Done done) {
         Resource newest = *sync_wait(*loop_, hub_->store->get("Rollout", "fleet"));
         auto watch = hub_->store->subscribe([&](const ResourceChange& change) {
-            if (change.resource.kind == "Rollout") newest = change.resource;
+            if (change.resource.kind == "Rollout") tell(newest = change.resource);
         });
         while (!done(newest)) {
             if (rollout_table().is_final(state_of(newest, rollout_table()))) {
@@ -110,6 +110,15 @@ class Run {
     }
 
  private:
+    // A line for each tenth of the fleet.
+    void tell(const Resource& rollout) {
+        const auto assigned = find_integer(rollout.status, "counts.assigned").value_or(0);
+        const auto tenth = assigned * 10 / devices_;
+        if (tenth == told_) return;
+        told_ = tenth;
+        std::fprintf(stderr, "%lld devices have it, %s\n", static_cast<long long>(assigned),
+                     std::string(state_of(rollout, rollout_table())).c_str());
+    }
     void settle() {
         auto nap = []() -> Task<> { co_return co_await sleep_for(minutes{5}); };
         ASSERT(sync_wait(*loop_, nap()).ok());
@@ -123,6 +132,7 @@ class Run {
     }
 
     int devices_;
+    std::int64_t told_ = 0;
     files::TemporaryDirectory folder_ = *files::TemporaryDirectory::make();
     SimulatedClock clock_;
     std::unique_ptr<Loop> loop_ = *Loop::open({.simulated = &clock_});

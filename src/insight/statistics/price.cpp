@@ -69,6 +69,7 @@ struct Missing {
     double events_now = 0, events_at_gate = 0;  // effective ones that there are
     double quiet_now = 0, quiet_at_gate = 0;
     double labels = 0;
+    bool gate_lacks = false;
 };
 
 Missing missing_of(const Outcomes& now, const Outcomes& at_gate, const Stakes& stakes,
@@ -86,9 +87,10 @@ Missing missing_of(const Outcomes& now, const Outcomes& at_gate, const Stakes& s
             labels =
                 std::max(labels, labels_to(options.quiet_min, quiet, outcomes.labels, 1 - events));
         missing.labels += labels;
+        return labels > 0;
     };
     look(now, missing.events_now, missing.quiet_now);
-    look(at_gate, missing.events_at_gate, missing.quiet_at_gate);
+    missing.gate_lacks = look(at_gate, missing.events_at_gate, missing.quiet_at_gate);
     return missing;
 }
 
@@ -190,6 +192,7 @@ PriceReading price_loss(const Outcomes& now, const Outcomes& at_gate, const Stak
     const Missing missing = missing_of(now, at_gate, stakes, options);
     if (missing.labels > 0) {
         reading.labels_missing = static_cast<std::size_t>(missing.labels);
+        reading.gate_lacks = missing.gate_lacks;
         reading.says = "unpriced: about " + std::to_string(reading.labels_missing) +
                        " more labels are needed (labelled events count as " +
                        figure(missing.events_now) + " now and " + figure(missing.events_at_gate) +

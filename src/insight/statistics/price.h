@@ -63,6 +63,7 @@ struct PriceReading {
     std::optional<MeanInterval> loss_per_week;  // absent: unpriced
     bool claimed = false;                       // a loss is there for certain, at claim_level
     std::size_t labels_missing = 0;             // unpriced: about how many more labels it takes
+    bool gate_lacks = false;                    // unpriced: the golden set is too small as well
     MeanInterval miss_rate_now, miss_rate_at_gate;
     MeanInterval false_alarms_now, false_alarms_at_gate;  // per week
     std::string says;

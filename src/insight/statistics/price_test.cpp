@@ -70,6 +70,7 @@ TEST(Price, too_few_labels_are_unpriced_and_it_says_how_many_are_missing) {
     const PriceReading none = price_loss(outcomes_of({}), gate, stakes, {});
     EXPECT_FALSE(none.loss_per_week);
     EXPECT_FALSE(none.claimed);
+    EXPECT_FALSE(none.gate_lacks);
     // At 20 events among 5,000 windows, eight take some 2,000 labels of random windows.
     EXPECT_EQ(none.labels_missing, 2'000U);
     EXPECT_EQ(none.says.rfind("unpriced: about 2000 more labels", 0), 0U) << none.says;
@@ -80,6 +81,7 @@ TEST(Price, too_few_labels_are_unpriced_and_it_says_how_many_are_missing) {
     const PriceReading no_gate = price_loss(gate, outcomes_of({}), stakes, {});
     EXPECT_FALSE(no_gate.loss_per_week);
     EXPECT_GT(no_gate.labels_missing, 0U);
+    EXPECT_TRUE(no_gate.gate_lacks);
     // Whom misses cost nothing needs no events.
     Stakes alarms_only = stakes;
     alarms_only.cost_of_miss = 0;

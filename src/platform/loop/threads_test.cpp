@@ -231,7 +231,8 @@ TEST(Workers, a_running_job_is_asked_to_stop_and_awaited) {
     Scope scope(*home);
     scope.spawn(in_time());
     home->turn(false);
-    started.wait();  // no time passes before the loop turns again
+    started.wait();
+    clock.advance(milliseconds(2));
     ASSERT_TRUE(sync_wait(*home, scope.join()).ok());
     // It ended well although late: the outcome is worth more than the deadline.
     ASSERT_TRUE(outcome.ok()) << outcome.error().message;

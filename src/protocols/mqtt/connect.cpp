@@ -74,10 +74,6 @@ ReasonCode Connection::check_connect(const Connect& packet, std::string& why) co
     }
     if (!packet.will) return ReasonCode::success;
     const std::string_view topic = packet.will->topic;
-    if (packet.will->qos == QoS::exactly_once) {
-        why = "will QoS 2 is not supported; use QoS 1";
-        return ReasonCode::qos_not_supported;
-    }
     if (!topic_name_fault(topic, core_.limits().topic_levels).empty()) {
         why = "will topic has more levels than this server allows";
         return ReasonCode::topic_name_invalid;
@@ -116,7 +112,6 @@ void Connection::send_connack(const Connect& packet, bool present, std::uint32_t
     if (packet.properties.number(Property::session_expiry, 0) != expiry_s)
         properties.set(Property::session_expiry, expiry_s);
     properties.set(Property::receive_maximum, limits.receive_maximum);
-    properties.set(Property::maximum_qos, 1);
     properties.set(Property::maximum_packet_size, static_cast<std::uint32_t>(limits.packet_bytes));
     properties.set(Property::topic_alias_maximum, limits.topic_alias_maximum);
     properties.set(Property::shared_available, 0);

@@ -88,6 +88,15 @@ Connection::Step Connection::dispatch(const Frame& frame) {
         case PacketType::puback:
             on_puback(frame);
             break;
+        case PacketType::pubrec:
+            on_pubrec(frame);
+            break;
+        case PacketType::pubrel:
+            on_pubrel(frame);
+            break;
+        case PacketType::pubcomp:
+            on_pubcomp(frame);
+            break;
         case PacketType::subscribe:
             on_subscribe(frame);
             break;
@@ -119,8 +128,7 @@ Connection::Step Connection::on_publish(const Frame& frame) {
         return Step::next;
     }
     // MQTT 3.1.1 has no receive maximum: its surplus waits outside.
-    if (unacknowledged_.size() >= core_.limits().receive_maximum &&
-        packet.qos != QoS::at_most_once) {
+    if (!has_window_for(packet)) {
         if (version_ == Version::v5) {
             close(ReasonCode::receive_maximum_exceeded,
                   "more unacknowledged publishes than receive maximum");
@@ -130,14 +138,32 @@ Connection::Step Connection::on_publish(const Frame& frame) {
         return Step::again;
     }
     if (!resolve_alias(packet) || !check_publish(packet)) return Step::next;
+    if (packet.qos == QoS::exactly_once) {
+        // It was taken before, and its PUBREC was lost: it goes nowhere a second time
+        // (MQTT-4.3.3-10).
+        if (const Ticket* before = session_->unreleased(packet.id)) {
+            acknowledge(packet, ReasonCode::success, *before);
+            return Step::next;
+        }
+    }
     Ticket ticket;
     bool accepted = false;
     if (hand_up(packet, ticket, accepted) == Step::again) return Step::again;
     if (!accepted) return Step::next;
     ++core_.count().publishes_received;
     core_.route(packet, session_);
-    if (packet.qos == QoS::at_least_once) acknowledge(packet.id, ReasonCode::success, ticket);
+    if (packet.qos == QoS::exactly_once) session_->keep_unreleased(packet.id, ticket);
+    if (packet.qos != QoS::at_most_once) acknowledge(packet, ReasonCode::success, ticket);
     return Step::next;
+}
+
+// An MQTT 3.1.1 client may have all its ids unreleased: its PUBRELs come behind what it sends.
+bool Connection::has_window_for(const Publish& packet) const {
+    if (packet.qos == QoS::at_most_once) return true;
+    const std::size_t most = core_.limits().receive_maximum;
+    if (unacknowledged_.size() >= most) return false;
+    return version_ != Version::v5 || packet.qos != QoS::exactly_once ||
+           session_->unreleased() < most || session_->unreleased(packet.id) != nullptr;
 }
 
 // MQTT 5 3.3.2.3.4.
@@ -161,12 +187,6 @@ bool Connection::resolve_alias(Publish& packet) {
 }
 
 bool Connection::check_publish(const Publish& packet) {
-    if (packet.qos == QoS::exactly_once) {
-        log::warn("mqtt.publish.qos_2_refused",
-                  {{"client", client()}, {"topic", packet.topic}, {"remedy", "use QoS 1"}});
-        close(ReasonCode::qos_not_supported, "QoS 2 is not supported; use QoS 1");
-        return false;
-    }
     if (packet.properties.has(Property::subscription_id)) {  // MQTT-3.3.4-6
         on_fault({ReasonCode::protocol_error, PacketType::publish, 0,
                   "a client does not send subscription identifiers"});
@@ -185,7 +205,7 @@ bool Connection::check_publish(const Publish& packet) {
     return true;
 }
 
-// MQTT 5 can refuse one message at QoS 1. Everybody else would take silence for success, so the
+// MQTT 5 can refuse one message above QoS 0. Everybody else would take silence for success, so the
 // connection ends.
 void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why) {
     ++core_.count().publishes_refused;
@@ -194,8 +214,8 @@ void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::s
                                            {"topic", packet.topic},
                                            {"code", to_string(reason)},
                                            {"reason", why}});
-    if (version_ == Version::v5 && packet.qos == QoS::at_least_once)
-        return acknowledge(packet.id, reason, Ticket{});
+    if (version_ == Version::v5 && packet.qos != QoS::at_most_once)
+        return acknowledge(packet, reason, Ticket{});
     close(reason, std::string(why).append(": ").append(packet.topic));
 }
 
@@ -237,31 +257,34 @@ Connection::Step Connection::hand_up(const Publish& packet, Ticket& ticket, bool
     return Step::next;
 }
 
-void Connection::acknowledge(PacketId id, ReasonCode reason, Ticket ticket) {
+void Connection::acknowledge(const Publish& packet, ReasonCode reason, Ticket ticket) {
+    const PacketType type =
+        packet.qos == QoS::exactly_once ? PacketType::pubrec : PacketType::puback;
     const bool waits =
         !unacknowledged_.empty() || (ticket.value != 0 && ticket > core_.uplink()->durable());
-    if (!waits) return send_puback(id, reason);
-    unacknowledged_.push_back({id, reason, ticket});  // in order: MQTT-4.6.0-2
+    if (!waits) return send_ack(type, packet.id, reason);
+    unacknowledged_.push_back({type, packet.id, reason, ticket});  // in order: MQTT-4.6.0-2
     ++core_.count().acknowledgements_waiting;
     core_.wait_for_log(*this);
 }
 
-void Connection::send_puback(PacketId id, ReasonCode reason) {
+void Connection::send_ack(PacketType type, PacketId id, ReasonCode reason) {
     Bytes& out = begin_output();
-    if (reason == ReasonCode::success) {
+    if (type == PacketType::puback && reason == ReasonCode::success) {
         encode_puback(out, id);
     } else {
         Ack packet;
         packet.id = id;
         packet.reason = reason;
-        encode(out, version_, PacketType::puback, packet);
+        encode(out, version_, type, packet);
     }
     end_output();
 }
 
 void Connection::log_reached(Ticket durable) {
     while (!unacknowledged_.empty() && unacknowledged_.front().ticket <= durable) {
-        if (!closing()) send_puback(unacknowledged_.front().id, unacknowledged_.front().reason);
+        const Unacknowledged& first = unacknowledged_.front();
+        if (!closing()) send_ack(first.type, first.id, first.reason);
         unacknowledged_.pop_front();
         --core_.count().acknowledgements_waiting;
     }
@@ -274,6 +297,30 @@ void Connection::on_puback(const Frame& frame) {
     session_->acknowledged(packet.id);  // an id that is not in flight is ignored: a late resend
 }
 
+void Connection::on_pubrec(const Frame& frame) {
+    Ack packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    const bool refused = is_failure(packet.reason);
+    const bool known = session_->taken(packet.id, refused);
+    if (refused) return;  // MQTT 5 4.3.3: the exchange is over
+    send_ack(PacketType::pubrel, packet.id,
+             known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+}
+
+void Connection::on_pubrel(const Frame& frame) {
+    Ack packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    const bool known = session_->release(packet.id);
+    send_ack(PacketType::pubcomp, packet.id,
+             known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+}
+
+void Connection::on_pubcomp(const Frame& frame) {
+    Ack packet;
+    if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
+    session_->completed(packet.id);
+}
+
 void Connection::on_subscribe(const Frame& frame) {
     Subscribe packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
@@ -284,7 +331,6 @@ void Connection::on_subscribe(const Frame& frame) {
     answer.id = packet.id;
     std::vector<const FilterRequest*> wants_retained;
     for (FilterRequest& request : packet.filters) {
-        request.options.qos = std::min(request.options.qos, QoS::at_least_once);
         bool is_new = false;
         ReasonCode reason;
         if (is_shared_filter(request.filter))

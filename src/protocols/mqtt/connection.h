@@ -59,6 +59,7 @@ class Connection final : public Due {
     void write(ByteView packet) { wire_.write(packet); }
     Bytes& begin_output();  // to append one packet to; then end_output()
     void end_output();
+    void send_ack(PacketType type, PacketId id, ReasonCode reason);
     bool has_room(std::size_t bytes);  // false: drained() will be called when there is
     std::size_t packet_bytes_max() const { return peer_packet_max_; }
     void log_reached(Ticket durable);
@@ -74,6 +75,7 @@ class Connection final : public Due {
     enum class State : std::uint8_t { waiting, open, closing };
     enum class Step : std::uint8_t { next, again };  // again: the same packet later
     struct Unacknowledged {
+        PacketType type = PacketType::puback;  // or PUBREC
         PacketId id = 0;
         ReasonCode reason = ReasonCode::success;
         Ticket ticket;
@@ -91,9 +93,12 @@ class Connection final : public Due {
     bool check_publish(const Publish& packet);
     Step hand_up(const Publish& packet, Ticket& ticket, bool& accepted);
     void refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why);
-    void acknowledge(PacketId id, ReasonCode reason, Ticket ticket);
-    void send_puback(PacketId id, ReasonCode reason);
+    bool has_window_for(const Publish& packet) const;
+    void acknowledge(const Publish& packet, ReasonCode reason, Ticket ticket);
     void on_puback(const Frame& frame);
+    void on_pubrec(const Frame& frame);
+    void on_pubrel(const Frame& frame);
+    void on_pubcomp(const Frame& frame);
     void on_subscribe(const Frame& frame);
     void on_unsubscribe(const Frame& frame);
     void on_disconnect(const Frame& frame);

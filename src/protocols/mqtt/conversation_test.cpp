@@ -363,7 +363,10 @@ class Player {
             case PacketType::publish:
                 fault = render_publish(frame, version, text);
                 break;
-            case PacketType::puback: {
+            case PacketType::puback:
+            case PacketType::pubrec:
+            case PacketType::pubrel:
+            case PacketType::pubcomp: {
                 Ack packet;
                 fault = decode(frame, version, packet);
                 text += " id=" + std::to_string(packet.id) + reason_word(packet.reason);

@@ -80,8 +80,8 @@ const MessageRef& Delivery::stored() {
 }
 
 const Bytes& Delivery::image(Version version, QoS qos, bool retain, PacketId id) {
-    const unsigned index = (version == Version::v5 ? 4u : 0u) |
-                           (qos == QoS::at_most_once ? 0u : 2u) | (retain ? 1u : 0u);
+    const unsigned index =
+        (version == Version::v5 ? 6u : 0u) + 2u * static_cast<unsigned>(qos) + (retain ? 1u : 0u);
     Bytes& image = images_[index];
     if ((built_ >> index & 1) == 0) {
         built_ |= 1u << index;

@@ -42,7 +42,7 @@ class Delivery {
     bool published_retained() const { return published_retained_; }
     const MessageRef& stored();
 
-    // The whole packet, with this id at QoS 1.
+    // The whole packet, with this id above QoS 0.
     const Bytes& image(Version version, QoS qos, bool retain, PacketId id);
     // The same for one subscriber: with its subscription ids, and dup.
     void encode_for(Bytes& out, Version version, QoS qos, bool retain, bool dup, PacketId id,
@@ -54,8 +54,8 @@ class Delivery {
     MessageRef stored_;
     SteadyTime now_;
     unsigned built_ = 0;  // one bit per image
-    std::array<Bytes, 8> images_;
-    std::array<std::size_t, 8> id_offsets_{};
+    std::array<Bytes, 12> images_;
+    std::array<std::size_t, 12> id_offsets_{};
 };
 
 }  // namespace mw::mqtt

@@ -82,12 +82,11 @@ void Session::deliver(Delivery& delivery, QoS granted, bool retain,
         return;
     }
     Outgoing outgoing{.message = nullptr,
-                      .qos = QoS::at_least_once,
+                      .qos = std::min(granted, delivery.qos()),
                       .retain = retain,
-                      .done = false,
                       .subscription_ids = subscription_ids};
     if (queue_.empty() && sent_ == window_.size() && may_send())
-        return send_at_least_once(delivery, std::move(outgoing));
+        return send_acknowledged(delivery, std::move(outgoing));
     if (connection_ == nullptr && !persistent()) return;
     outgoing.message = delivery.stored();
     enqueue(std::move(outgoing));
@@ -112,10 +111,10 @@ void Session::send_at_most_once(Delivery& delivery, bool retain,
 }
 
 // The window has room. What is too large for the client counts as sent (MQTT-3.1.2-25).
-void Session::send_at_least_once(Delivery& delivery, Outgoing outgoing) {
+void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
     Connection& to = *connection_;
     const PacketId id = id_at(window_.size());
-    const Bytes& image = delivery.image(to.version(), QoS::at_least_once, outgoing.retain, id);
+    const Bytes& image = delivery.image(to.version(), outgoing.qos, outgoing.retain, id);
     if (image.size() > to.packet_bytes_max()) {
         ++core_.count().publishes_dropped;
         return;
@@ -123,8 +122,8 @@ void Session::send_at_least_once(Delivery& delivery, Outgoing outgoing) {
     if (outgoing.subscription_ids.empty()) {
         to.write(image);
     } else {
-        delivery.encode_for(to.begin_output(), to.version(), QoS::at_least_once, outgoing.retain,
-                            false, id, outgoing.subscription_ids);
+        delivery.encode_for(to.begin_output(), to.version(), outgoing.qos, outgoing.retain, false,
+                            id, outgoing.subscription_ids);
         to.end_output();
     }
     // Only a session that outlives its connection ever sends again (MQTT-4.4.0-1).
@@ -166,17 +165,22 @@ bool Session::make_room(std::size_t cost) {
 
 void Session::resend() {
     while (sent_ < window_.size() && may_send()) {
-        Outgoing& outgoing = window_[sent_];
-        if (!outgoing.done) {
-            Delivery again;
-            again.begin(outgoing.message, core_.now());
-            again.encode_for(connection_->begin_output(), connection_->version(), outgoing.qos,
-                             outgoing.retain, true, id_at(sent_), outgoing.subscription_ids);
-            connection_->end_output();
+        if (!window_[sent_].done) {
+            resend(window_[sent_], id_at(sent_));
             ++unanswered_;
         }
         ++sent_;
     }
+}
+
+// MQTT-4.4.0-1: PUBLISH with its own id and DUP, or, once it was taken, PUBREL.
+void Session::resend(const Outgoing& outgoing, PacketId id) {
+    if (outgoing.taken) return connection_->send_ack(PacketType::pubrel, id, ReasonCode::success);
+    Delivery again;
+    again.begin(outgoing.message, core_.now());
+    again.encode_for(connection_->begin_output(), connection_->version(), outgoing.qos,
+                     outgoing.retain, true, id, outgoing.subscription_ids);
+    connection_->end_output();
 }
 
 void Session::pump() {
@@ -191,14 +195,44 @@ void Session::pump() {
             continue;
         }
         delivery.begin(outgoing.message, core_.now());
-        send_at_least_once(delivery, std::move(outgoing));
+        send_acknowledged(delivery, std::move(outgoing));
     }
 }
 
-bool Session::acknowledged(PacketId id) {
-    if (id == 0 || window_.empty()) return false;
+Session::Outgoing* Session::in_flight(PacketId id, QoS qos) {
+    if (id == 0 || window_.empty()) return nullptr;
     const std::uint32_t at = distance(first_id_, id);
-    if (at >= window_.size() || window_[at].done) return false;
+    if (at >= window_.size() || window_[at].done || window_[at].qos != qos) return nullptr;
+    return &window_[at];
+}
+
+bool Session::acknowledged(PacketId id) {
+    if (in_flight(id, QoS::at_least_once) == nullptr) return false;
+    close_in_flight(id);
+    return true;
+}
+
+bool Session::taken(PacketId id, bool refused) {
+    Outgoing* outgoing = in_flight(id, QoS::exactly_once);
+    if (outgoing == nullptr) return false;
+    if (refused && !outgoing->taken) {
+        close_in_flight(id);
+    } else {
+        outgoing->taken = true;  // sent no more (MQTT-4.3.3-6), and so not kept
+        outgoing->message.reset();
+    }
+    return true;
+}
+
+bool Session::completed(PacketId id) {
+    const Outgoing* outgoing = in_flight(id, QoS::exactly_once);
+    if (outgoing == nullptr || !outgoing->taken) return false;
+    close_in_flight(id);
+    return true;
+}
+
+void Session::close_in_flight(PacketId id) {
+    const std::uint32_t at = distance(first_id_, id);
     window_[at].done = true;
     window_[at].message.reset();
     if (at < sent_) --unanswered_;
@@ -208,7 +242,11 @@ bool Session::acknowledged(PacketId id) {
         if (sent_ > 0) --sent_;
     }
     if (!queue_.empty() || sent_ < window_.size()) pump();
-    return true;
+}
+
+const Ticket* Session::unreleased(PacketId id) const {
+    const auto found = unreleased_.find(id);
+    return found == unreleased_.end() ? nullptr : &found->second;
 }
 
 ReasonCode Session::subscribe(const FilterRequest& request, std::uint32_t subscription_id,

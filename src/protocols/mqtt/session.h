@@ -1,6 +1,7 @@
 #pragma once
 // Inside the module: what the broker remembers of a client beyond its connections (MQTT 5 4.1):
-// subscriptions, QoS 1 messages sent but not acknowledged, QoS 1 messages that wait. No I/O.
+// subscriptions, messages above QoS 0 that were sent but not acknowledged, those that wait, and the
+// ids of QoS 2 messages that came and were not released. No I/O.
 
 #include <cstdint>
 #include <map>
@@ -13,6 +14,7 @@
 #include "protocols/mqtt/due.h"
 #include "protocols/mqtt/ring.h"
 #include "protocols/mqtt/topics.h"
+#include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
 
@@ -46,8 +48,19 @@ class Session final : public Due {
     // One message for this session, by all its matching subscriptions together.
     void deliver(Delivery& delivery, QoS granted, bool retain,
                  const std::vector<std::uint32_t>& subscription_ids);
-    // False: no message with this id is in flight.
+    // PUBACK. False: no message with this id is in flight at QoS 1.
     bool acknowledged(PacketId id);
+    // PUBREC (4.3.3): from now on the message is the client's. The caller answers with PUBREL, but
+    // for a refusal, after which the exchange is over. False: none with this id at QoS 2.
+    bool taken(PacketId id, bool refused);
+    // PUBCOMP. False: nothing that this would complete.
+    bool completed(PacketId id);
+
+    // What the client sent at QoS 2 until it says PUBREL, with the ticket of its PUBREC.
+    const Ticket* unreleased(PacketId id) const;
+    void keep_unreleased(PacketId id, Ticket ticket) { unreleased_[id] = ticket; }
+    bool release(PacketId id) { return unreleased_.erase(id) > 0; }
+    std::size_t unreleased() const { return unreleased_.size(); }
     // Sends what waits, as far as the client's window and the outbox have room.
     void pump();
 
@@ -66,15 +79,19 @@ class Session final : public Due {
         MessageRef message;  // null in the window of a session that ends with its connection
         QoS qos = QoS::at_least_once;
         bool retain = false;
-        bool done = false;  // acknowledged, but an earlier one is not yet
+        bool taken = false;  // QoS 2: the client has it; what it needs is PUBREL
+        bool done = false;   // acknowledged, but an earlier one is not yet
         std::vector<std::uint32_t> subscription_ids;
     };
     bool may_send() const;
     void send_at_most_once(Delivery& delivery, bool retain, const std::vector<std::uint32_t>& ids);
-    void send_at_least_once(Delivery& delivery, Outgoing outgoing);
+    void send_acknowledged(Delivery& delivery, Outgoing outgoing);
     void enqueue(Outgoing outgoing);
     bool make_room(std::size_t cost);
     void resend();
+    void resend(const Outgoing& outgoing, PacketId id);
+    Outgoing* in_flight(PacketId id, QoS qos);
+    void close_in_flight(PacketId id);
     void account(std::int64_t bytes);
     PacketId id_at(std::size_t index) const;
     void arm_for_absence(SteadyTime now);
@@ -89,8 +106,8 @@ class Session final : public Due {
     std::optional<Will> will_;
     std::vector<std::string> filters_;
 
-    // Ids are given in order and clients acknowledge in order (MQTT-4.6.0-2): the window is a ring
-    // whose first id is first_id_, so an id finds its place by subtraction.
+    // Ids are given in order and clients acknowledge in order (MQTT-4.6.0-2), so the window is a
+    // ring whose first id is first_id_, and an id finds its place by subtraction.
     Ring<Outgoing> window_;
     PacketId first_id_ = 1;
     std::size_t sent_ = 0;        // of window_, on this connection
@@ -98,6 +115,7 @@ class Session final : public Due {
     std::uint16_t receive_maximum_ = 0;
     Ring<Outgoing> queue_;
     std::size_t queued_bytes_ = 0;
+    std::map<PacketId, Ticket> unreleased_;  // at most one per packet id
 };
 
 }  // namespace mw::mqtt
