@@ -62,6 +62,7 @@ function(mw_kin_fuzz name)
     add_executable(fuzz_${stem} ${entry})
     target_link_libraries(fuzz_${stem} PRIVATE mw_${name})
     target_link_options(fuzz_${stem} PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzz_entries fuzz_${stem})
   endforeach()
 endfunction()
 
