@@ -1,10 +1,12 @@
-// Tests of the small words: time, bytes, randomness, ids.
+// Tests of the small words: time, bytes, numbers, SQL texts, randomness, ids.
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/number.h"
 #include "base/random.h"
+#include "base/sql_text.h"
 
 namespace mw {
 namespace {
@@ -70,6 +72,20 @@ TEST(Ulid, sorts_by_time) {
     SeededRandom random(1);
     EXPECT_LT(make_ulid(1'000, random), make_ulid(2'000, random));
     EXPECT_EQ(make_ulid(0, random).size(), 26u);
+}
+
+TEST(SqlText, quotes_double) {
+    EXPECT_EQ(sql_text("it's"), "'it''s'");
+    EXPECT_EQ(sql_name("a \"b\""), "\"a \"\"b\"\"\"");
+}
+
+TEST(Number, is_the_whole_text_or_nothing) {
+    double number = 0;
+    EXPECT_TRUE(read_number("-1.5e3", number));
+    EXPECT_EQ(number, -1500);
+    for (const char* text : {"", " 1", "1 ", "1x", "+1"}) EXPECT_FALSE(read_number(text, number));
+    unsigned char small = 0;
+    EXPECT_FALSE(read_number("256", small));
 }
 
 }  // namespace

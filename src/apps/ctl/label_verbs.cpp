@@ -10,6 +10,8 @@
 #include "apps/ctl/command.h"
 #include "apps/ctl/shift_log.h"
 
+#include "base/sql_text.h"
+
 namespace mw::ctl {
 namespace {
 
@@ -36,12 +38,6 @@ Result<std::vector<Json>> tasks_of(Hub& hub, const LabelArguments& a, const std:
         return cell(x, "created") < cell(y, "created");
     });
     return tasks;
-}
-
-std::string sql_text(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) out.append(c == '\'' ? 2 : 1, c);
-    return out + "'";
 }
 
 // The signals of the device around the window, each as a small chart; marks at its ends.

@@ -9,6 +9,8 @@
 #include "data/datasets/datasets.h"
 #include "platform/crypto/crypto.h"
 
+#include "base/sql_text.h"
+
 namespace mw::ctl {
 namespace {
 
@@ -20,18 +22,9 @@ struct TrainArguments {
     detectors::TrainOptions options;
 };
 
-std::string sql_quoted(std::string_view text, char quote) {
-    std::string out(1, quote);
-    for (char c : text) {
-        if (c == quote) out += quote;
-        out += c;
-    }
-    return out + quote;
-}
-
 Result<std::string> training_sql(const TrainArguments& a) {
     std::string sql = "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM " +
-                      sql_quoted(a.product, '"') + " WHERE TRUE";
+                      sql_name(a.product) + " WHERE TRUE";
     for (const auto& [bound, text] : {std::pair{" >= ", a.from}, std::pair{" < ", a.to}}) {
         if (text.empty()) continue;
         TRY(const Timestamp time, parse_iso8601(text));
@@ -42,7 +35,7 @@ Result<std::string> training_sql(const TrainArguments& a) {
         if (names.empty()) return;
         sql += std::string(" AND ") + column + " IN (";
         for (std::size_t i = 0; i < names.size(); ++i)
-            sql += (i > 0 ? ", " : "") + sql_quoted(names[i], '\'');
+            sql += (i > 0 ? ", " : "") + sql_text(names[i]);
         sql += ")";
     };
     in("device", a.devices);

@@ -1,5 +1,7 @@
 #include "data/alarms/evidence.h"
 
+#include "base/sql_text.h"
+
 namespace mw::alarms {
 namespace {
 
@@ -7,12 +9,6 @@ constexpr std::string_view columns =
     "device, asset, use_case, model, version, bundle_hash, window_from, window_to, samples, "
     "inputs_quality, score, decision, fallback, latency_us";
 constexpr std::size_t column_count = 14;
-
-std::string quoted(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) out.append(c == '\'' ? 2 : 1, c);
-    return out + "'";
-}
 
 std::string sql_time(Timestamp time) {
     return "make_timestamp_ns(" + std::to_string(time.ns) + ")";
@@ -56,14 +52,14 @@ Task<std::vector<DecisionSource::Newest>> HubEvidence::newest() {
 
 Task<std::vector<Decision>> HubEvidence::after(std::string device, Timestamp after,
                                                std::size_t limit) {
-    auto condition = "device = " + quoted(device) + " AND time > " + sql_time(after);
+    auto condition = "device = " + sql_text(device) + " AND time > " + sql_time(after);
     co_return co_await decisions_where(std::move(condition), limit);
 }
 
 Task<std::vector<Decision>> HubEvidence::decisions(std::string device, std::string model,
                                                    Timestamp from, Timestamp to,
                                                    std::size_t limit) {
-    auto condition = "device = " + quoted(device) + " AND model = " + quoted(model) +
+    auto condition = "device = " + sql_text(device) + " AND model = " + sql_text(model) +
                      " AND time >= " + sql_time(from) + " AND time <= " + sql_time(to);
     co_return co_await decisions_where(std::move(condition), limit);
 }

@@ -7,22 +7,16 @@
 #include <map>
 
 #include "base/number.h"
+#include "base/sql_text.h"
 
 namespace mw::datasets {
 namespace {
 
 Error bad_request(std::string message) { return {Errc::invalid_input, std::move(message)}; }
 
-std::string quoted(std::string_view text, char quote) {
-    std::string out(1, quote);
-    for (const char c : text) out.append(c == quote ? 2 : 1, c);
-    return out + quote;
-}
-
 std::string in_list(std::string_view column, const std::vector<std::string>& names) {
     std::string sql = " AND " + std::string(column) + " IN (";
-    for (std::size_t i = 0; i < names.size(); ++i)
-        sql += (i > 0 ? ", " : "") + quoted(names[i], '\'');
+    for (std::size_t i = 0; i < names.size(); ++i) sql += (i > 0 ? ", " : "") + sql_text(names[i]);
     return sql + ")";
 }
 
@@ -234,7 +228,7 @@ Result<Order> order_of(const Json& spec) {
 
 std::string sql_of(const Order& order) {
     std::string sql = "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM " +
-                      quoted(order.product, '"') + " WHERE time >= " + instant(order.from) +
+                      sql_name(order.product) + " WHERE time >= " + instant(order.from) +
                       " AND time < " + instant(order.to);
     if (!order.devices.empty()) sql += in_list("device", order.devices);
     if (!order.signals.empty()) {

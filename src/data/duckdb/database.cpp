@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "base/sql_text.h"
 #include "data/duckdb/handles.h"
 
 namespace mw::duckdb {
@@ -48,7 +49,7 @@ std::string lockdown(const Options& options) {
         sql += "SET allowed_directories=[";
         for (const std::string& directory : options.directories) {
             if (sql.back() != '[') sql += ",";
-            sql += quoted_text(directory);
+            sql += sql_text(directory);
         }
         sql += "];";
     }
@@ -245,19 +246,5 @@ Error error_from(const char* message) {
     }
     return Error{Errc::invalid_input, std::string(text)};
 }
-
-namespace {
-std::string quoted(std::string_view text, char quote) {
-    std::string out(1, quote);
-    for (const char c : text) {
-        out += c;
-        if (c == quote) out += c;
-    }
-    return out += quote;
-}
-}  // namespace
-
-std::string quoted_text(std::string_view text) { return quoted(text, '\''); }
-std::string quoted_name(std::string_view name) { return quoted(name, '"'); }
 
 }  // namespace mw::duckdb

@@ -101,7 +101,4 @@ class Database {
     std::shared_ptr<_duckdb_database> raw_;
 };
 
-std::string quoted_text(std::string_view text);  // 'it''s'
-std::string quoted_name(std::string_view name);  // "a ""b"""
-
 }  // namespace mw::duckdb

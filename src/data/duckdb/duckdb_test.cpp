@@ -185,10 +185,5 @@ TEST_F(DuckDb, appender_fills_a_table_by_chunks) {
     EXPECT_FALSE(Appender::open(connection(), "missing").ok());
 }
 
-TEST(DuckDbText, quotes_double) {
-    EXPECT_EQ(quoted_text("it's"), "'it''s'");
-    EXPECT_EQ(quoted_name("a \"b\""), "\"a \"\"b\"\"\"");
-}
-
 }  // namespace
 }  // namespace mw::duckdb

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/sql_text.h"
 #include "data/segments/segments.h"
 
 namespace mw::query {
@@ -33,7 +34,7 @@ std::string in_list(std::string_view column, const std::vector<std::string>& tex
     sql += " IN (";
     for (const std::string& text : texts) {
         if (sql.back() != '(') sql += ", ";
-        sql += duckdb::quoted_text(text);
+        sql += sql_text(text);
     }
     return sql + ")";
 }

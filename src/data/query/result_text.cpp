@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/bytes.h"
+#include "base/sql_text.h"
 #include "data/query/value_text.h"
 
 namespace mw::query {
@@ -226,7 +227,7 @@ ResultText::ResultText(ResultFormat format, const std::vector<duckdb::Column>& c
         if (i > 0) out_ += ',';
         out_ += columns[i].name.find_first_of(",\"\r\n") == std::string::npos
                     ? columns[i].name
-                    : duckdb::quoted_name(columns[i].name);
+                    : sql_name(columns[i].name);
     }
     if (format == ResultFormat::csv) out_ += "\r\n";
 }
@@ -270,7 +271,7 @@ void ResultText::csv_value(const Vector& vector, std::size_t row) {
     else
         append_json(text, vector, row);
     const bool bare = !text.empty() && text.find_first_of(",\"\r\n") == std::string::npos;
-    out_ += bare ? text : duckdb::quoted_name(text);
+    out_ += bare ? text : sql_name(text);
 }
 
 std::string ResultText::finish(bool truncated) {

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/sql_text.h"
 #include "data/query/result_text.h"
 
 namespace mw::query {
@@ -213,7 +214,7 @@ Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryLimits
         }
     } removed{path};
     TRY(auto rows,
-        open_->connection->query("COPY (" + sql + ") TO " + duckdb::quoted_text(path.string()) +
+        open_->connection->query("COPY (" + sql + ") TO " + sql_text(path.string()) +
                                      " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)",
                                  {}, std::move(stop)));
     QueryReply reply;
@@ -249,13 +250,13 @@ Error Slot::explained(Error error, const Parsed& parsed) {
     open_->sources = std::move(empty.sources);
     ignore(open_->connection->run("ROLLBACK"), "there may be none to roll back");
     for (const Wanted& wanted : parsed.wanted) {
-        const std::string view = "CREATE OR REPLACE TEMP VIEW " + duckdb::quoted_name(wanted.name) +
-                                 " AS " + empty.with + "FROM " + wanted.internal;
+        const std::string view = "CREATE OR REPLACE TEMP VIEW " + sql_name(wanted.name) + " AS " +
+                                 empty.with + "FROM " + wanted.internal;
         if (!open_->connection->run(view)) return Error{error.code, line};
     }
     auto again = open_->connection->prepare(parsed.original);
     for (const Wanted& wanted : parsed.wanted) {
-        ignore(open_->connection->run("DROP VIEW IF EXISTS " + duckdb::quoted_name(wanted.name)),
+        ignore(open_->connection->run("DROP VIEW IF EXISTS " + sql_name(wanted.name)),
                "a view left behind is empty and is replaced by the next");
     }
     if (!again.ok() && first_line(again.error().message) == line) return std::move(again).error();

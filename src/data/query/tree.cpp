@@ -2,6 +2,8 @@
 
 #include <cctype>
 
+#include "data/query/result_text.h"
+
 namespace mw::query {
 namespace {
 
@@ -176,24 +178,6 @@ class Reader {
     std::size_t nodes_ = 0;
 };
 
-void write_text(std::string_view text, std::string& out) {
-    static constexpr char hex[] = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            out += "\\u00";
-            out += hex[c >> 4 & 15];
-            out += hex[c & 15];
-        } else {
-            out += c;
-        }
-    }
-    out += '"';
-}
-
 void write(const Node& node, std::string& out) {
     switch (node.kind) {
         case Node::Kind::null:
@@ -204,7 +188,7 @@ void write(const Node& node, std::string& out) {
             out += node.text;
             return;
         case Node::Kind::text:
-            write_text(node.text, out);
+            append_json_text(out, node.text);
             return;
         case Node::Kind::list:
         case Node::Kind::object:
@@ -215,7 +199,7 @@ void write(const Node& node, std::string& out) {
     for (std::size_t i = 0; i < node.items.size(); ++i) {
         if (i > 0) out += ',';
         if (object) {
-            write_text(node.keys[i], out);
+            append_json_text(out, node.keys[i]);
             out += ':';
         }
         write(node.items[i], out);

@@ -9,6 +9,7 @@
 #include <limits>
 #include <map>
 
+#include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
 #include "data/history/history.h"
 
@@ -211,7 +212,7 @@ TEST_F(Segments, many_series_across_chunks_keep_their_rows) {
 
 TEST_F(Segments, files_say_what_they_are_and_any_reader_finds_plain_columns) {
     append("gw", "a", "bar", points_of({1.5, 2.5}));
-    const std::string path = duckdb::quoted_text(seal().at(0));
+    const std::string path = sql_text(seal().at(0));
     EXPECT_EQ(text("SELECT string_agg(decode(key) || '=' || decode(value), ' ' ORDER BY key) FROM "
                    "parquet_kv_metadata(" +
                    path + ")"),

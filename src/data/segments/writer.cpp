@@ -1,6 +1,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
 #include "data/segments/segments.h"
 #include "data/segments/sources.h"
@@ -58,7 +59,7 @@ Result<std::uint64_t> ParquetWriter::copy(const std::string& path, const std::st
     // A dictionary of up to 2048 entries suits series, divisor and quality; times and values exceed
     // it and become deltas, half the size (store.md, section 2). Bloom filters come with
     // dictionaries: by them a query for one series skips row groups.
-    const std::string sql = "COPY (FROM mw_rows()) TO " + duckdb::quoted_text(path) +
+    const std::string sql = "COPY (FROM mw_rows()) TO " + sql_text(path) +
                             " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
                             " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE " +
                             std::to_string(row_group) + ", KV_METADATA {format: '" + format +
@@ -85,7 +86,7 @@ std::string read_parquet(const std::vector<std::string>& paths) {
     std::string sql = " FROM read_parquet([";
     for (const std::string& path : paths) {
         if (sql.back() != '[') sql += ",";
-        sql += duckdb::quoted_text(path);
+        sql += sql_text(path);
     }
     // The day folders are for people and tools; their name is no column.
     return sql + "], hive_partitioning = false)";

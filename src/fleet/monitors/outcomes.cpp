@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/sql_text.h"
 #include "insight/drift/drift.h"
 
 namespace mw::monitors {
@@ -13,17 +14,11 @@ constexpr nanoseconds one_incident = hours{1};
 // Wrong decisions come one or none at a time: a rise by a tenth, summed up to eight of them.
 constexpr drift::PageHinkleyOptions page_hinkley{30, .05, 8, .9999};
 
-std::string quoted(const std::string& text) {
-    std::string safe = "'";
-    for (const char c : text) safe += c == '\'' ? std::string("''") : std::string(1, c);
-    return safe + "'";
-}
-
 }  // namespace
 
 std::string answers_sql(const std::string& model, const std::string& version) {
     return "SELECT time, device, decision, label, propensity FROM labels WHERE model = " +
-           quoted(model) + " AND version = " + quoted(version) +
+           sql_text(model) + " AND version = " + sql_text(version) +
            " ORDER BY time, device LIMIT 100000";
 }
 

@@ -1,5 +1,7 @@
 #include "fleet/rollouts/sql_observations.h"
 
+#include "base/sql_text.h"
+
 namespace mw::rollouts {
 namespace {
 
@@ -17,12 +19,6 @@ std::string_view expression_of(Metric metric) {
 }
 
 }  // namespace
-
-std::string sql_text(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
-    return out + "'";
-}
 
 std::string sql_time(Timestamp time) {
     return "make_timestamp_ns(" + std::to_string(time.ns) + ")";

@@ -22,7 +22,6 @@ class SqlObservations final : public Observations {
 
 // Pure, for tests.
 std::string sql_of(const Observations::Question& question);
-std::string sql_text(std::string_view text);  // 'quoted'
 std::string sql_time(Timestamp time);
 Result<std::vector<DeviceValue>> device_values(std::string_view reply, double sign);
 

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/sql_text.h"
+
 namespace mw::trials {
 namespace {
-
-std::string quoted(std::string_view text) {
-    std::string out = "'";
-    for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
-    return out + "'";
-}
 
 std::string period(const char* table, Timestamp from, Timestamp to) {
     const std::string column = std::string(table) + ".time";
@@ -20,8 +16,8 @@ std::string period(const char* table, Timestamp from, Timestamp to) {
 
 std::string joined(std::string_view model, Timestamp from, Timestamp to) {
     return " FROM decisions AS c JOIN decisions AS s ON c.device = s.device AND c.time = s.time" +
-           std::string() + " WHERE c.model = " + quoted(model) +
-           " AND s.model = " + quoted(std::string(model) + ".shadow") + " AND " +
+           std::string() + " WHERE c.model = " + sql_text(model) +
+           " AND s.model = " + sql_text(std::string(model) + ".shadow") + " AND " +
            period("c", from, to) + " AND " + period("s", from, to);
 }
 
