@@ -34,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto page = reader().list(query);
     if (!page) {
         ASSERT(page.error().code == mw::Errc::invalid_input);
-        ASSERT(page.error().message.find("SQLite") == std::string::npos);
+        // Refusals quote what was asked, which may speak of SQLite itself.
+        ASSERT(text.find("SQLite") != std::string_view::npos ||
+               page.error().message.find("SQLite") == std::string::npos);
     }
     return 0;
 }
