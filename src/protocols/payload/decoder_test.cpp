@@ -123,6 +123,14 @@ TEST(PayloadDecoder, what_is_no_number_is_kept_as_bad) {
     for (int i = 4; i < 7; ++i) EXPECT_EQ(batch.quality[i], Quality::good());
 }
 
+TEST(PayloadDecoder, a_word_that_only_begins_like_null_is_refused) {
+    for (const std::string word : {"np", "nul", "nulll", "nill", "n"}) {
+        auto [outcome, batch] = decode(R"({"t":1,"values":{"a":)" + word + "}}");
+        EXPECT_FALSE(outcome.ok()) << word;
+        EXPECT_EQ(batch.size(), 0u);
+    }
+}
+
 TEST(PayloadDecoder, doubles_are_bit_exact) {
     const struct {
         const char* text;

@@ -55,7 +55,10 @@ Result<void> Decoder::Parser::read_odd_number(Value value) {
     constexpr std::string_view wanted = "want a number, true, false, null, \"NaN\" or \"Infinity\"";
     on::json_type type{};
     if (const auto code = value.type().get(type)) return fail(code, wanted);
-    if (type == on::json_type::null && value.is_null()) {
+    if (type == on::json_type::null) {
+        bool is_null = false;
+        if (const auto code = value.is_null().get(is_null)) return fail(code, wanted);
+        if (!is_null) return fail(wanted);
         columns_.add_bad(std::numeric_limits<double>::quiet_NaN());
         return {};
     }
