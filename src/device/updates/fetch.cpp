@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "device/updates/artifact.h"
+
 namespace mw::updates {
 namespace {
 
