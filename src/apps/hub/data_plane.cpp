@@ -49,6 +49,14 @@ Result<> DataPlane::build() {
     topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
+    if (options_.durable_sessions) {
+        mqtt::JournalOptions sessions;
+        sessions.directory = files::join(options_.directory, "sessions");
+        TRY_VOID(broker_->remember(parts_.files, parts_.disk, std::move(sessions)));
+    } else {
+        log::warn("hub.sessions.weak", {{"what", "MQTT sessions end with the hub"},
+                                        {"remedy", "mqtt.durable_sessions: true in hub.yaml"}});
+    }
     ingest_->on_durable([this](Ticket ticket) { broker_->on_durable(ticket); });
     broker_->on_presence([this](const mqtt::Presence& presence) {
         if (presence.identity.kind != mqtt::Identity::Kind::device) return;

@@ -35,6 +35,7 @@ struct DataPlaneOptions {
     std::string directory;  // the hub's
     history::HistoryOptions history;
     mqtt::Limits mqtt;
+    bool durable_sessions = true;
     std::size_t decisions_waiting = 10'000;
 };
 

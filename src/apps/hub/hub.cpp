@@ -73,6 +73,7 @@ Result<> Hub::open_data() {
     blobs.directory = path("blobs");
     TRY(blobs_, blobs::Blobs::open(world_.files, *disk_, std::move(blobs)));
     DataPlaneOptions data;
+    data.durable_sessions = options_.durable_sessions;
     data.directory = options_.directory;
     data.history = options_.history;
     data.history.directory = path("history");

@@ -23,13 +23,16 @@ std::vector<config::Section> describe(HubOptions& o) {
         .row("seal_age", o.history.seal_age, {.min = 1, .help = "or its oldest is this old"})
         .row("head_bytes_max", o.history.head_bytes_max,
              {.unit = "bytes", .min = 1 << 20, .help = "memory; then clients are slowed down"});
+    config::Section mqtt("mqtt", "Sessions");
+    mqtt.row("durable_sessions", o.durable_sessions,
+             {.help = "sessions and what they are owed survive a power cut"});
     config::Section query("query", "SQL");
     query.row("threads", o.query_threads, {.min = 1, .max = 64, .help = "per statement"});
     config::Section log("log", "Log lines on standard error");
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen, server, history, query, log};
+    return {listen, server, history, mqtt, query, log};
 }
 
 Result<> read_config(HubOptions& options) {

@@ -19,6 +19,7 @@ struct HubOptions {
     std::uint16_t devices_port = 8444;
     // Without TLS, on loopback only, off unless asked for. 0: off.
     std::uint16_t plain_mqtt_port = 0;
+    bool durable_sessions = true;  // MQTT; false: they end with the hub
     std::uint16_t plain_api_port = 0;
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};

@@ -119,7 +119,7 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
 struct Broker::Parts {
     Parts(Loop& loop, Random& random, const Limits& limits, const Authorizer& authorizer,
           Uplink* uplink)
-        : core({loop.clock(), random, authorizer, uplink, limits}), scope(loop) {}
+        : loop(loop), core({loop.clock(), random, authorizer, uplink, limits}), scope(loop) {}
 
     static Task<> accept(Parts& parts, std::shared_ptr<net::Listener> listener, Resolver resolver) {
         while (true) {
@@ -171,6 +171,8 @@ struct Broker::Parts {
         core.settle();
     }
 
+    Loop& loop;
+    std::unique_ptr<Journal> journal;
     Core core;
     std::vector<Link*> links;
     std::vector<std::weak_ptr<net::Listener>> listeners;
@@ -184,6 +186,26 @@ Broker::Broker(Loop& loop, Random& random, Limits limits, const Authorizer& auth
 }
 
 Broker::~Broker() = default;
+
+Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions options) {
+    JournalState found;
+    auto replay = [&found](const JournalRecord& record, const Journal::Place& place) {
+        found.apply(record, place);
+    };
+    TRY(parts_->journal, Journal::open(files, parts_->loop, workers, std::move(options), replay));
+    const files::LogOpenReport& report = parts_->journal->report();
+    for (const files::LogDamage& damage : report.damage)
+        log::error("mqtt.journal.damaged", {{"path", damage.path},
+                                            {"offset", damage.offset},
+                                            {"bytes", damage.bytes},
+                                            {"lost", "sessions or messages in between"}});
+    parts_->core.use(*parts_->journal, std::move(found));
+    parts_->journal->on_durable([core = &parts_->core](Ticket) { core->on_journal_durable(); });
+    log::info("mqtt.journal.opened", {{"records", report.frames},
+                                      {"sessions", parts_->core.metrics().sessions},
+                                      {"bytes", parts_->journal->bytes()}});
+    return {};
+}
 
 void Broker::serve(std::unique_ptr<net::Listener> listener, Resolver resolver) {
     std::shared_ptr<net::Listener> shared = std::move(listener);
@@ -204,7 +226,9 @@ Task<> Broker::stop() {
          waited += milliseconds{20})
         CO_TRY_VOID(co_await sleep_for(milliseconds{20}));
     parts_->scope.cancel();
-    co_return co_await parts_->scope.join();
+    CO_TRY_VOID(co_await parts_->scope.join());
+    if (!parts_->journal) co_return Result<>{};
+    co_return co_await parts_->journal->stop();
 }
 
 void Broker::on_durable(Ticket durable) { parts_->core.on_durable(durable); }
@@ -220,6 +244,8 @@ std::size_t Broker::kick(std::string_view identity_name) {
 std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions(); }
 
 const Metrics& Broker::metrics() const { return parts_->core.metrics(); }
+
+const Journal* Broker::journal() const { return parts_->journal.get(); }
 
 void Broker::on_presence(std::function<void(const Presence&)> listener) {
     parts_->core.on_presence(std::move(listener));

@@ -13,6 +13,7 @@
 #include "platform/loop/loop.h"
 #include "platform/net/net.h"
 #include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/uplink.h"
@@ -29,6 +30,10 @@ class Broker {
     Broker(Loop& loop, Random& random, Limits limits, const Authorizer& authorizer, Uplink* uplink);
     ~Broker();  // after stop()
 
+    // Sessions, what they are owed and what clients retain survive a power cut from now on, in a
+    // journal (docs/formats/mqtt-journal.md). Blocks while it brings back what is there. Before
+    // serve(). Errors: corrupt or io_failed, with the file.
+    Result<> remember(files::Files& files, Workers& workers, JournalOptions options);
     // Serves what the listener accepts until stop().
     void serve(std::unique_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.
@@ -48,6 +53,7 @@ class Broker {
     std::size_t kick(std::string_view identity_name);
     std::vector<SessionView> sessions() const;
     const Metrics& metrics() const;
+    const Journal* journal() const;  // null: sessions live as long as the broker
     void on_presence(std::function<void(const Presence&)> listener);
 
  private:

@@ -19,9 +19,7 @@ std::uint32_t expiry_of(const Connect& packet, seconds limit) {
 
 }  // namespace
 
-void Connection::on_connect(const Frame& frame) {
-    if (state_ != State::waiting)
-        return on_fault({ReasonCode::protocol_error, PacketType::connect, 0, "a second CONNECT"});
+Connection::Step Connection::on_connect(const Frame& frame) {
     Connect packet;
     const Fault fault = decode(frame, packet);
     version_ = packet.version;
@@ -35,6 +33,11 @@ void Connection::on_connect(const Frame& frame) {
     if (packet.client_id.empty()) {
         assigned = core_.make_client_id();
         packet.client_id = assigned;
+    }
+    if (core_.forget_old_session(*this, packet)) connect_after_ = core_.journal_end();
+    if (connect_after_ > core_.journal_durable()) {
+        pause();
+        return Step::again;
     }
     const std::uint32_t expiry_s = expiry_of(packet, core_.limits().session_expiry);
     bool present = false;
@@ -56,6 +59,7 @@ void Connection::on_connect(const Frame& frame) {
                               : core_.limits().inflight_maximum;
     session->attach(*this, static_cast<std::uint16_t>(inflight));
     schedule();
+    return Step::next;
 }
 
 ReasonCode Connection::check_connect(const Connect& packet, std::string& why) const {
@@ -85,7 +89,7 @@ ReasonCode Connection::check_connect(const Connect& packet, std::string& why) co
     return ReasonCode::success;
 }
 
-void Connection::refuse(ReasonCode reason, std::string_view why) {
+Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
     ++core_.count().connects_refused;
     log::info("mqtt.connect.refused",
               {{"client", client()}, {"code", to_string(reason)}, {"reason", why}});
@@ -100,6 +104,7 @@ void Connection::refuse(ReasonCode reason, std::string_view why) {
         end_output();
     }
     finish(why);
+    return Step::next;
 }
 
 void Connection::send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,

@@ -9,6 +9,7 @@ namespace mw::mqtt {
 namespace {
 
 constexpr std::size_t partial_kept_max = 64 * 1024;
+constexpr std::size_t answers_waiting_max = 65'536;
 
 }  // namespace
 
@@ -79,10 +80,13 @@ Connection::Step Connection::dispatch(const Frame& frame) {
                   "remaining length is written with more bytes than it needs"});
         return Step::next;
     }
+    if (waits_for_journal(frame)) {
+        pause();
+        return Step::again;
+    }
     switch (frame.type) {
         case PacketType::connect:
-            on_connect(frame);
-            break;
+            return on_connect(frame);
         case PacketType::publish:
             return on_publish(frame);
         case PacketType::puback:
@@ -141,7 +145,7 @@ Connection::Step Connection::on_publish(const Frame& frame) {
     if (packet.qos == QoS::exactly_once) {
         // It was taken before, and its PUBREC was lost: it goes nowhere a second time
         // (MQTT-4.3.3-10).
-        if (const Ticket* before = session_->unreleased(packet.id)) {
+        if (const Promise* before = session_->unreleased(packet.id)) {
             acknowledge(packet, ReasonCode::success, *before);
             return Step::next;
         }
@@ -151,10 +155,28 @@ Connection::Step Connection::on_publish(const Frame& frame) {
     if (hand_up(packet, ticket, accepted) == Step::again) return Step::again;
     if (!accepted) return Step::next;
     ++core_.count().publishes_received;
-    core_.route(packet, session_);
-    if (packet.qos == QoS::exactly_once) session_->keep_unreleased(packet.id, ticket);
-    if (packet.qos != QoS::at_most_once) acknowledge(packet, ReasonCode::success, ticket);
+    const Promise promise{ticket, core_.route(packet, session_).journal};
+    if (packet.qos == QoS::exactly_once) session_->keep_unreleased(packet.id, promise);
+    if (packet.qos != QoS::at_most_once) acknowledge(packet, ReasonCode::success, promise);
     return Step::next;
+}
+
+// Whatever would change what the journal must know stays outside while the journal takes nothing:
+// so no answer is ever promised that can not be kept.
+bool Connection::waits_for_journal(const Frame& frame) const {
+    if (core_.journal_ready() && answers_.size() < answers_waiting_max) return false;
+    switch (frame.type) {
+        case PacketType::connect:
+        case PacketType::pubrec:
+        case PacketType::pubrel:
+        case PacketType::subscribe:
+        case PacketType::unsubscribe:
+            return true;
+        case PacketType::publish:
+            return (frame.flags & 7) > 0;  // QoS 1 or 2, or retained
+        default:
+            return false;
+    }
 }
 
 // An MQTT 3.1.1 client may have all its ids unreleased: its PUBRELs come behind what it sends.
@@ -215,7 +237,7 @@ void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::s
                                            {"code", to_string(reason)},
                                            {"reason", why}});
     if (version_ == Version::v5 && packet.qos != QoS::at_most_once)
-        return acknowledge(packet, reason, Ticket{});
+        return acknowledge(packet, reason, {});
     close(reason, std::string(why).append(": ").append(packet.topic));
 }
 
@@ -257,18 +279,22 @@ Connection::Step Connection::hand_up(const Publish& packet, Ticket& ticket, bool
     return Step::next;
 }
 
-void Connection::acknowledge(const Publish& packet, ReasonCode reason, Ticket ticket) {
+void Connection::acknowledge(const Publish& packet, ReasonCode reason, Promise promise) {
     const PacketType type =
         packet.qos == QoS::exactly_once ? PacketType::pubrec : PacketType::puback;
-    const bool waits =
-        !unacknowledged_.empty() || (ticket.value != 0 && ticket > core_.uplink()->durable());
+    const bool waits = !unacknowledged_.empty() || !core_.is_durable(promise);
     if (!waits) return send_ack(type, packet.id, reason);
-    unacknowledged_.push_back({type, packet.id, reason, ticket});  // in order: MQTT-4.6.0-2
+    unacknowledged_.push_back({type, packet.id, reason, promise});  // in order: MQTT-4.6.0-2
     ++core_.count().acknowledgements_waiting;
     core_.wait_for_log(*this);
 }
 
 void Connection::send_ack(PacketType type, PacketId id, ReasonCode reason) {
+    encode_ack(type, id, reason);
+    end_output();
+}
+
+void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
     Bytes& out = begin_output();
     if (type == PacketType::puback && reason == ReasonCode::success) {
         encode_puback(out, id);
@@ -278,11 +304,22 @@ void Connection::send_ack(PacketType type, PacketId id, ReasonCode reason) {
         packet.reason = reason;
         encode(out, version_, type, packet);
     }
-    end_output();
 }
 
-void Connection::log_reached(Ticket durable) {
-    while (!unacknowledged_.empty() && unacknowledged_.front().ticket <= durable) {
+// The packet in core's output goes when the journal has come so far; in order.
+void Connection::answer_when(Ticket journal) {
+    if (answers_.empty() && journal <= core_.journal_durable()) return end_output();
+    answers_.push_back({journal, core_.output()});
+    core_.wait_for_log(*this);
+}
+
+void Connection::answer_what_is_durable() {
+    while (!answers_.empty() && answers_.front().journal <= core_.journal_durable()) {
+        if (!closing()) wire_.write(answers_.front().packet);
+        answers_.pop_front();
+    }
+    if (!answers_.empty()) core_.wait_for_log(*this);
+    while (!unacknowledged_.empty() && core_.is_durable(unacknowledged_.front().promise)) {
         const Unacknowledged& first = unacknowledged_.front();
         if (!closing()) send_ack(first.type, first.id, first.reason);
         unacknowledged_.pop_front();
@@ -301,18 +338,22 @@ void Connection::on_pubrec(const Frame& frame) {
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     const bool refused = is_failure(packet.reason);
-    const bool known = session_->taken(packet.id, refused);
+    Ticket ticket;
+    const bool known = session_->taken(packet.id, refused, ticket);
     if (refused) return;  // MQTT 5 4.3.3: the exchange is over
-    send_ack(PacketType::pubrel, packet.id,
-             known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+    encode_ack(PacketType::pubrel, packet.id,
+               known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+    answer_when(ticket);
 }
 
 void Connection::on_pubrel(const Frame& frame) {
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
-    const bool known = session_->release(packet.id);
-    send_ack(PacketType::pubcomp, packet.id,
-             known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+    Ticket ticket;
+    const bool known = session_->release(packet.id, ticket);
+    encode_ack(PacketType::pubcomp, packet.id,
+               known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
+    answer_when(ticket);
 }
 
 void Connection::on_pubcomp(const Frame& frame) {
@@ -329,6 +370,7 @@ void Connection::on_subscribe(const Frame& frame) {
         id = packet.properties.subscription_ids().front();
     Suback answer;
     answer.id = packet.id;
+    Ticket ticket;
     std::vector<const FilterRequest*> wants_retained;
     for (FilterRequest& request : packet.filters) {
         bool is_new = false;
@@ -340,7 +382,7 @@ void Connection::on_subscribe(const Frame& frame) {
         else if (!core_.authorizer().may_subscribe(identity_, request.filter))
             reason = ReasonCode::not_authorized;
         else
-            reason = session_->subscribe(request, id, is_new);
+            reason = session_->subscribe(request, id, is_new, ticket);
         answer.reasons.push_back(reason);
         if (is_failure(reason)) {
             ++core_.count().subscriptions_denied;
@@ -354,7 +396,7 @@ void Connection::on_subscribe(const Frame& frame) {
             wants_retained.push_back(&request);
     }
     encode(begin_output(), version_, PacketType::suback, answer);
-    end_output();
+    answer_when(ticket);
     for (const FilterRequest* request : wants_retained)
         core_.send_retained(*session_, request->filter, request->options.qos, id);
 }
@@ -364,12 +406,13 @@ void Connection::on_unsubscribe(const Frame& frame) {
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     Suback answer;
     answer.id = packet.id;
+    Ticket ticket;
     for (std::string_view filter : packet.filters)
-        answer.reasons.push_back(session_->unsubscribe(filter)
+        answer.reasons.push_back(session_->unsubscribe(filter, ticket)
                                      ? ReasonCode::success
                                      : ReasonCode::no_subscription_existed);
     encode(begin_output(), version_, PacketType::unsuback, answer);
-    end_output();
+    answer_when(ticket);
 }
 
 void Connection::on_disconnect(const Frame& frame) {

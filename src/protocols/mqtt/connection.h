@@ -15,6 +15,7 @@
 #include "protocols/mqtt/codec.h"
 #include "protocols/mqtt/due.h"
 #include "protocols/mqtt/ring.h"
+#include "protocols/mqtt/session.h"
 #include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
@@ -60,9 +61,10 @@ class Connection final : public Due {
     Bytes& begin_output();  // to append one packet to; then end_output()
     void end_output();
     void send_ack(PacketType type, PacketId id, ReasonCode reason);
+    void encode_ack(PacketType type, PacketId id, ReasonCode reason);  // into core's output
     bool has_room(std::size_t bytes);  // false: drained() will be called when there is
     std::size_t packet_bytes_max() const { return peer_packet_max_; }
-    void log_reached(Ticket durable);
+    void answer_what_is_durable();
     std::size_t acknowledgements_waiting() const { return unacknowledged_.size(); }
     void retry();
     void on_due(SteadyTime now) override;
@@ -78,14 +80,18 @@ class Connection final : public Due {
         PacketType type = PacketType::puback;  // or PUBREC
         PacketId id = 0;
         ReasonCode reason = ReasonCode::success;
-        Ticket ticket;
+        Promise promise;
+    };
+    struct Answer {  // PUBREL, PUBCOMP, SUBACK, UNSUBACK
+        Ticket journal;
+        Bytes packet;
     };
 
     std::size_t parse(ByteView bytes);
     Step dispatch(const Frame& frame);
-    void on_connect(const Frame& frame);
+    Step on_connect(const Frame& frame);
     ReasonCode check_connect(const Connect& packet, std::string& why) const;
-    void refuse(ReasonCode reason, std::string_view why);
+    Step refuse(ReasonCode reason, std::string_view why);
     void send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
                       std::string_view assigned);
     Step on_publish(const Frame& frame);
@@ -94,7 +100,9 @@ class Connection final : public Due {
     Step hand_up(const Publish& packet, Ticket& ticket, bool& accepted);
     void refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why);
     bool has_window_for(const Publish& packet) const;
-    void acknowledge(const Publish& packet, ReasonCode reason, Ticket ticket);
+    void acknowledge(const Publish& packet, ReasonCode reason, Promise promise);
+    void answer_when(Ticket journal);
+    bool waits_for_journal(const Frame& frame) const;
     void on_puback(const Frame& frame);
     void on_pubrec(const Frame& frame);
     void on_pubrel(const Frame& frame);
@@ -125,6 +133,8 @@ class Connection final : public Due {
     bool full_ = false;            // the wire was told
     bool refusal_logged_ = false;  // one line a connection; the rest is counted
     Ring<Unacknowledged> unacknowledged_;
+    Ring<Answer> answers_;
+    Ticket connect_after_;  // the journal has forgotten the session that a clean start ends
     std::vector<std::string> aliases_;
     std::string close_reason_;
 };

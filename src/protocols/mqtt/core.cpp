@@ -11,7 +11,10 @@ Core::Core(Parts parts)
     : parts_(std::move(parts)),
       retained_(parts_.limits.retained_messages, parts_.limits.retained_bytes) {}
 
-Core::~Core() { ASSERT(connections_.empty()); }
+Core::~Core() {
+    ASSERT(connections_.empty());
+    sessions_.clear();  // while the lists that know them are there
+}
 
 std::string Core::key_of(const Identity& identity, std::string_view client_id) {
     // Client identifiers are scoped by identity, so nobody can take over another's session.
@@ -53,7 +56,7 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     if (found != sessions_.end() && packet.clean_start) {
         if (auto will = found->second->take_due_will(now(), true))
             send_will(*std::move(will), connection.identity());
-        sessions_.erase(found);
+        end(*found->second);
         found = sessions_.end();
     }
     present = found != sessions_.end();
@@ -67,6 +70,10 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     }
     out = found->second.get();
     out->set_expiry(expiry_s);
+    if (!present && journal_ != nullptr && out->persistent()) {
+        out->begin_records(*journal_, ++last_session_number_);
+        by_number_.emplace(out->number(), out);
+    }
     std::optional<Will> will;
     if (packet.will)
         will = Will{store(*packet.will, now()), packet.will->retain,
@@ -104,6 +111,11 @@ void Core::close_session(Connection& connection, std::string_view reason) {
 
 void Core::end_session(Session& session, bool expired) {
     if (expired) ++metrics_.sessions_expired;
+    end(session);
+}
+
+void Core::end(Session& session) {
+    if (SessionRecords* records = session.records()) records->ended();
     sessions_.erase(key_of(session.owner(), session.client_id()));
 }
 
@@ -149,8 +161,8 @@ const Core::Targets& Core::targets_of(std::string_view topic) {
     return targets;
 }
 
-bool Core::retain(const MessageRef& message, RetainedStore::Share share) {
-    const bool kept = retained_.set(message, share);
+bool Core::retain(const MessageRef& message, RetainedStore::Share share, Ticket& ticket) {
+    const bool kept = retained_.set(message, share, ticket);
     if (!kept && !retained_full_)
         log::warn("mqtt.retained.refused", {{"topic", message->topic},
                                             {"messages", retained_.size()},
@@ -160,13 +172,15 @@ bool Core::retain(const MessageRef& message, RetainedStore::Share share) {
     return kept;
 }
 
-bool Core::route(const Publish& publish, const Session* from) {
+Core::Routed Core::route(const Publish& publish, Session* from) {
     delivery_.begin(publish, now());
     const auto share =
         from == nullptr ? RetainedStore::Share::everything : RetainedStore::Share::clients;
-    const bool retained = !publish.retain || retain(delivery_.stored(), share);
+    Routed routed;
+    routed.retained = !publish.retain || retain(delivery_.stored(), share, routed.journal);
     deliver(delivery_, from, targets_of(publish.topic));
-    return retained;
+    if (journal_ != nullptr) routed.journal = std::max(routed.journal, record(&publish, from));
+    return routed;
 }
 
 // Overlapping subscriptions of one session give one message, at the highest of their QoS
@@ -202,9 +216,9 @@ Result<> Core::publish_local(std::string_view topic, ByteView payload, bool reta
     publish.payload = payload;
     publish.retain = retain;
     publish.qos = qos;
-    const bool retained = route(publish, nullptr);
+    const Routed routed = route(publish, nullptr);
     settle();
-    if (!retained) return Error{Errc::overloaded, "the store of retained messages is full"};
+    if (!routed.retained) return Error{Errc::overloaded, "the store of retained messages is full"};
     return {};
 }
 
@@ -240,10 +254,13 @@ void Core::settle() {
             }
             ++metrics_.wills_published;
             delivery_.begin(will.message, now());
-            if (will.retain) retain(will.message, RetainedStore::Share::clients);
+            Ticket ticket;  // nobody waits for it
+            if (will.retain) retain(will.message, RetainedStore::Share::clients, ticket);
             deliver(delivery_, nullptr, targets_of(message.topic));
+            if (journal_ != nullptr) record(nullptr, nullptr);
         }
     }
+    record_done();
     settling_ = false;
 }
 
@@ -258,9 +275,10 @@ void Core::wait_for_room(Connection& connection) {
 }
 
 void Core::on_durable(Ticket durable) {
+    log_durable_ = std::max(log_durable_, durable);
     for (Connection* connection : std::exchange(waiting_for_log_, {})) {
         connection->in_log_list = false;
-        connection->log_reached(durable);
+        connection->answer_what_is_durable();
     }
     for (Connection* connection : std::exchange(waiting_for_room_, {})) {
         connection->in_room_list = false;
@@ -291,7 +309,10 @@ std::size_t Core::kick(std::string_view identity_name) {
     for (Connection* connection : connections_)
         if (connection->identity().name == identity_name)
             connection->close(ReasonCode::administrative_action, "ended by the operator");
-    std::erase_if(sessions_, theirs);
+    std::vector<Session*> sessions;
+    for (const auto& entry : sessions_)
+        if (theirs(entry)) sessions.push_back(entry.second.get());
+    for (Session* session : sessions) end(*session);
     settle();
     return static_cast<std::size_t>(had);
 }
@@ -330,6 +351,15 @@ const Metrics& Core::metrics() {
     metrics_.subscriptions = tree_.size();
     metrics_.retained_messages = retained_.size();
     metrics_.retained_bytes = retained_.bytes();
+    if (journal_ != nullptr) {
+        metrics_.journal_commits = journal_->figures().commits;
+        metrics_.journal_failures = journal_->figures().failures;
+        metrics_.journal_moved_records = journal_->moved_records();
+        metrics_.journal_refused_records = journal_->refused();
+        metrics_.journal_bytes = journal_->bytes();
+        metrics_.journal_living_bytes = journal_->living_bytes();
+        metrics_.journal_waiting_bytes = journal_->figures().waiting_bytes;
+    }
     return metrics_;
 }
 

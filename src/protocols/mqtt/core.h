@@ -15,6 +15,8 @@
 #include "base/random.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/connection.h"
+#include "protocols/mqtt/journal.h"
+#include "protocols/mqtt/journal_state.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/retained.h"
@@ -38,8 +40,13 @@ class Core {
 
     // Timers: keep alive, session expiry, delayed wills, push-back. Call it a few times a second.
     void tick();
+    // Keeps sessions in the journal, which outlives the core, and brings back what it says. Before
+    // the first connection; without it sessions live as long as the core.
+    void use(Journal& journal, JournalState state);
     // The log has come this far.
     void on_durable(Ticket durable);
+    // The journal has.
+    void on_journal_durable();
     Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
     std::size_t kick(std::string_view identity_name);
     void shut_down();  // every connection is told and closes; wills are not sent
@@ -55,12 +62,20 @@ class Core {
     const Limits& limits() const { return parts_.limits; }
     const Authorizer& authorizer() const { return parts_.authorizer; }
     Uplink* uplink() { return parts_.uplink; }
+    Ticket journal_durable() const { return journal_ != nullptr ? journal_->durable() : Ticket{}; }
+    Ticket journal_end() const { return journal_ != nullptr ? journal_->end() : Ticket{}; }
+    bool journal_ready() const { return journal_ == nullptr || journal_->ready(); }
+    bool is_durable(const Promise& promise) const;
+    Timestamp wall_time(SteadyTime time) const;  // 0 stays 0
+    const Session* find_session(SessionNumber number) const;
     Agenda& agenda() { return agenda_; }
     Bytes& output() { return output_; }      // to encode into, one packet at a time
     Publish& scratch() { return scratch_; }  // to decode into; its buffers are reused
     std::string make_client_id();
     void enroll(Connection& connection);
     void expel(Connection& connection);
+    // A clean start forgets what the journal has; the new session waits until it has forgotten.
+    bool forget_old_session(Connection& connection, const Connect& packet);
     // Takes the session over from its connection, or makes it; quota_exceeded when there is no
     // room.
     ReasonCode open_session(Connection& connection, const Connect& packet, std::uint32_t expiry_s,
@@ -73,12 +88,22 @@ class Core {
     void send_retained(Session& session, std::string_view filter, QoS granted,
                        std::uint32_t subscription_id);
     // Retains if asked to, and delivers to every subscriber. from is null for the hub itself.
-    // False: there was no room to retain it.
-    bool route(const Publish& publish, const Session* from);
+    // retained is false when there was no room; what sessions with records are owed, and what is
+    // retained, survives a power cut from the ticket on.
+    struct Routed {
+        bool retained = true;
+        Ticket journal;
+    };
+    Routed route(const Publish& publish, Session* from);
+    // For a session with records: the message of this delivery is owed to it, too.
+    KeptMessage* owe(Delivery& delivery, MessageTarget target);
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
     void wait_for_log(Connection& connection);
     void wait_for_room(Connection& connection);
+    void wait_for_journal(Session& session);  // pump() when it has come further
+    void wait_to_record(Session& session);    // record_done() at settle()
+    void forget(Session& session);            // it is about to be destroyed
     void session_began(const Identity& identity);
     void session_ended(const Identity& identity);
     void account(std::int64_t queued_bytes);
@@ -103,12 +128,20 @@ class Core {
 
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);
-    bool retain(const MessageRef& message, RetainedStore::Share share);
+    bool retain(const MessageRef& message, RetainedStore::Share share, Ticket& ticket);
+    Ticket record(const Publish* publish, Session* from);
+    void record_done();
+    void end(Session& session);
+    void restore(JournalState state);
+    void restore_session(SessionNumber number, const FoundSession& found,
+                         std::vector<Session::Owed> owed,
+                         std::vector<std::pair<Journal::Place, Journal::Item*>>& places);
     void notify(Presence::What what, const Session& session, std::string_view reason);
     bool has_room_for_session(const Identity& identity) const;
     static std::string key_of(const Identity& identity, std::string_view client_id);
 
     Parts parts_;
+    Journal* journal_ = nullptr;
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;
@@ -126,7 +159,13 @@ class Core {
     std::vector<Connection*> waiting_for_log_;
     std::vector<Connection*> waiting_for_room_;
     std::vector<Connection*> doomed_;
+    KeptMessage* owed_ = nullptr;  // of the delivery under way; null: nobody with records
+    SessionNumber last_session_number_ = 0;
+    std::unordered_map<SessionNumber, Session*> by_number_;  // those with records
+    std::vector<Session*> waiting_for_journal_;
+    std::vector<Session*> done_sessions_;
     std::vector<std::pair<Will, Identity>> due_wills_;
+    Ticket log_durable_;
     bool settling_ = false;
     bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;

@@ -70,6 +70,14 @@ struct Metrics {
     std::uint64_t retained_bytes = 0;
     std::uint64_t queued_bytes = 0;
     std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
+    // The session journal; all 0 without one.
+    std::uint64_t journal_commits = 0;
+    std::uint64_t journal_failures = 0;       // commits that the disk refused
+    std::uint64_t journal_moved_records = 0;  // so that older ones could be dropped
+    std::uint64_t journal_refused_records = 0;
+    std::uint64_t journal_bytes = 0;         // level: from the oldest living record to the end
+    std::uint64_t journal_living_bytes = 0;  // level
+    std::uint64_t journal_waiting_bytes = 0;  // level: not yet given to a sync
 };
 
 // Brings the registry's millwright_mqtt_* instruments up to these figures. Once a second is enough.

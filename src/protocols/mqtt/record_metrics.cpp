@@ -37,6 +37,12 @@ constexpr Counted counters[]{
     {&Metrics::protocol_errors, "protocol_errors_total", "Packets against the standard"},
     {&Metrics::pushbacks, "pushbacks_total", "Times a client had to wait for storage"},
     {&Metrics::wills_published, "wills_published_total", "Will messages sent"},
+    {&Metrics::journal_commits, "journal_commits_total", "Group commits of the session journal"},
+    {&Metrics::journal_failures, "journal_failures_total", "Group commits that the disk refused"},
+    {&Metrics::journal_moved_records, "journal_moved_records_total",
+     "Living records moved to the journal's end, so that older ones could be dropped"},
+    {&Metrics::journal_refused_records, "journal_refused_records_total",
+     "Records that found no room in the journal"},
 };
 
 constexpr Counted gauges[]{
@@ -48,6 +54,9 @@ constexpr Counted gauges[]{
     {&Metrics::queued_bytes, "queued_bytes", "Bytes queued in sessions"},
     {&Metrics::acknowledgements_waiting, "acknowledgements_waiting",
      "PUBACKs that wait for the log"},
+    {&Metrics::journal_bytes, "journal_bytes", "Session journal, from the oldest living record"},
+    {&Metrics::journal_living_bytes, "journal_living_bytes", "Of those, what still counts"},
+    {&Metrics::journal_waiting_bytes, "journal_waiting_bytes", "Not yet given to a sync"},
 };
 
 }  // namespace

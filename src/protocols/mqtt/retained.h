@@ -5,22 +5,32 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "protocols/mqtt/delivery.h"
+#include "protocols/mqtt/journal.h"
 
 namespace mw::mqtt {
 
 class RetainedStore {
  public:
-    RetainedStore(std::size_t messages_max, std::size_t bytes_max)
-        : messages_max_(messages_max), bytes_max_(bytes_max) {}
+    using WallTime = std::function<Timestamp(SteadyTime)>;
 
-    // Clients may fill three quarters, so that the hub's own messages always find room.
+    RetainedStore(std::size_t messages_max, std::size_t bytes_max);
+    ~RetainedStore();
+    // What clients retain is kept there, too. Before the first set().
+    void use(Journal* journal, WallTime wall_time);
+
+    // Clients may fill three quarters, so that the hub's own messages always find room. Those are
+    // not in the journal: the hub says them again when it starts.
     enum class Share { clients, everything };
     // Keeps the message, or removes the topic's one if the payload is empty. False: no room.
-    bool set(MessageRef message, Share share);
+    // It survives a power cut from `ticket` on.
+    bool set(MessageRef message, Share share, Ticket& ticket);
+    // As the journal has it; the item that stands for it.
+    Journal::Item& restore(MessageRef message);
     // Visits in topic order; expired ones are dropped instead.
     void each(std::string_view filter, SteadyTime now,
               const std::function<void(const MessageRef&)>& visit);
@@ -29,10 +39,19 @@ class RetainedStore {
     std::size_t bytes() const { return bytes_; }
 
  private:
-    using Map = std::map<std::string, MessageRef, std::less<>>;
+    class Record;
+    struct Entry {
+        MessageRef message;
+        std::unique_ptr<Record> record;  // null: not in the journal
+    };
+    using Map = std::map<std::string, Entry, std::less<>>;
     Map::iterator erase(Map::iterator at);
+    void forget(Map::iterator at, Ticket& ticket);
+
     std::size_t messages_max_;
     std::size_t bytes_max_;
+    Journal* journal_ = nullptr;
+    WallTime wall_time_;
     Map by_topic_;
     std::size_t bytes_ = 0;
 };

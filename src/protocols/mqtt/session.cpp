@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint32_t ids = 65'535;  // 1 to 65,535
 
+PacketId id_of(Sequence sequence) { return static_cast<PacketId>((sequence - 1) % ids + 1); }
+
 std::uint32_t distance(PacketId from, PacketId to) {
     return to >= from ? std::uint32_t{to} - from : ids - from + to;
 }
@@ -22,6 +24,9 @@ Session::Session(Core& core, Identity owner, std::string client_id)
 
 Session::~Session() {
     for (const std::string& filter : filters_) core_.unsubscribe(filter, *this);
+    for (std::size_t i = 0; i < window_.size(); ++i) release(window_[i]);
+    for (std::size_t i = 0; i < queue_.size(); ++i) release(queue_[i]);
+    core_.forget(*this);
     account(-static_cast<std::int64_t>(queued_bytes_));
     core_.session_ended(owner_);
 }
@@ -29,10 +34,6 @@ Session::~Session() {
 void Session::account(std::int64_t bytes) {
     queued_bytes_ = static_cast<std::size_t>(static_cast<std::int64_t>(queued_bytes_) + bytes);
     core_.account(bytes);
-}
-
-PacketId Session::id_at(std::size_t index) const {
-    return static_cast<PacketId>((first_id_ - 1u + index) % ids + 1);
 }
 
 void Session::attach(Connection& connection, std::uint16_t receive_maximum) {
@@ -43,6 +44,7 @@ void Session::attach(Connection& connection, std::uint16_t receive_maximum) {
     unanswered_ = 0;
     will_due_ = {};
     disarm();
+    if (records_) records_->changed();
     pump();
 }
 
@@ -52,6 +54,7 @@ bool Session::detach(SteadyTime now) {
     expires_ = now + seconds{expiry_s_};
     if (will_) will_due_ = now + seconds{will_->delay_s};
     arm_for_absence(now);
+    if (records_) records_->changed();
     return true;
 }
 
@@ -65,14 +68,47 @@ std::optional<Will> Session::take_due_will(SteadyTime now, bool session_ends) {
 void Session::on_due(SteadyTime now) {
     if (connection_ != nullptr) return;
     const bool expired = expires_ <= now;
-    if (auto will = take_due_will(now, expired)) core_.send_will(*std::move(will), owner_);
+    if (auto will = take_due_will(now, expired)) {
+        core_.send_will(*std::move(will), owner_);
+        if (records_ && !expired) records_->changed();
+    }
     if (expired) return core_.end_session(*this, true);  // *this is gone now
     arm_for_absence(now);
 }
 
-bool Session::may_send() const {
-    return connection_ != nullptr && unanswered_ < receive_maximum_ && window_.size() < ids &&
+bool Session::may_send(Sequence sequence) const {
+    const bool id_is_free = window_.empty() || sequence - window_[0].sequence < ids;
+    return connection_ != nullptr && unanswered_ < receive_maximum_ && id_is_free &&
            connection_->has_room(0);
+}
+
+// A QoS 2 message keeps its id for good once it was sent, so its record comes first.
+bool Session::waits_for_journal(const Outgoing& outgoing) {
+    if (outgoing.qos != QoS::exactly_once || outgoing.kept == nullptr) return false;
+    if (outgoing.kept->ticket() <= core_.journal_durable()) return false;
+    core_.wait_for_journal(*this);
+    return true;
+}
+
+void Session::owe(Outgoing& outgoing, Delivery& delivery) {
+    if (!records_) return;
+    outgoing.kept = core_.owe(delivery, {records_->number(), outgoing.sequence, outgoing.qos,
+                                         outgoing.retain, outgoing.subscription_ids});
+}
+
+void Session::release(Outgoing& outgoing) {
+    if (KeptMessage* kept = std::exchange(outgoing.kept, nullptr)) kept->release();
+}
+
+// It is owed no more, though nobody acknowledged it: expired, too large, or too many.
+void Session::forget(Outgoing& outgoing) {
+    const bool told = outgoing.kept != nullptr;
+    release(outgoing);
+    if (!told) return;
+    if (window_.empty())
+        core_.wait_to_record(*this);
+    else
+        records_->done(outgoing.sequence);
 }
 
 void Session::deliver(Delivery& delivery, QoS granted, bool retain,
@@ -81,14 +117,24 @@ void Session::deliver(Delivery& delivery, QoS granted, bool retain,
         if (connection_ != nullptr) send_at_most_once(delivery, retain, subscription_ids);
         return;
     }
+    if (connection_ == nullptr && !persistent()) return;
     Outgoing outgoing{.message = nullptr,
+                      .sequence = next_sequence_++,
                       .qos = std::min(granted, delivery.qos()),
                       .retain = retain,
                       .subscription_ids = subscription_ids};
-    if (queue_.empty() && sent_ == window_.size() && may_send())
+    const bool record_first = records_ != nullptr && outgoing.qos == QoS::exactly_once;
+    if (!record_first && queue_.empty() && sent_ == window_.size() && may_send(outgoing.sequence)) {
+        owe(outgoing, delivery);
         return send_acknowledged(delivery, std::move(outgoing));
-    if (connection_ == nullptr && !persistent()) return;
+    }
     outgoing.message = delivery.stored();
+    if (!make_room(outgoing.message->cost())) {
+        ++core_.count().queue_overflows;
+        return;
+    }
+    owe(outgoing, delivery);
+    if (record_first) core_.wait_for_journal(*this);
     enqueue(std::move(outgoing));
 }
 
@@ -113,17 +159,17 @@ void Session::send_at_most_once(Delivery& delivery, bool retain,
 // The window has room. What is too large for the client counts as sent (MQTT-3.1.2-25).
 void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
     Connection& to = *connection_;
-    const PacketId id = id_at(window_.size());
+    const PacketId id = id_of(outgoing.sequence);
     const Bytes& image = delivery.image(to.version(), outgoing.qos, outgoing.retain, id);
     if (image.size() > to.packet_bytes_max()) {
         ++core_.count().publishes_dropped;
-        return;
+        return forget(outgoing);
     }
-    if (outgoing.subscription_ids.empty()) {
+    if (outgoing.subscription_ids.empty() && !outgoing.again) {
         to.write(image);
     } else {
-        delivery.encode_for(to.begin_output(), to.version(), outgoing.qos, outgoing.retain, false,
-                            id, outgoing.subscription_ids);
+        delivery.encode_for(to.begin_output(), to.version(), outgoing.qos, outgoing.retain,
+                            outgoing.again, id, outgoing.subscription_ids);
         to.end_output();
     }
     // Only a session that outlives its connection ever sends again (MQTT-4.4.0-1).
@@ -134,12 +180,7 @@ void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
 }
 
 void Session::enqueue(Outgoing outgoing) {
-    const std::size_t cost = outgoing.message->cost();
-    if (!make_room(cost)) {
-        ++core_.count().queue_overflows;
-        return;
-    }
-    account(static_cast<std::int64_t>(cost));
+    account(static_cast<std::int64_t>(outgoing.message->cost()));
     queue_.push_back(std::move(outgoing));
 }
 
@@ -157,16 +198,19 @@ bool Session::make_room(std::size_t cost) {
     }
     while (!queue_.empty() && !fits()) {
         account(-static_cast<std::int64_t>(queue_.front().message->cost()));
+        Outgoing dropped = std::move(queue_.front());
         queue_.pop_front();
+        forget(dropped);
         ++core_.count().queue_overflows;
     }
     return fits();
 }
 
 void Session::resend() {
-    while (sent_ < window_.size() && may_send()) {
-        if (!window_[sent_].done) {
-            resend(window_[sent_], id_at(sent_));
+    while (sent_ < window_.size() && may_send(window_[sent_].sequence)) {
+        const Outgoing& outgoing = window_[sent_];
+        if (!outgoing.done) {
+            resend(outgoing, id_of(outgoing.sequence));
             ++unanswered_;
         }
         ++sent_;
@@ -186,12 +230,14 @@ void Session::resend(const Outgoing& outgoing, PacketId id) {
 void Session::pump() {
     resend();
     Delivery delivery;
-    while (sent_ == window_.size() && !queue_.empty() && may_send()) {
+    while (sent_ == window_.size() && !queue_.empty() && may_send(queue_.front().sequence) &&
+           !waits_for_journal(queue_.front())) {
         Outgoing outgoing = std::move(queue_.front());
         queue_.pop_front();
         account(-static_cast<std::int64_t>(outgoing.message->cost()));
         if (outgoing.message->expired(core_.now())) {
             ++core_.count().publishes_dropped;
+            forget(outgoing);
             continue;
         }
         delivery.begin(outgoing.message, core_.now());
@@ -199,73 +245,130 @@ void Session::pump() {
     }
 }
 
+// Where the window has it, or would: what was dropped unsent leaves gaps.
+std::size_t Session::place_of(Sequence sequence) const {
+    std::size_t low = 0, high = window_.size();
+    if (high > 0) {
+        const std::size_t straight = sequence - window_[0].sequence;
+        if (straight < high && window_[straight].sequence == sequence) return straight;
+    }
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        if (window_[middle].sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 Session::Outgoing* Session::in_flight(PacketId id, QoS qos) {
     if (id == 0 || window_.empty()) return nullptr;
-    const std::uint32_t at = distance(first_id_, id);
-    if (at >= window_.size() || window_[at].done || window_[at].qos != qos) return nullptr;
-    return &window_[at];
+    const Sequence first = window_.front().sequence;
+    const Sequence sequence = first + distance(id_of(first), id);
+    const std::size_t at = place_of(sequence);
+    if (at >= window_.size() || window_[at].sequence != sequence) return nullptr;
+    return window_[at].done || window_[at].qos != qos ? nullptr : &window_[at];
 }
 
 bool Session::acknowledged(PacketId id) {
-    if (in_flight(id, QoS::at_least_once) == nullptr) return false;
-    close_in_flight(id);
+    Outgoing* outgoing = in_flight(id, QoS::at_least_once);
+    if (outgoing == nullptr) return false;
+    close_in_flight(*outgoing);
     return true;
 }
 
-bool Session::taken(PacketId id, bool refused) {
+bool Session::taken(PacketId id, bool refused, Ticket& ticket) {
     Outgoing* outgoing = in_flight(id, QoS::exactly_once);
     if (outgoing == nullptr) return false;
     if (refused && !outgoing->taken) {
-        close_in_flight(id);
-    } else {
-        outgoing->taken = true;  // sent no more (MQTT-4.3.3-6), and so not kept
-        outgoing->message.reset();
+        close_in_flight(*outgoing);
+        return true;
     }
+    outgoing->message.reset();  // sent no more (MQTT-4.3.3-6), and so not kept
+    if (!std::exchange(outgoing->taken, true) && records_)
+        outgoing->taken_at = records_->taken(outgoing->sequence);
+    release(*outgoing);
+    ticket = outgoing->taken_at;
     return true;
 }
 
 bool Session::completed(PacketId id) {
-    const Outgoing* outgoing = in_flight(id, QoS::exactly_once);
+    Outgoing* outgoing = in_flight(id, QoS::exactly_once);
     if (outgoing == nullptr || !outgoing->taken) return false;
-    close_in_flight(id);
+    close_in_flight(*outgoing);
     return true;
 }
 
-void Session::close_in_flight(PacketId id) {
-    const std::uint32_t at = distance(first_id_, id);
-    window_[at].done = true;
-    window_[at].message.reset();
+void Session::close_in_flight(Outgoing& outgoing) {
+    const std::size_t at = place_of(outgoing.sequence);
+    outgoing.done = true;
+    outgoing.message.reset();
+    release(outgoing);
     if (at < sent_) --unanswered_;
+    if (records_ && at > 0) records_->done(outgoing.sequence);
+    if (at == 0) core_.wait_to_record(*this);
     while (!window_.empty() && window_.front().done) {
         window_.pop_front();
-        first_id_ = id_at(1);
         if (sent_ > 0) --sent_;
     }
     if (!queue_.empty() || sent_ < window_.size()) pump();
 }
 
-const Ticket* Session::unreleased(PacketId id) const {
+Sequence Session::first_sequence() const {
+    if (!window_.empty()) return window_[0].sequence;
+    return queue_.empty() ? next_sequence_ : queue_[0].sequence;
+}
+
+void Session::record_done() {
+    const Sequence through = first_sequence() - 1;
+    if (!records_ || through <= done_told_) return;
+    done_told_ = through;
+    records_->done_through(through);
+}
+
+bool Session::owes(Sequence sequence) const {
+    const std::size_t at = place_of(sequence);
+    if (at < window_.size() && window_[at].sequence == sequence) return window_[at].kept != nullptr;
+    std::size_t low = 0, high = queue_.size();
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        (queue_[middle].sequence < sequence ? low : high) =
+            middle + (queue_[middle].sequence < sequence);
+    }
+    return low < queue_.size() && queue_[low].sequence == sequence;
+}
+
+const Promise* Session::unreleased(PacketId id) const {
     const auto found = unreleased_.find(id);
     return found == unreleased_.end() ? nullptr : &found->second;
 }
 
+bool Session::release(PacketId id, Ticket& ticket) {
+    if (unreleased_.erase(id) == 0) return false;
+    if (records_) ticket = records_->released(id);
+    return true;
+}
+
 ReasonCode Session::subscribe(const FilterRequest& request, std::uint32_t subscription_id,
-                              bool& is_new) {
+                              bool& is_new, Ticket& ticket) {
     is_new = std::find(filters_.begin(), filters_.end(), request.filter) == filters_.end();
     if (is_new && (filters_.size() >= core_.limits().subscriptions_per_session ||
                    !core_.has_room_for_subscription()))
         return ReasonCode::quota_exceeded;
     if (is_new) filters_.emplace_back(request.filter);
     core_.subscribe(request, subscription_id, *this);
+    if (records_) ticket = records_->subscribed(request.filter, request.options, subscription_id);
     return static_cast<ReasonCode>(request.options.qos);
 }
 
-bool Session::unsubscribe(std::string_view filter) {
+bool Session::unsubscribe(std::string_view filter, Ticket& ticket) {
     const auto found = std::find(filters_.begin(), filters_.end(), filter);
     if (found == filters_.end()) return false;
     core_.unsubscribe(filter, *this);
     *found = std::move(filters_.back());
     filters_.pop_back();
+    if (records_) ticket = records_->unsubscribed(filter);
     return true;
 }
 

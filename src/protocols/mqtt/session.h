@@ -13,6 +13,7 @@
 #include "protocols/mqtt/delivery.h"
 #include "protocols/mqtt/due.h"
 #include "protocols/mqtt/ring.h"
+#include "protocols/mqtt/session_records.h"
 #include "protocols/mqtt/topics.h"
 #include "protocols/mqtt/uplink.h"
 
@@ -20,6 +21,12 @@ namespace mw::mqtt {
 
 class Connection;
 class Core;
+
+// What an answer waits for: the log of the layers above, and the journal.
+struct Promise {
+    Ticket log;
+    Ticket journal;
+};
 
 struct Will {
     MessageRef message;
@@ -39,6 +46,21 @@ class Session final : public Due {
     void set_expiry(std::uint32_t seconds) { expiry_s_ = seconds; }
     void set_will(std::optional<Will> will) { will_ = std::move(will); }
 
+    // From now on the journal keeps what the session must not forget. It is a new session.
+    void begin_records(Journal& journal, SessionNumber number);
+    SessionRecords* records() { return records_.get(); }
+    // As the journal has it: its client is away.
+    struct Owed {
+        MessageTarget target;
+        MessageRef message;  // null: taken, and owed PUBREL
+        KeptMessage* kept = nullptr;
+    };
+    void restore(const FoundSession& found, std::vector<Owed> owed, SteadyTime now, Timestamp wall);
+    // Fills in a record of how the session is now.
+    void describe(JournalRecord& record) const;
+    bool owes(Sequence sequence) const;
+    SessionNumber number() const { return records_ ? records_->number() : 0; }
+
     // A connection takes the session: what was in flight is sent again, then what waited.
     void attach(Connection& connection, std::uint16_t receive_maximum);
     // The connection is gone. The will is due now or later; false: the session has ended with it.
@@ -51,21 +73,28 @@ class Session final : public Due {
     // PUBACK. False: no message with this id is in flight at QoS 1.
     bool acknowledged(PacketId id);
     // PUBREC (4.3.3): from now on the message is the client's. The caller answers with PUBREL, but
-    // for a refusal, after which the exchange is over. False: none with this id at QoS 2.
-    bool taken(PacketId id, bool refused);
+    // for a refusal, after which the exchange is over, when the journal has come to `ticket`.
+    // False: none with this id at QoS 2.
+    bool taken(PacketId id, bool refused, Ticket& ticket);
     // PUBCOMP. False: nothing that this would complete.
     bool completed(PacketId id);
 
-    // What the client sent at QoS 2 until it says PUBREL, with the ticket of its PUBREC.
-    const Ticket* unreleased(PacketId id) const;
-    void keep_unreleased(PacketId id, Ticket ticket) { unreleased_[id] = ticket; }
-    bool release(PacketId id) { return unreleased_.erase(id) > 0; }
+    // What the client sent at QoS 2 until it says PUBREL, with what its PUBREC waits for.
+    const Promise* unreleased(PacketId id) const;
+    void keep_unreleased(PacketId id, Promise promise) { unreleased_[id] = promise; }
+    // PUBREL; PUBCOMP may go when the journal has come to `ticket`. False: no such id.
+    bool release(PacketId id, Ticket& ticket);
     std::size_t unreleased() const { return unreleased_.size(); }
     // Sends what waits, as far as the client's window and the outbox have room.
     void pump();
 
-    ReasonCode subscribe(const FilterRequest& request, std::uint32_t subscription_id, bool& is_new);
-    bool unsubscribe(std::string_view filter);
+    // May be answered when the journal has come to `ticket`.
+    ReasonCode subscribe(const FilterRequest& request, std::uint32_t subscription_id, bool& is_new,
+                         Ticket& ticket);
+    bool unsubscribe(std::string_view filter, Ticket& ticket);
+    // Tells the journal what is owed no more. Core calls it once per turn, for many at a time.
+    void record_done();
+    bool in_done_list = false, in_journal_list = false;  // Core's
 
     std::size_t subscriptions() const { return filters_.size(); }
     std::size_t inflight() const { return window_.size(); }
@@ -77,23 +106,33 @@ class Session final : public Due {
  private:
     struct Outgoing {
         MessageRef message;  // null in the window of a session that ends with its connection
+        Sequence sequence = 0;
+        KeptMessage* kept = nullptr;  // in the journal
         QoS qos = QoS::at_least_once;
         bool retain = false;
+        bool again = false;  // an earlier life of the broker may have sent it
         bool taken = false;  // QoS 2: the client has it; what it needs is PUBREL
         bool done = false;   // acknowledged, but an earlier one is not yet
+        Ticket taken_at{};   // in the journal
         std::vector<std::uint32_t> subscription_ids;
     };
-    bool may_send() const;
+    bool may_send(Sequence sequence) const;
+    bool waits_for_journal(const Outgoing& outgoing);
+    void owe(Outgoing& outgoing, Delivery& delivery);
+    void release(Outgoing& outgoing);
+    void forget(Outgoing& outgoing);
+    std::size_t place_of(Sequence sequence) const;
+    Sequence first_sequence() const;
     void send_at_most_once(Delivery& delivery, bool retain, const std::vector<std::uint32_t>& ids);
     void send_acknowledged(Delivery& delivery, Outgoing outgoing);
     void enqueue(Outgoing outgoing);
+    void restore_owed(std::vector<Owed> owed);
     bool make_room(std::size_t cost);
     void resend();
     void resend(const Outgoing& outgoing, PacketId id);
     Outgoing* in_flight(PacketId id, QoS qos);
-    void close_in_flight(PacketId id);
+    void close_in_flight(Outgoing& outgoing);
     void account(std::int64_t bytes);
-    PacketId id_at(std::size_t index) const;
     void arm_for_absence(SteadyTime now);
 
     Core& core_;
@@ -106,16 +145,19 @@ class Session final : public Due {
     std::optional<Will> will_;
     std::vector<std::string> filters_;
 
-    // Ids are given in order and clients acknowledge in order (MQTT-4.6.0-2), so the window is a
-    // ring whose first id is first_id_, and an id finds its place by subtraction.
+    // A packet id is a sequence modulo 65,535: after a restart each message has the id it had.
+    // Clients acknowledge in order (MQTT-4.6.0-2), so the window is a ring, and an id nearly always
+    // finds its place by subtraction.
     Ring<Outgoing> window_;
-    PacketId first_id_ = 1;
+    Sequence next_sequence_ = 1;
     std::size_t sent_ = 0;        // of window_, on this connection
     std::size_t unanswered_ = 0;  // of those, not acknowledged
     std::uint16_t receive_maximum_ = 0;
     Ring<Outgoing> queue_;
     std::size_t queued_bytes_ = 0;
-    std::map<PacketId, Ticket> unreleased_;  // at most one per packet id
+    std::map<PacketId, Promise> unreleased_;   // at most one per packet id
+    std::unique_ptr<SessionRecords> records_;  // null: nothing to survive, or no journal
+    Sequence done_told_ = 0;                   // what the journal knows: all through this are done
 };
 
 }  // namespace mw::mqtt

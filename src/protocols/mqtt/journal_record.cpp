@@ -1,0 +1,256 @@
+#include "protocols/mqtt/journal_record.h"
+
+#include "protocols/mqtt/topics.h"
+#include "protocols/mqtt/wire.h"
+
+namespace mw::mqtt {
+namespace {
+
+using Kind = JournalRecord::Kind;
+
+void put_number(Bytes& out, std::uint64_t value) {
+    for (; value >= 128; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 128));
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
+void put_block(Bytes& out, ByteView bytes) {
+    put_number(out, bytes.size());
+    put_raw(out, bytes);
+}
+
+void put_block(Bytes& out, std::string_view text) { put_block(out, bytes_of(text)); }
+
+std::uint8_t flags_of(const MessageTarget& target) {
+    const bool any_ids = !target.subscription_ids.empty();
+    return static_cast<std::uint8_t>(static_cast<unsigned>(target.qos) | (target.retain ? 4u : 0u) |
+                                     (any_ids ? 8u : 0u));
+}
+
+std::uint8_t bits_of(const SubscribeOptions& options) {
+    return static_cast<std::uint8_t>(static_cast<unsigned>(options.qos) |
+                                     (options.no_local ? 4u : 0u) |
+                                     (options.retain_as_published ? 8u : 0u) |
+                                     static_cast<unsigned>(options.retain_handling) << 4);
+}
+
+void put_message(Bytes& out, const MessageFields& message) {
+    put_u8(out, static_cast<std::uint8_t>(message.qos));
+    put_number(out, static_cast<std::uint64_t>(message.expires_at_ns));
+    put_block(out, message.topic);
+    put_block(out, message.properties);
+    put_block(out, message.payload);
+}
+
+void put_session(Bytes& out, const JournalRecord& record) {
+    put_u8(out, static_cast<std::uint8_t>(record.owner_kind));
+    put_block(out, record.owner);
+    put_block(out, record.client_id);
+    put_number(out, record.expiry_s);
+    put_number(out, static_cast<std::uint64_t>(record.ends_at_ns));
+    put_u8(out,
+           static_cast<std::uint8_t>((record.has_will ? 1 : 0) | (record.will_retain ? 2 : 0)));
+    if (!record.has_will) return;
+    put_number(out, record.will_delay_s);
+    put_message(out, record.message);
+}
+
+void put_targets(Bytes& out, const std::vector<MessageTarget>& targets) {
+    put_number(out, targets.size());
+    for (const MessageTarget& target : targets) {
+        put_number(out, target.session);
+        put_number(out, target.sequence);
+        put_u8(out, flags_of(target));
+        if (target.subscription_ids.empty()) continue;
+        put_number(out, target.subscription_ids.size());
+        for (const std::uint32_t id : target.subscription_ids) put_number(out, id);
+    }
+}
+
+// Reads in order; the first field that fails sticks.
+class Fields {
+ public:
+    explicit Fields(ByteView bytes) : all_(bytes.size()), left_(bytes) {}
+
+    std::uint64_t number(std::string_view what) {
+        std::uint64_t value = 0;
+        for (unsigned shift = 0; shift < 64 && !left_.empty(); shift += 7) {
+            const std::uint8_t byte = left_.front();
+            left_ = left_.subspan(1);
+            value |= std::uint64_t{byte & 127u} << shift;
+            if ((byte & 128) == 0) return value;
+        }
+        fail(what);
+        return 0;
+    }
+    std::uint8_t byte(std::string_view what, unsigned most) {
+        const std::uint8_t value = left_.empty() ? std::uint8_t{255} : left_.front();
+        if (left_.empty() || value > most) return fail(what), std::uint8_t{0};
+        left_ = left_.subspan(1);
+        return value;
+    }
+    ByteView block(std::string_view what) {
+        const std::uint64_t size = number(what);
+        if (size > left_.size()) return fail(what), ByteView{};
+        const ByteView taken = left_.first(size);
+        left_ = left_.subspan(size);
+        return taken;
+    }
+    std::string_view text(std::string_view what) {
+        const ByteView taken = block(what);
+        if (taken.size() > max_topic_bytes) fail(what);
+        return text_of(taken);
+    }
+    std::int64_t wall_time(std::string_view what) {
+        return static_cast<std::int64_t>(number(what));
+    }
+    std::size_t left() const { return left_.size(); }
+    void fail(std::string_view what) {
+        if (fault_.empty()) fault_ = what;
+        left_ = {};
+    }
+    bool ok() const { return fault_.empty(); }
+    Result<> finish() {
+        if (ok() && left_.empty()) return {};
+        const std::string_view what = ok() ? "nothing behind its end" : fault_;
+        return Error{Errc::corrupt, "journal record of " + std::to_string(all_) + " bytes: want " +
+                                        std::string(what)};
+    }
+
+ private:
+    std::size_t all_;
+    ByteView left_;
+    std::string_view fault_;
+};
+
+void read_message(Fields& fields, MessageFields& out) {
+    out.qos = static_cast<QoS>(fields.byte("a QoS of 0 to 2", 2));
+    out.expires_at_ns = fields.wall_time("a time of expiry");
+    out.topic = fields.text("a topic");
+    out.properties = fields.block("properties");
+    out.payload = fields.block("a payload");
+}
+
+void read_session(Fields& fields, JournalRecord& out) {
+    out.owner_kind = static_cast<Identity::Kind>(fields.byte("a kind of owner", 3));
+    out.owner = fields.text("an owner");
+    out.client_id = fields.text("a client identifier");
+    out.expiry_s = static_cast<std::uint32_t>(fields.number("an expiry"));
+    out.ends_at_ns = fields.wall_time("a time when it ends");
+    const std::uint8_t will = fields.byte("flags of a will", 3);
+    out.has_will = (will & 1) != 0;
+    out.will_retain = (will & 2) != 0;
+    if (!out.has_will) return;
+    out.will_delay_s = static_cast<std::uint32_t>(fields.number("a will delay"));
+    read_message(fields, out.message);
+}
+
+void read_options(Fields& fields, JournalRecord& out) {
+    const std::uint8_t bits = fields.byte("subscription options", 0x2F);
+    if ((bits & 3) == 3) return fields.fail("a QoS of 0 to 2");
+    out.options.qos = static_cast<QoS>(bits & 3);
+    out.options.no_local = (bits & 4) != 0;
+    out.options.retain_as_published = (bits & 8) != 0;
+    out.options.retain_handling = static_cast<RetainHandling>(bits >> 4);
+    out.subscription_id = static_cast<std::uint32_t>(fields.number("a subscription id"));
+}
+
+void read_target(Fields& fields, MessageTarget& out) {
+    out.session = fields.number("a session");
+    out.sequence = fields.number("a sequence");
+    const std::uint8_t flags = fields.byte("flags of a target", 15);
+    if ((flags & 3) == 3) return fields.fail("a QoS of 0 to 2");
+    out.qos = static_cast<QoS>(flags & 3);
+    out.retain = (flags & 4) != 0;
+    if ((flags & 8) == 0) return;
+    const std::uint64_t ids = fields.number("how many subscription ids");
+    if (ids > fields.left()) return fields.fail("as many subscription ids as it says");
+    for (std::uint64_t i = 0; i < ids; ++i)
+        out.subscription_ids.push_back(
+            static_cast<std::uint32_t>(fields.number("a subscription id")));
+}
+
+void read_targets(Fields& fields, std::vector<MessageTarget>& out) {
+    const std::uint64_t targets = fields.number("how many targets");
+    if (targets > fields.left()) return fields.fail("as many targets as it says");
+    out.resize(targets);
+    for (MessageTarget& target : out) read_target(fields, target);
+}
+
+}  // namespace
+
+void encode(Bytes& out, const JournalRecord& record) {
+    put_u8(out, static_cast<std::uint8_t>(record.kind));
+    put_number(out, record.session);
+    switch (record.kind) {
+        case Kind::session:
+            return put_session(out, record);
+        case Kind::ended:
+            return;
+        case Kind::subscribed:
+            put_block(out, record.filter);
+            put_u8(out, bits_of(record.options));
+            return put_number(out, record.subscription_id);
+        case Kind::unsubscribed:
+            return put_block(out, record.filter);
+        case Kind::message:
+            put_number(out, record.packet_id);
+            put_message(out, record.message);
+            return put_targets(out, record.targets);
+        case Kind::done:
+        case Kind::done_through:
+        case Kind::taken:
+            return put_number(out, record.sequence);
+        case Kind::received:
+        case Kind::released:
+            return put_number(out, record.packet_id);
+        case Kind::retained:
+            return put_message(out, record.message);
+        case Kind::forgotten:
+            return put_block(out, record.message.topic);
+    }
+}
+
+Result<> decode(ByteView bytes, JournalRecord& out) {
+    out = {};
+    Fields fields(bytes);
+    out.kind = static_cast<Kind>(fields.byte("a kind of 1 to 12", 12));
+    if (fields.ok() && out.kind == Kind{}) fields.fail("a kind of 1 to 12");
+    out.session = fields.number("a session");
+    switch (out.kind) {
+        case Kind::session:
+            read_session(fields, out);
+            break;
+        case Kind::ended:
+            break;
+        case Kind::subscribed:
+            out.filter = fields.text("a filter");
+            read_options(fields, out);
+            break;
+        case Kind::unsubscribed:
+            out.filter = fields.text("a filter");
+            break;
+        case Kind::message:
+            out.packet_id = static_cast<PacketId>(fields.number("a packet id"));
+            read_message(fields, out.message);
+            read_targets(fields, out.targets);
+            break;
+        case Kind::done:
+        case Kind::done_through:
+        case Kind::taken:
+            out.sequence = fields.number("a sequence");
+            break;
+        case Kind::received:
+        case Kind::released:
+            out.packet_id = static_cast<PacketId>(fields.number("a packet id"));
+            break;
+        case Kind::retained:
+            read_message(fields, out.message);
+            break;
+        case Kind::forgotten:
+            out.message.topic = fields.text("a topic");
+            break;
+    }
+    return fields.finish();
+}
+
+}  // namespace mw::mqtt

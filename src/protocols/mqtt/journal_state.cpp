@@ -1,0 +1,111 @@
+#include "protocols/mqtt/journal_state.h"
+
+#include <algorithm>
+
+namespace mw::mqtt {
+namespace {
+
+using Kind = JournalRecord::Kind;
+
+std::shared_ptr<StoredMessage> stored(const MessageFields& fields) {
+    auto message = std::make_shared<StoredMessage>();
+    message->topic = fields.topic;
+    message->payload.assign(fields.payload.begin(), fields.payload.end());
+    message->properties.assign(fields.properties.begin(), fields.properties.end());
+    message->qos = fields.qos;
+    return message;
+}
+
+}  // namespace
+
+FoundSession* JournalState::session(SessionNumber number) {
+    last_session = std::max(last_session, number);
+    if (number == 0 || ended_.contains(number)) return nullptr;
+    return &sessions[number];
+}
+
+void JournalState::apply(const JournalRecord& record, const Journal::Place& place) {
+    switch (record.kind) {
+        case Kind::message:
+            return add_message(record, place);
+        case Kind::retained:
+            retained[std::string(record.message.topic)] = {
+                stored(record.message), record.message.expires_at_ns, {}, place};
+            return;
+        case Kind::forgotten:
+            retained.erase(std::string(record.message.topic));
+            return;
+        case Kind::ended:
+            last_session = std::max(last_session, record.session);
+            ended_.insert(record.session);
+            sessions.erase(record.session);
+            return;
+        default:
+            if (FoundSession* found = session(record.session)) apply_session(*found, record, place);
+    }
+}
+
+void JournalState::apply_session(FoundSession& session, const JournalRecord& record,
+                                 const Journal::Place& place) {
+    session.last = std::max(session.last, record.sequence);
+    switch (record.kind) {
+        case Kind::session:
+            session.declared = true;
+            session.owner = {record.owner_kind, std::string(record.owner)};
+            session.client_id = record.client_id;
+            session.expiry_s = record.expiry_s;
+            session.ends_at_ns = record.ends_at_ns;
+            session.will = record.has_will ? stored(record.message) : nullptr;
+            session.will_retain = record.will_retain;
+            session.will_delay_s = record.will_delay_s;
+            session.place = place;
+            break;
+        case Kind::subscribed:
+            session.filters.insert_or_assign(
+                std::string(record.filter),
+                FoundSession::Filter{record.options, record.subscription_id, place});
+            break;
+        case Kind::unsubscribed:
+            if (const auto found = session.filters.find(record.filter);
+                found != session.filters.end())
+                session.filters.erase(found);
+            break;
+        case Kind::done:
+            session.done.insert(record.sequence);
+            session.taken.erase(record.sequence);
+            break;
+        case Kind::done_through:
+            session.done_through = std::max(session.done_through, record.sequence);
+            session.taken.erase(session.taken.begin(),
+                                session.taken.upper_bound(session.done_through));
+            break;
+        case Kind::taken:
+            session.taken[record.sequence] = place;
+            break;
+        case Kind::received:
+            session.received[record.packet_id] = place;
+            break;
+        case Kind::released:
+            session.received.erase(record.packet_id);
+            break;
+        default:
+            break;
+    }
+}
+
+void JournalState::add_message(const JournalRecord& record, const Journal::Place& place) {
+    if (record.packet_id != 0)
+        if (FoundSession* from = session(record.session)) from->received[record.packet_id] = place;
+    FoundMessage found{nullptr, record.message.expires_at_ns, {}, place};
+    for (const MessageTarget& target : record.targets) {
+        FoundSession* to = session(target.session);
+        if (to == nullptr) continue;
+        to->last = std::max(to->last, target.sequence);
+        if (to->owes(target.sequence)) found.targets.push_back(target);
+    }
+    if (found.targets.empty()) return;
+    found.message = stored(record.message);
+    messages.push_back(std::move(found));
+}
+
+}  // namespace mw::mqtt

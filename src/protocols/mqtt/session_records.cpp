@@ -1,0 +1,176 @@
+#include "protocols/mqtt/session_records.h"
+
+#include "protocols/mqtt/core.h"
+
+namespace mw::mqtt {
+
+using Kind = JournalRecord::Kind;
+
+MessageFields fields_of(const StoredMessage& message, std::int64_t expires_at_ns) {
+    return {message.topic, message.payload, message.properties, message.qos, expires_at_ns};
+}
+
+void KeptMessage::add(MessageTarget target) {
+    targets_.push_back(std::move(target));
+    ++owed_;
+}
+
+void KeptMessage::release() {
+    if (--owed_ == 0) delete this;
+}
+
+void KeptMessage::write(Journal& journal, SessionNumber from, PacketId id) {
+    JournalRecord record;
+    record.kind = Kind::message;
+    record.session = from;
+    record.packet_id = id;
+    record.message = fields_of(*message_, core_.wall_time(message_->expires).ns);
+    record.targets = targets_;
+    journal.keep(record, *this);
+}
+
+void KeptMessage::rewrite(Journal& journal) {
+    std::erase_if(targets_, [&](const MessageTarget& target) {
+        const Session* session = core_.find_session(target.session);
+        return session == nullptr || !session->owes(target.sequence);
+    });
+    write(journal, 0, 0);
+}
+
+struct SessionRecords::Self final : Journal::Item {
+    explicit Self(SessionRecords& records) : records(records) {}
+    void rewrite(Journal&) override { records.changed(); }
+    SessionRecords& records;
+};
+
+struct SessionRecords::Filter final : Journal::Item {
+    Filter(SessionRecords& records, std::string filter)
+        : records(records), filter(std::move(filter)) {}
+    void rewrite(Journal&) override { records.subscribed(filter, options, id); }
+    SessionRecords& records;
+    std::string filter;
+    SubscribeOptions options;
+    std::uint32_t id = 0;
+};
+
+struct SessionRecords::Taken final : Journal::Item {
+    Taken(SessionRecords& records, Sequence sequence) : records(records), sequence(sequence) {}
+    void rewrite(Journal&) override { records.taken(sequence); }
+    SessionRecords& records;
+    Sequence sequence;
+};
+
+struct SessionRecords::Received final : Journal::Item {
+    Received(SessionRecords& records, PacketId id) : records(records), id(id) {}
+    void rewrite(Journal&) override { records.received(id); }
+    SessionRecords& records;
+    PacketId id;
+};
+
+SessionRecords::SessionRecords(Journal& journal, const Session& session, SessionNumber number)
+    : journal_(journal), session_(session), number_(number), self_(std::make_unique<Self>(*this)) {}
+
+SessionRecords::~SessionRecords() = default;
+
+JournalRecord SessionRecords::record(Kind kind) const {
+    JournalRecord record;
+    record.kind = kind;
+    record.session = number_;
+    return record;
+}
+
+Ticket SessionRecords::changed() {
+    JournalRecord now = record(Kind::session);
+    session_.describe(now);
+    return journal_.keep(now, *self_);
+}
+
+Ticket SessionRecords::subscribed(std::string_view filter, const SubscribeOptions& options,
+                                  std::uint32_t id) {
+    auto found = filters_.find(filter);
+    if (found == filters_.end())
+        found =
+            filters_
+                .emplace(std::string(filter), std::make_unique<Filter>(*this, std::string(filter)))
+                .first;
+    Filter& item = *found->second;
+    item.options = options;
+    item.id = id;
+    JournalRecord record = this->record(Kind::subscribed);
+    record.filter = item.filter;
+    record.options = options;
+    record.subscription_id = id;
+    return journal_.keep(record, item);
+}
+
+Ticket SessionRecords::unsubscribed(std::string_view filter) {
+    JournalRecord record = this->record(Kind::unsubscribed);
+    record.filter = filter;
+    const Ticket ticket = journal_.note(record);
+    if (const auto found = filters_.find(filter); found != filters_.end()) filters_.erase(found);
+    return ticket;
+}
+
+template <class T, class Key>
+T& SessionRecords::place_for(std::map<Key, std::unique_ptr<T>>& items, const Key& key) {
+    auto& place = items[key];
+    if (!place) place = std::make_unique<T>(*this, key);
+    return *place;
+}
+
+Ticket SessionRecords::received(PacketId id) {
+    JournalRecord record = this->record(Kind::received);
+    record.packet_id = id;
+    return journal_.keep(record, place_for(received_, id));
+}
+
+void SessionRecords::received(PacketId id, const Journal::Item& with) {
+    journal_.keep_at(with.place(), place_for(received_, id));
+}
+
+Ticket SessionRecords::released(PacketId id) {
+    if (received_.erase(id) == 0) return {};
+    JournalRecord record = this->record(Kind::released);
+    record.packet_id = id;
+    return journal_.note(record);
+}
+
+Ticket SessionRecords::taken(Sequence sequence) {
+    JournalRecord record = this->record(Kind::taken);
+    record.sequence = sequence;
+    return journal_.keep(record, place_for(taken_, sequence));
+}
+
+void SessionRecords::done(Sequence sequence) {
+    taken_.erase(sequence);
+    JournalRecord record = this->record(Kind::done);
+    record.sequence = sequence;
+    journal_.note(record);
+}
+
+void SessionRecords::done_through(Sequence sequence) {
+    taken_.erase(taken_.begin(), taken_.upper_bound(sequence));
+    JournalRecord record = this->record(Kind::done_through);
+    record.sequence = sequence;
+    journal_.note(record);
+}
+
+Ticket SessionRecords::ended() { return journal_.note(record(Kind::ended)); }
+
+void SessionRecords::adopt(const FoundSession& found,
+                           std::vector<std::pair<Journal::Place, Journal::Item*>>& all) {
+    all.emplace_back(found.place, self_.get());
+    for (const auto& [filter, there] : found.filters) {
+        auto item = std::make_unique<Filter>(*this, filter);
+        item->options = there.options;
+        item->id = there.id;
+        all.emplace_back(there.place, item.get());
+        filters_.emplace(filter, std::move(item));
+    }
+    for (const auto& [sequence, place] : found.taken)
+        all.emplace_back(place, &place_for(taken_, sequence));
+    for (const auto& [id, place] : found.received)
+        all.emplace_back(place, &place_for(received_, id));
+}
+
+}  // namespace mw::mqtt
