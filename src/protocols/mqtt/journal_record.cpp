@@ -6,7 +6,7 @@
 namespace mw::mqtt {
 namespace {
 
-using Kind = JournalRecord::Kind;
+using RecordKind = JournalRecord::Kind;
 
 void put_number(Bytes& out, std::uint64_t value) {
     for (; value >= 128; value >>= 7) out.push_back(static_cast<std::uint8_t>(value | 128));
@@ -182,30 +182,30 @@ void encode(Bytes& out, const JournalRecord& record) {
     put_u8(out, static_cast<std::uint8_t>(record.kind));
     put_number(out, record.session);
     switch (record.kind) {
-        case Kind::session:
+        case RecordKind::session:
             return put_session(out, record);
-        case Kind::ended:
+        case RecordKind::ended:
             return;
-        case Kind::subscribed:
+        case RecordKind::subscribed:
             put_block(out, record.filter);
             put_u8(out, bits_of(record.options));
             return put_number(out, record.subscription_id);
-        case Kind::unsubscribed:
+        case RecordKind::unsubscribed:
             return put_block(out, record.filter);
-        case Kind::message:
+        case RecordKind::message:
             put_number(out, record.packet_id);
             put_message(out, record.message);
             return put_targets(out, record.targets);
-        case Kind::done:
-        case Kind::done_through:
-        case Kind::taken:
+        case RecordKind::done:
+        case RecordKind::done_through:
+        case RecordKind::taken:
             return put_number(out, record.sequence);
-        case Kind::received:
-        case Kind::released:
+        case RecordKind::received:
+        case RecordKind::released:
             return put_number(out, record.packet_id);
-        case Kind::retained:
+        case RecordKind::retained:
             return put_message(out, record.message);
-        case Kind::forgotten:
+        case RecordKind::forgotten:
             return put_block(out, record.message.topic);
     }
 }
@@ -213,40 +213,40 @@ void encode(Bytes& out, const JournalRecord& record) {
 Result<> decode(ByteView bytes, JournalRecord& out) {
     out = {};
     Fields fields(bytes);
-    out.kind = static_cast<Kind>(fields.byte("a kind of 1 to 12", 12));
-    if (fields.ok() && out.kind == Kind{}) fields.fail("a kind of 1 to 12");
+    out.kind = static_cast<RecordKind>(fields.byte("a kind of 1 to 12", 12));
+    if (fields.ok() && out.kind == RecordKind{}) fields.fail("a kind of 1 to 12");
     out.session = fields.number("a session");
     switch (out.kind) {
-        case Kind::session:
+        case RecordKind::session:
             read_session(fields, out);
             break;
-        case Kind::ended:
+        case RecordKind::ended:
             break;
-        case Kind::subscribed:
+        case RecordKind::subscribed:
             out.filter = fields.text("a filter");
             read_options(fields, out);
             break;
-        case Kind::unsubscribed:
+        case RecordKind::unsubscribed:
             out.filter = fields.text("a filter");
             break;
-        case Kind::message:
+        case RecordKind::message:
             out.packet_id = static_cast<PacketId>(fields.number("a packet id"));
             read_message(fields, out.message);
             read_targets(fields, out.targets);
             break;
-        case Kind::done:
-        case Kind::done_through:
-        case Kind::taken:
+        case RecordKind::done:
+        case RecordKind::done_through:
+        case RecordKind::taken:
             out.sequence = fields.number("a sequence");
             break;
-        case Kind::received:
-        case Kind::released:
+        case RecordKind::received:
+        case RecordKind::released:
             out.packet_id = static_cast<PacketId>(fields.number("a packet id"));
             break;
-        case Kind::retained:
+        case RecordKind::retained:
             read_message(fields, out.message);
             break;
-        case Kind::forgotten:
+        case RecordKind::forgotten:
             out.message.topic = fields.text("a topic");
             break;
     }

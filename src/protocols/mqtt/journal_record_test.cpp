@@ -5,10 +5,10 @@
 namespace mw::mqtt {
 namespace {
 
-using Kind = JournalRecord::Kind;
+using RecordKind = JournalRecord::Kind;
 
 // Every field that some kind has; each kind takes what is its own.
-JournalRecord full(Kind kind) {
+JournalRecord full(RecordKind kind) {
     JournalRecord record;
     record.kind = kind;
     record.session = 300;
@@ -39,7 +39,7 @@ Bytes bytes_of_record(const JournalRecord& record) {
 
 TEST(JournalRecord, every_kind_reads_as_it_was_written) {
     for (int kind = 1; kind <= 12; ++kind) {
-        const Bytes bytes = bytes_of_record(full(static_cast<Kind>(kind)));
+        const Bytes bytes = bytes_of_record(full(static_cast<RecordKind>(kind)));
         JournalRecord read;
         const auto decoded = decode(bytes, read);
         ASSERT_TRUE(decoded) << kind << ": " << decoded.error().message;
@@ -48,7 +48,7 @@ TEST(JournalRecord, every_kind_reads_as_it_was_written) {
 }
 
 TEST(JournalRecord, a_message_keeps_its_targets_and_where_it_came_from) {
-    const Bytes bytes = bytes_of_record(full(Kind::message));
+    const Bytes bytes = bytes_of_record(full(RecordKind::message));
     JournalRecord read;
     ASSERT_TRUE(decode(bytes, read));
     EXPECT_EQ(read.session, 300u);
@@ -64,7 +64,7 @@ TEST(JournalRecord, a_message_keeps_its_targets_and_where_it_came_from) {
 
 TEST(JournalRecord, whatever_is_cut_or_longer_is_refused) {
     for (int kind = 1; kind <= 12; ++kind) {
-        Bytes bytes = bytes_of_record(full(static_cast<Kind>(kind)));
+        Bytes bytes = bytes_of_record(full(static_cast<RecordKind>(kind)));
         JournalRecord read;
         for (std::size_t size = 0; size < bytes.size(); ++size)
             EXPECT_FALSE(decode(ByteView(bytes).first(size), read)) << kind << " cut to " << size;

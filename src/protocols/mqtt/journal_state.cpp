@@ -5,7 +5,7 @@
 namespace mw::mqtt {
 namespace {
 
-using Kind = JournalRecord::Kind;
+using RecordKind = JournalRecord::Kind;
 
 std::shared_ptr<StoredMessage> stored(const MessageFields& fields) {
     auto message = std::make_shared<StoredMessage>();
@@ -26,16 +26,16 @@ FoundSession* JournalState::session(SessionNumber number) {
 
 void JournalState::apply(const JournalRecord& record, const Journal::Place& place) {
     switch (record.kind) {
-        case Kind::message:
+        case RecordKind::message:
             return add_message(record, place);
-        case Kind::retained:
+        case RecordKind::retained:
             retained[std::string(record.message.topic)] = {
                 stored(record.message), record.message.expires_at_ns, {}, place};
             return;
-        case Kind::forgotten:
+        case RecordKind::forgotten:
             retained.erase(std::string(record.message.topic));
             return;
-        case Kind::ended:
+        case RecordKind::ended:
             last_session = std::max(last_session, record.session);
             ended_.insert(record.session);
             sessions.erase(record.session);
@@ -49,7 +49,7 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
                                  const Journal::Place& place) {
     session.last = std::max(session.last, record.sequence);
     switch (record.kind) {
-        case Kind::session:
+        case RecordKind::session:
             session.declared = true;
             session.owner = {record.owner_kind, std::string(record.owner)};
             session.client_id = record.client_id;
@@ -60,32 +60,32 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
             session.will_delay_s = record.will_delay_s;
             session.place = place;
             break;
-        case Kind::subscribed:
+        case RecordKind::subscribed:
             session.filters.insert_or_assign(
                 std::string(record.filter),
                 FoundSession::Filter{record.options, record.subscription_id, place});
             break;
-        case Kind::unsubscribed:
+        case RecordKind::unsubscribed:
             if (const auto found = session.filters.find(record.filter);
                 found != session.filters.end())
                 session.filters.erase(found);
             break;
-        case Kind::done:
+        case RecordKind::done:
             session.done.insert(record.sequence);
             session.taken.erase(record.sequence);
             break;
-        case Kind::done_through:
+        case RecordKind::done_through:
             session.done_through = std::max(session.done_through, record.sequence);
             session.taken.erase(session.taken.begin(),
                                 session.taken.upper_bound(session.done_through));
             break;
-        case Kind::taken:
+        case RecordKind::taken:
             session.taken[record.sequence] = place;
             break;
-        case Kind::received:
+        case RecordKind::received:
             session.received[record.packet_id] = place;
             break;
-        case Kind::released:
+        case RecordKind::released:
             session.received.erase(record.packet_id);
             break;
         default:

@@ -14,7 +14,7 @@
 namespace mw::mqtt {
 namespace {
 
-const OpenAuthorizer all_may;
+const OpenAuthorizer everyone_may;
 
 // The broker, from one power-up to the next.
 class Life {
@@ -39,7 +39,7 @@ class Life {
                                     });
         if (!opened) return false;
         journal = *std::move(opened);
-        core = std::make_unique<Core>(Core::Parts{clock, random, all_may, nullptr, {}});
+        core = std::make_unique<Core>(Core::Parts{clock, random, everyone_may, nullptr, {}});
         core->use(*journal, std::move(state));
         journal->on_durable([this](Ticket) { core->on_journal_durable(); });
         return true;
@@ -64,10 +64,10 @@ class Life {
 
 // A client that never loses what it knows, only its connection. Its state is what MQTT 5 4.1 asks
 // of a client.
-class Client {
+class ModelClient {
  public:
-    explicit Client(std::string name) : name_(std::move(name)) {}
-    virtual ~Client() = default;
+    explicit ModelClient(std::string name) : name_(std::move(name)) {}
+    virtual ~ModelClient() = default;
 
     void connect(Life& life) {
         wire_ = &life.connect(name_);
@@ -129,9 +129,9 @@ class Client {
     bool up_ = false;
 };
 
-class Publisher final : public Client {
+class Publisher final : public ModelClient {
  public:
-    using Client::Client;
+    using ModelClient::ModelClient;
     void publish(QoS qos) {
         if (!up_ || unanswered_.size() >= 20) return;
         const PacketId id = next_id_;
@@ -198,9 +198,9 @@ class Publisher final : public Client {
     std::vector<PacketId> unanswered_order_;
 };
 
-class Subscriber final : public Client {
+class Subscriber final : public ModelClient {
  public:
-    using Client::Client;
+    using ModelClient::ModelClient;
     void on_up() override {
         Subscribe packet;
         packet.id = 1;
@@ -248,9 +248,9 @@ class Subscriber final : public Client {
 };
 
 // Subscribes and retains once.
-class Sleeper final : public Client {
+class Sleeper final : public ModelClient {
  public:
-    using Client::Client;
+    using ModelClient::ModelClient;
     void on_up() override {
         Subscribe subscribe;
         subscribe.id = 1;

@@ -4,7 +4,7 @@
 
 namespace mw::mqtt {
 
-using Kind = JournalRecord::Kind;
+using RecordKind = JournalRecord::Kind;
 
 MessageFields fields_of(const StoredMessage& message, std::int64_t expires_at_ns) {
     return {message.topic, message.payload, message.properties, message.qos, expires_at_ns};
@@ -21,7 +21,7 @@ void KeptMessage::release() {
 
 void KeptMessage::write(Journal& journal, SessionNumber from, PacketId id) {
     JournalRecord record;
-    record.kind = Kind::message;
+    record.kind = RecordKind::message;
     record.session = from;
     record.packet_id = id;
     record.message = fields_of(*message_, core_.wall_time(message_->expires).ns);
@@ -72,7 +72,7 @@ SessionRecords::SessionRecords(Journal& journal, const Session& session, Session
 
 SessionRecords::~SessionRecords() = default;
 
-JournalRecord SessionRecords::record(Kind kind) const {
+JournalRecord SessionRecords::record(RecordKind kind) const {
     JournalRecord record;
     record.kind = kind;
     record.session = number_;
@@ -80,7 +80,7 @@ JournalRecord SessionRecords::record(Kind kind) const {
 }
 
 Ticket SessionRecords::changed() {
-    JournalRecord now = record(Kind::session);
+    JournalRecord now = record(RecordKind::session);
     session_.describe(now);
     return journal_.keep(now, *self_);
 }
@@ -96,7 +96,7 @@ Ticket SessionRecords::subscribed(std::string_view filter, const SubscribeOption
     Filter& item = *found->second;
     item.options = options;
     item.id = id;
-    JournalRecord record = this->record(Kind::subscribed);
+    JournalRecord record = this->record(RecordKind::subscribed);
     record.filter = item.filter;
     record.options = options;
     record.subscription_id = id;
@@ -104,7 +104,7 @@ Ticket SessionRecords::subscribed(std::string_view filter, const SubscribeOption
 }
 
 Ticket SessionRecords::unsubscribed(std::string_view filter) {
-    JournalRecord record = this->record(Kind::unsubscribed);
+    JournalRecord record = this->record(RecordKind::unsubscribed);
     record.filter = filter;
     const Ticket ticket = journal_.note(record);
     if (const auto found = filters_.find(filter); found != filters_.end()) filters_.erase(found);
@@ -119,7 +119,7 @@ T& SessionRecords::place_for(std::map<Key, std::unique_ptr<T>>& items, const Key
 }
 
 Ticket SessionRecords::received(PacketId id) {
-    JournalRecord record = this->record(Kind::received);
+    JournalRecord record = this->record(RecordKind::received);
     record.packet_id = id;
     return journal_.keep(record, place_for(received_, id));
 }
@@ -130,32 +130,32 @@ void SessionRecords::received(PacketId id, const Journal::Item& with) {
 
 Ticket SessionRecords::released(PacketId id) {
     if (received_.erase(id) == 0) return {};
-    JournalRecord record = this->record(Kind::released);
+    JournalRecord record = this->record(RecordKind::released);
     record.packet_id = id;
     return journal_.note(record);
 }
 
 Ticket SessionRecords::taken(Sequence sequence) {
-    JournalRecord record = this->record(Kind::taken);
+    JournalRecord record = this->record(RecordKind::taken);
     record.sequence = sequence;
     return journal_.keep(record, place_for(taken_, sequence));
 }
 
 void SessionRecords::done(Sequence sequence) {
     taken_.erase(sequence);
-    JournalRecord record = this->record(Kind::done);
+    JournalRecord record = this->record(RecordKind::done);
     record.sequence = sequence;
     journal_.note(record);
 }
 
 void SessionRecords::done_through(Sequence sequence) {
     taken_.erase(taken_.begin(), taken_.upper_bound(sequence));
-    JournalRecord record = this->record(Kind::done_through);
+    JournalRecord record = this->record(RecordKind::done_through);
     record.sequence = sequence;
     journal_.note(record);
 }
 
-Ticket SessionRecords::ended() { return journal_.note(record(Kind::ended)); }
+Ticket SessionRecords::ended() { return journal_.note(record(RecordKind::ended)); }
 
 void SessionRecords::adopt(const FoundSession& found,
                            std::vector<std::pair<Journal::Place, Journal::Item*>>& all) {
