@@ -100,6 +100,7 @@ void Core::use(Journal& journal, JournalState state) {
     ASSERT(connections_.empty() && sessions_.empty());
     journal_ = &journal;
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
+    state.finish();
     restore(std::move(state));
 }
 

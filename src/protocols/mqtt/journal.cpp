@@ -133,12 +133,19 @@ void Journal::move_oldest(std::size_t budget) {
     // A segment's worth at a time: less would ask the disk for nothing.
     const std::uint64_t begin = offset_ - bytes();
     if (drop_when_ != 0 || begin - dropped_bytes_ < options_.segment_bytes) return;
+    JournalRecord dropped;
+    dropped.kind = JournalRecord::Kind::dropped;
+    dropped.sequence = (oldest_ != nullptr ? oldest_->place_.frame : log_->last() + 1) - 1;
+    const Place place = append(dropped);
+    if (place.frame == 0) return;
     dropped_bytes_ = begin;
-    drop_through_ = (oldest_ != nullptr ? oldest_->place_.frame : log_->last() + 1) - 1;
-    drop_when_ = log_->last();
+    drop_through_ = dropped.sequence;
+    drop_when_ = place.frame;
 }
 
-// Only when what was moved is durable where it is now.
+// Only when what was moved is durable where it is now, and so is that the rest counts no more:
+// after a power cut some of the removed segments may be there again, without those that ended their
+// records.
 void Journal::drop_dead(Ticket durable) {
     if (drop_when_ == 0 || durable.value < drop_when_) return;
     drop_when_ = 0;

@@ -199,6 +199,7 @@ void encode(Bytes& out, const JournalRecord& record) {
         case RecordKind::done:
         case RecordKind::done_through:
         case RecordKind::taken:
+        case RecordKind::dropped:
             return put_number(out, record.sequence);
         case RecordKind::received:
         case RecordKind::released:
@@ -213,8 +214,8 @@ void encode(Bytes& out, const JournalRecord& record) {
 Result<> decode(ByteView bytes, JournalRecord& out) {
     out = {};
     Fields fields(bytes);
-    out.kind = static_cast<RecordKind>(fields.byte("a kind of 1 to 12", 12));
-    if (fields.ok() && out.kind == RecordKind{}) fields.fail("a kind of 1 to 12");
+    out.kind = static_cast<RecordKind>(fields.byte("a kind of 1 to 13", 13));
+    if (fields.ok() && out.kind == RecordKind{}) fields.fail("a kind of 1 to 13");
     out.session = fields.number("a session");
     switch (out.kind) {
         case RecordKind::session:
@@ -237,6 +238,7 @@ Result<> decode(ByteView bytes, JournalRecord& out) {
         case RecordKind::done:
         case RecordKind::done_through:
         case RecordKind::taken:
+        case RecordKind::dropped:
             out.sequence = fields.number("a sequence");
             break;
         case RecordKind::received:

@@ -46,6 +46,7 @@ struct JournalRecord {
         released = 10,     // (session, packet_id)
         retained = 11,     // the message of its topic
         forgotten = 12,    // topic: nothing is retained any more
+        dropped = 13,      // records up to frame `sequence` count no more, should they come back
     };
 
     Kind kind = Kind::session;

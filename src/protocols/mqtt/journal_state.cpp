@@ -32,6 +32,9 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
             retained[std::string(record.message.topic)] = {
                 stored(record.message), record.message.expires_at_ns, {}, place};
             return;
+        case RecordKind::dropped:
+            dropped_through_ = std::max(dropped_through_, record.sequence);
+            return;
         case RecordKind::forgotten:
             retained.erase(std::string(record.message.topic));
             return;
@@ -42,6 +45,22 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
             return;
         default:
             if (FoundSession* found = session(record.session)) apply_session(*found, record, place);
+    }
+}
+
+void JournalState::finish() {
+    const auto dropped = [this](const Journal::Place& place) {
+        return place.frame <= dropped_through_;
+    };
+    const auto at = [&](const auto& entry) { return dropped(entry.second); };
+    const auto of = [&](const auto& entry) { return dropped(entry.second.place); };
+    std::erase_if(messages, [&](const FoundMessage& message) { return dropped(message.place); });
+    std::erase_if(retained, of);
+    for (auto& [number, session] : sessions) {
+        if (dropped(session.place)) session.declared = false;
+        std::erase_if(session.filters, of);
+        std::erase_if(session.taken, at);
+        std::erase_if(session.received, at);
     }
 }
 

@@ -53,6 +53,7 @@ struct FoundSession {
 class JournalState {
  public:
     void apply(const JournalRecord& record, const Journal::Place& place);
+    void finish();  // after the last record
 
     std::unordered_map<SessionNumber, FoundSession> sessions;
     std::vector<FoundMessage> messages;
@@ -65,6 +66,7 @@ class JournalState {
     void add_message(const JournalRecord& record, const Journal::Place& place);
     FoundSession* session(SessionNumber number);  // null: it has ended
     std::unordered_set<SessionNumber> ended_;
+    std::uint64_t dropped_through_ = 0;
 };
 
 }  // namespace mw::mqtt
