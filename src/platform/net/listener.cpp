@@ -28,6 +28,7 @@ class Listener::Door final : public Watcher {
     Task<std::unique_ptr<Stream>> accept();
     const Address& address() const { return address_; }
     void set_tls(std::shared_ptr<const TlsContext> tls) { options_.tls = std::move(tls); }
+    void admit_if(std::function<bool(const Address&)> may) { may_ = std::move(may); }
     ListenerCounters counters() const;
 
  private:
@@ -51,6 +52,7 @@ class Listener::Door final : public Watcher {
     Fd spare_;  // given up to accept and close one connection when descriptors have run out
     std::shared_ptr<std::size_t> open_;
     ListenerCounters counters_;
+    std::function<bool(const Address&)> may_;
     bool watched_ = false, listening_ = false;
     Channel<std::unique_ptr<Stream>> ready_;
     Scope shaking_{loop_};
@@ -81,6 +83,9 @@ Task<std::unique_ptr<Stream>> Listener::accept() { return door_->accept(); }
 void Listener::close() { door_->close(); }
 const Address& Listener::address() const { return door_->address(); }
 void Listener::set_tls(std::shared_ptr<const TlsContext> tls) { door_->set_tls(std::move(tls)); }
+void Listener::admit_if(std::function<bool(const Address&)> may) {
+    door_->admit_if(std::move(may));
+}
 ListenerCounters Listener::counters() const { return door_->counters(); }
 
 Result<> Listener::Door::start() {
@@ -136,6 +141,10 @@ void Listener::Door::shed_one() {
 }
 
 void Listener::Door::admit(Fd fd, Address peer) {
+    if (may_ && !may_(peer)) {
+        ++counters_.refused_address;
+        return;  // closes it
+    }
     if (*open_ >= options_.connections) {
         ++counters_.refused_full;
         return;  // closes it

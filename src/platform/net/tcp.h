@@ -3,6 +3,7 @@
 // loop; it hands out streams whose handshake is done. Limits: connections, unfinished handshakes,
 // their time, and streams nobody has accepted yet (then the kernel's backlog fills).
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,7 @@ struct ListenerCounters {
     std::uint64_t accepted = 0;             // with the handshake done
     std::uint64_t refused_full = 0;         // over `connections`
     std::uint64_t refused_descriptors = 0;  // the process has no descriptors left
+    std::uint64_t refused_address = 0;      // by admit_if()
     std::uint64_t failed_handshakes = 0;
     std::size_t open = 0;
     std::string last_failure{};  // of a handshake, with the peer's address
@@ -41,6 +43,8 @@ class Listener {
     void close();  // accepts no more; streams handed out live on
     const Address& address() const;
     void set_tls(std::shared_ptr<const TlsContext> tls);  // for connections from now on
+    // Asked with each peer's address before its handshake; no: it is closed at once.
+    void admit_if(std::function<bool(const Address&)> may);
     ListenerCounters counters() const;
 
  private:

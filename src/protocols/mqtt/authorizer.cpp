@@ -46,6 +46,7 @@ bool DeviceTopics::may_publish(const Identity& identity, std::string_view topic)
 
 bool DeviceTopics::may_subscribe(const Identity& identity, std::string_view filter) const {
     if (identity.kind == Identity::Kind::service) return true;
+    if (identity.kind == Identity::Kind::user) return filter.starts_with("$SYS/");
     if (identity.kind != Identity::Kind::device || identity.name.empty()) return false;
     if (take_device(filter) != identity.name) return false;
     return filter == "desired" || (is_below(filter, "command") && filter != "command/#");

@@ -36,7 +36,8 @@ using ParentOf = std::map<std::string, std::string, std::less<>>;
 
 // The topics of a device (docs: contracts). It publishes mw/v1/{itself or a device whose parent it
 // is}/{data/+, decision/+, sketch/+, reply/+, event, health, reported} and subscribes
-// mw/v1/{itself}/{desired, command/+}; a service may everything; nobody else may anything.
+// mw/v1/{itself}/{desired, command/+}; a service may everything; a user may subscribe $SYS/...,
+// the broker's own counters; nobody else may anything.
 class DeviceTopics final : public Authorizer {
  public:
     using Parents = std::function<std::shared_ptr<const ParentOf>()>;

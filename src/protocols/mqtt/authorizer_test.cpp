@@ -49,6 +49,8 @@ constexpr Permission permissions[]{
     {"mw/v1/#", false, false},
     {"#", false, false},
     {"x/mw/v1/gw-1/event", false, false},
+    {"$SYS/#", false, false},
+    {"$SYS/broker/uptime", false, false},
 };
 
 TEST(DeviceTopics, a_device_has_its_own_topics_and_its_childrens) {
@@ -65,6 +67,11 @@ TEST(DeviceTopics, only_devices_and_services_may_anything) {
         EXPECT_FALSE(topics.may_publish({kind, "gw-1"}, "mw/v1/gw-1/event"));
         EXPECT_FALSE(topics.may_subscribe({kind, "gw-1"}, "mw/v1/gw-1/desired"));
     }
+    const Identity ada{Identity::Kind::user, "ada"};
+    EXPECT_TRUE(topics.may_subscribe(ada, "$SYS/#"));
+    EXPECT_FALSE(topics.may_subscribe(ada, "#"));
+    EXPECT_FALSE(topics.may_publish(ada, "$SYS/broker/uptime"));
+    EXPECT_FALSE(topics.may_subscribe({}, "$SYS/#"));
     EXPECT_FALSE(topics.may_publish({Identity::Kind::device, ""}, "mw/v1//event"));
     EXPECT_TRUE(topics.may_publish({Identity::Kind::service, "hub"}, "any/thing"));
     EXPECT_TRUE(topics.may_subscribe({Identity::Kind::service, "hub"}, "#"));

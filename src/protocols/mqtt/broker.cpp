@@ -43,6 +43,10 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
             core_.doom(connection);
     }
     std::size_t unsent() const override { return stream->unsent(); }
+    std::string peer() const override { return net::to_text(stream->peer()); }
+    void time_flush(SteadyTime received) override {
+        scope_.spawn(measure_flush(shared_from_this(), received));
+    }
     void on_full() override { scope_.spawn(wait_for_drain(shared_from_this())); }
     void on_readable() override { readable_.set(); }
     void on_close(bool at_once) override {
@@ -79,6 +83,15 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
     static Task<> close_later(std::shared_ptr<Link> link) {
         ignore(co_await within(linger, link->over_.wait()), "too late or cancelled: then now");
         link->stream->close();
+        co_return Result<>{};
+    }
+
+    static Task<> measure_flush(std::shared_ptr<Link> link, SteadyTime received) {
+        const auto flushed =
+            co_await within(link->core_.limits().write_stall, link->stream->flush());
+        Latencies& latencies = link->core_.latencies();
+        latencies.end_delivery();
+        if (flushed) latencies.delivered(link->core_.now() - received);
         co_return Result<>{};
     }
 
@@ -119,7 +132,10 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
 struct Broker::Parts {
     Parts(Loop& loop, Random& random, const Limits& limits, const Authorizer& authorizer,
           Uplink* uplink)
-        : loop(loop), core({loop.clock(), random, authorizer, uplink, limits}), scope(loop) {}
+        : loop(loop),
+          core({loop.clock(), random, authorizer, uplink, limits}),
+          rate(limits.connect_rate),
+          scope(loop) {}
 
     static Task<> accept(Parts& parts, std::shared_ptr<net::Listener> listener, Resolver resolver) {
         while (true) {
@@ -134,6 +150,19 @@ struct Broker::Parts {
             parts.core.tick();
             parts.check_outboxes();
         }
+    }
+
+    // Before anything is spent on a connection.
+    bool may_arrive(const net::Address& from) {
+        const auto verdict = rate.ask(from.host, core.now());
+        if (verdict == ConnectRate::Verdict::admitted) return true;
+        ++core.count().connections_rate_limited;
+        if (verdict == ConnectRate::Verdict::first_refused)
+            log::warn("mqtt.address.rate_limited",
+                      {{"address", from.host},
+                       {"per_second", core.limits().connect_rate.per_second},
+                       {"remedy", "see who connects so often, or raise the limit"}});
+        return false;
     }
 
     void admit(std::unique_ptr<net::Stream> stream, const Resolver& resolver) {
@@ -155,6 +184,23 @@ struct Broker::Parts {
         scope.spawn(Link::serve(std::move(link)));
     }
 
+    template <class T>
+    static Task<Page<T>> list(Core& core, ListOrder order) {
+        order.limit = std::clamp<std::size_t>(order.limit, 1, page_items_max);
+        SessionWalk walk;
+        PageBuilder<T> page(order.after, order.limit);
+        while (core.gather(order, walk, page)) CO_TRY_VOID(co_await yield());
+        co_return page.take();
+    }
+
+    static Task<Page<RetainedView>> list_retained(Core& core, ListOrder order) {
+        order.limit = std::clamp<std::size_t>(order.limit, 1, page_items_max);
+        std::string at = order.after;
+        Page<RetainedView> page;
+        while (core.gather(order, at, page)) CO_TRY_VOID(co_await yield());
+        co_return std::move(page);
+    }
+
     // The outboxes together have a limit, too: whoever holds most of it has to go.
     void check_outboxes() {
         std::size_t total = 0;
@@ -174,6 +220,7 @@ struct Broker::Parts {
     Loop& loop;
     std::unique_ptr<Journal> journal;
     Core core;
+    ConnectRate rate;
     std::vector<Link*> links;
     std::vector<std::weak_ptr<net::Listener>> listeners;
     Scope scope;  // last: its coroutines use all of the above
@@ -210,6 +257,8 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
 void Broker::serve(std::unique_ptr<net::Listener> listener, Resolver resolver) {
     std::shared_ptr<net::Listener> shared = std::move(listener);
     parts_->listeners.push_back(shared);
+    shared->admit_if(
+        [parts = parts_.get()](const net::Address& from) { return parts->may_arrive(from); });
     parts_->scope.spawn(Parts::accept(*parts_, std::move(shared), std::move(resolver)));
 }
 
@@ -237,8 +286,30 @@ Result<> Broker::publish_local(std::string_view topic, ByteView payload, bool re
     return parts_->core.publish_local(topic, payload, retain, qos);
 }
 
+// A device that was deleted, or whose certificate was revoked.
 std::size_t Broker::kick(std::string_view identity_name) {
-    return parts_->core.kick(identity_name);
+    KickOrder order;
+    order.identity = identity_name;
+    order.forget = true;
+    return parts_->core.kick(order).sessions;
+}
+
+Kicked Broker::kick(const KickOrder& order) { return parts_->core.kick(order); }
+
+Task<Page<SessionView>> Broker::clients(ListOrder order) {
+    return Parts::list<SessionView>(parts_->core, std::move(order));
+}
+
+Task<Page<SubscriptionView>> Broker::subscriptions(ListOrder order) {
+    return Parts::list<SubscriptionView>(parts_->core, std::move(order));
+}
+
+Task<Page<RetainedView>> Broker::retained(ListOrder order) {
+    return Parts::list_retained(parts_->core, std::move(order));
+}
+
+Result<std::shared_ptr<Trace>> Broker::trace(TraceOrder order) {
+    return parts_->core.open_trace(std::move(order));
 }
 
 std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions(); }
@@ -246,6 +317,10 @@ std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions
 const Metrics& Broker::metrics() const { return parts_->core.metrics(); }
 
 const Journal* Broker::journal() const { return parts_->journal.get(); }
+
+void Broker::measure_into(metrics::Registry& registry) {
+    parts_->core.latencies().measure_into(registry);
+}
 
 void Broker::on_presence(std::function<void(const Presence&)> listener) {
     parts_->core.on_presence(std::move(listener));

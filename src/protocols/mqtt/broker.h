@@ -13,9 +13,11 @@
 #include "platform/loop/loop.h"
 #include "platform/net/net.h"
 #include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/inspect.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/trace.h"
 #include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
@@ -51,9 +53,18 @@ class Broker {
     // Ends the connections of an identity (certificate revoked, device deleted) and forgets its
     // sessions; gives how many sessions it had.
     std::size_t kick(std::string_view identity_name);
-    std::vector<SessionView> sessions() const;
+    // For operators (inspect.h, trace.h). Lists take their time, in slices between other work.
+    Task<Page<SessionView>> clients(ListOrder order);
+    Task<Page<SubscriptionView>> subscriptions(ListOrder order);
+    Task<Page<RetainedView>> retained(ListOrder order);
+    Kicked kick(const KickOrder& order);
+    // Ends when the last holder lets go of it. invalid_input; overloaded: traces_max are open.
+    Result<std::shared_ptr<Trace>> trace(TraceOrder order);
+    std::vector<SessionView> sessions() const;  // all at once: for tests
     const Metrics& metrics() const;
     const Journal* journal() const;  // null: sessions live as long as the broker
+    // From now on observes latencies there; the registry outlives the broker.
+    void measure_into(metrics::Registry& registry);
     void on_presence(std::function<void(const Presence&)> listener);
 
  private:

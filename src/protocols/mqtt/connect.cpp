@@ -50,6 +50,7 @@ Connection::Step Connection::on_connect(const Frame& frame) {
     heard_ = core_.now();
     send_connack(packet, present, expiry_s, assigned);
     ++core_.count().connects_accepted;
+    core_.latencies().connected(heard_ - opened_);
     log::debug("mqtt.session.opened", {{"client", client()},
                                        {"version", static_cast<int>(version_)},
                                        {"keep_alive_s", keep_alive_s_},

@@ -18,7 +18,8 @@ Connection::Connection(Core& core, Wire& wire, Identity identity)
       core_(core),
       wire_(wire),
       identity_(std::move(identity)),
-      heard_(core.now()) {
+      opened_(core.now()),
+      heard_(opened_) {
     core_.enroll(*this);
     schedule();
 }
@@ -61,7 +62,9 @@ std::size_t Connection::parse(ByteView bytes) {
             break;
         }
         if (frame.size == 0) break;
-        if (dispatch(frame) == Step::again) break;
+        const Step step = core_.traced() ? dispatch_traced(frame, bytes.subspan(at, frame.size))
+                                         : dispatch(frame);
+        if (step == Step::again) break;
         at += frame.size;
         ++core_.count().packets_received;
     }
@@ -156,6 +159,7 @@ Connection::Step Connection::on_publish(const Frame& frame) {
     if (!accepted) return Step::next;
     ++core_.count().publishes_received;
     const Promise promise{ticket, core_.route(packet, session_).journal};
+    if (core_.latencies().is_turn()) core_.measure(*this, packet, heard_);
     if (packet.qos == QoS::exactly_once) session_->keep_unreleased(packet.id, promise);
     if (packet.qos != QoS::at_most_once) acknowledge(packet, ReasonCode::success, promise);
     return Step::next;
@@ -292,6 +296,8 @@ void Connection::acknowledge(const Publish& packet, ReasonCode reason, Promise p
 void Connection::send_ack(PacketType type, PacketId id, ReasonCode reason) {
     encode_ack(type, id, reason);
     end_output();
+    if (type != PacketType::puback && type != PacketType::pubrec) return;
+    if (core_.latencies().expects(*this, id)) core_.latencies().acknowledged(core_.now());
 }
 
 void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
@@ -315,7 +321,7 @@ void Connection::answer_when(Ticket journal) {
 
 void Connection::answer_what_is_durable() {
     while (!answers_.empty() && answers_.front().journal <= core_.journal_durable()) {
-        if (!closing()) wire_.write(answers_.front().packet);
+        if (!closing()) write(answers_.front().packet);
         answers_.pop_front();
     }
     if (!answers_.empty()) core_.wait_for_log(*this);
@@ -480,7 +486,13 @@ Bytes& Connection::begin_output() {
     return core_.output();
 }
 
-void Connection::end_output() { wire_.write(core_.output()); }
+void Connection::end_output() { write(core_.output()); }
+
+void Connection::write(ByteView packet) {
+    if (core_.traced()) core_.tell_traces(TraceEvent::Direction::out, *this, packet);
+    ++core_.count().packets_sent;
+    wire_.write(packet);
+}
 
 bool Connection::has_room(std::size_t bytes) {
     if (wire_.unsent() + bytes <= core_.limits().outbox_bytes) return true;

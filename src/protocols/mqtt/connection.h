@@ -16,6 +16,7 @@
 #include "protocols/mqtt/due.h"
 #include "protocols/mqtt/ring.h"
 #include "protocols/mqtt/session.h"
+#include "protocols/mqtt/trace.h"
 #include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
@@ -27,8 +28,11 @@ class Session;
 class Wire {
  public:
     virtual ~Wire() = default;
-    virtual void write(ByteView bytes) = 0;   // sent at the end of the turn
-    virtual std::size_t unsent() const = 0;   // written and not yet taken by the socket
+    virtual void write(ByteView bytes) = 0;  // sent at the end of the turn
+    virtual std::size_t unsent() const = 0;  // written and not yet taken by the socket
+    virtual std::string peer() const = 0;    // its address, for operators
+    // Call Core::latencies() when all that is written now has left, or never will.
+    virtual void time_flush(SteadyTime received) = 0;
     virtual void on_full() = 0;               // call drained() when there is room again
     virtual void on_readable() = 0;           // paused() is over: read on
     virtual void on_close(bool at_once) = 0;  // send what is unsent (or don't), then close
@@ -55,10 +59,16 @@ class Connection final : public Due {
 
     // For core and session.
     Version version() const { return version_; }
+    std::string peer() const { return wire_.peer(); }
+    void time_flush(SteadyTime received) { wire_.time_flush(received); }
+    SteadyTime opened() const { return opened_; }
+    SteadyTime heard() const { return heard_; }
+    std::uint16_t keep_alive_s() const { return keep_alive_s_; }
+    std::string_view alias_of(TraceEvent::Direction direction, ByteView packet) const;
     Session* session() const { return session_; }
     void forget_session() { session_ = nullptr; }
-    void write(ByteView packet) { wire_.write(packet); }
-    Bytes& begin_output();  // to append one packet to; then end_output()
+    void write(ByteView packet);  // a whole one
+    Bytes& begin_output();        // to append one packet to; then end_output()
     void end_output();
     void send_ack(PacketType type, PacketId id, ReasonCode reason);
     void encode_ack(PacketType type, PacketId id, ReasonCode reason);  // into core's output
@@ -90,6 +100,7 @@ class Connection final : public Due {
     std::size_t parse(ByteView bytes);
     Step dispatch(const Frame& frame);
     Step on_connect(const Frame& frame);
+    Step dispatch_traced(const Frame& frame, ByteView packet);
     ReasonCode check_connect(const Connect& packet, std::string& why) const;
     Step refuse(ReasonCode reason, std::string_view why);
     void send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
@@ -126,11 +137,13 @@ class Connection final : public Due {
     bool reason_strings_ = true;  // MQTT 5 request problem information
     std::uint16_t keep_alive_s_ = 0;
     std::size_t peer_packet_max_ = 268'435'460;
+    SteadyTime opened_;
     SteadyTime heard_;
     SteadyTime paused_since_;
     Session* session_ = nullptr;
     Bytes partial_;
     bool full_ = false;            // the wire was told
+    bool told_ = false;            // the traces have heard of the packet that waits
     bool refusal_logged_ = false;  // one line a connection; the rest is counted
     Ring<Unacknowledged> unacknowledged_;
     Ring<Answer> answers_;

@@ -98,13 +98,17 @@ class Player {
         }
         if (first == "lost") return client(words.at(1)).connection->lost("cut"), std::string();
         if (first == "stuck") return client(words.at(1)).wire.stuck = true, std::string();
-        if (first == "kick") return world().core.kick(words.at(1)), std::string();
+        if (first == "kick") return kick(words.at(1)), std::string();
         if (first == "shutdown") return world().core.shut_down(), std::string();
         if (first == "local") return local(Arguments(words));
         return "no such command: " + first;
     }
 
     static Words tail(const Words& words) { return {words.begin() + 1, words.end()}; }
+
+    void kick(const std::string& identity) {
+        world().core.kick({.identity = identity, .client = std::nullopt, .forget = true});
+    }
 
     FakeClient& client(const std::string& name) { return *world().clients.at(name); }
 

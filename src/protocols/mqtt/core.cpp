@@ -9,7 +9,8 @@ namespace mw::mqtt {
 
 Core::Core(Parts parts)
     : parts_(std::move(parts)),
-      retained_(parts_.limits.retained_messages, parts_.limits.retained_bytes) {}
+      retained_(parts_.limits.retained_messages, parts_.limits.retained_bytes),
+      sys_(std::make_unique<SysTopics>(*this)) {}
 
 Core::~Core() {
     ASSERT(connections_.empty());
@@ -41,6 +42,7 @@ void Core::expel(Connection& connection) {
     if (connection.in_room_list) std::erase(waiting_for_room_, &connection);
     if (connection.doomed) std::erase(doomed_, &connection);
     metrics_.acknowledgements_waiting -= connection.acknowledgements_waiting();
+    latencies_.forget(connection);
 }
 
 ReasonCode Core::open_session(Connection& connection, const Connect& packet, std::uint32_t expiry_s,
@@ -133,6 +135,8 @@ void Core::unsubscribe(std::string_view filter, Session& session) {
 
 void Core::send_retained(Session& session, std::string_view filter, QoS granted,
                          std::uint32_t subscription_id) {
+    if (filter.starts_with("$SYS/"))
+        return sys_->send_current(session, filter, granted, subscription_id);
     Delivery delivery;
     std::vector<std::uint32_t> ids;
     if (subscription_id != 0) ids.push_back(subscription_id);
@@ -222,6 +226,17 @@ Result<> Core::publish_local(std::string_view topic, ByteView payload, bool reta
     return {};
 }
 
+// QoS 0: the next figure is worth more than an old one.
+void Core::tell(std::string_view topic, std::string_view text) {
+    const Targets& targets = targets_of(topic);
+    if (targets.subscriptions.empty()) return;
+    Publish publish;
+    publish.topic = topic;
+    publish.payload = bytes_of(text);
+    delivery_.begin(publish, now());
+    deliver(delivery_, nullptr, targets);
+}
+
 void Core::doom(Connection& connection) {
     if (std::exchange(connection.doomed, true)) return;
     doomed_.push_back(&connection);
@@ -303,47 +318,12 @@ void Core::tick() {
     settle();
 }
 
-std::size_t Core::kick(std::string_view identity_name) {
-    auto theirs = [&](const auto& entry) { return entry.second->owner().name == identity_name; };
-    const auto had = std::count_if(sessions_.begin(), sessions_.end(), theirs);
-    for (Connection* connection : connections_)
-        if (connection->identity().name == identity_name)
-            connection->close(ReasonCode::administrative_action, "ended by the operator");
-    std::vector<Session*> sessions;
-    for (const auto& entry : sessions_)
-        if (theirs(entry)) sessions.push_back(entry.second.get());
-    for (Session* session : sessions) end(*session);
-    settle();
-    return static_cast<std::size_t>(had);
-}
-
 void Core::shut_down() {
     for (auto& [key, session] : sessions_) session->set_will(std::nullopt);
     for (Connection* connection : connections_)
         connection->close(ReasonCode::server_shutting_down, "the server stops");
     due_wills_.clear();
     settle();
-}
-
-std::vector<SessionView> Core::sessions() const {
-    std::vector<SessionView> views;
-    views.reserve(sessions_.size());
-    for (const auto& [key, session] : sessions_) {
-        const Connection* connection = session->connection();
-        SessionView view{.identity = session->owner(),
-                         .client_id = session->client_id(),
-                         .connected = connection != nullptr,
-                         .version = connection != nullptr ? connection->version() : Version::v5,
-                         .subscriptions = session->subscriptions(),
-                         .inflight = session->inflight(),
-                         .queued_messages = session->queued(),
-                         .queued_bytes = session->queued_bytes(),
-                         .acknowledgements_waiting = 0};
-        if (connection != nullptr)
-            view.acknowledgements_waiting = connection->acknowledgements_waiting();
-        views.push_back(std::move(view));
-    }
-    return views;
 }
 
 const Metrics& Core::metrics() {

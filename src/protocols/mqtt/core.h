@@ -15,13 +15,17 @@
 #include "base/random.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/connection.h"
+#include "protocols/mqtt/inspect.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/journal_state.h"
+#include "protocols/mqtt/latency.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
+#include "protocols/mqtt/sys_topics.h"
 #include "protocols/mqtt/topics.h"
+#include "protocols/mqtt/trace.h"
 #include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
@@ -48,14 +52,33 @@ class Core {
     // The journal has.
     void on_journal_durable();
     Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
-    std::size_t kick(std::string_view identity_name);
     void shut_down();  // every connection is told and closes; wills are not sent
-    std::vector<SessionView> sessions() const;
+
+    // inspect.cpp: for operators. One slice of a list; false when it is complete.
+    bool gather(const ListOrder& order, SessionWalk& at, PageBuilder<SessionView>& page) const;
+    bool gather(const ListOrder& order, SessionWalk& at, PageBuilder<SubscriptionView>& page) const;
+    bool gather(const ListOrder& order, std::string& after, Page<RetainedView>& page);
+    Kicked kick(const KickOrder& order);
+    std::vector<SessionView> sessions() const;  // all of them
+    // trace.cpp. invalid_input, or overloaded when there are too many.
+    Result<std::shared_ptr<Trace>> open_trace(TraceOrder order);
+    bool traced() const { return !traces_.empty(); }
+    void tell_traces(TraceEvent::Direction direction, const Connection& connection,
+                     ByteView packet);
     const Metrics& metrics();
     Metrics& count() { return metrics_; }
     void on_presence(std::function<void(const Presence&)> listener) { presence_ = listener; }
     // What was put off while a message was routed: slow consumers leave, due wills are sent.
     void settle();
+
+    // latency.cpp: a sampled publish of this connection has been routed.
+    void measure(const Connection& from, const Publish& publish, SteadyTime received);
+    Latencies& latencies() { return latencies_; }
+    // $SYS: to who subscribed, without retaining.
+    void tell(std::string_view topic, std::string_view text);
+    bool has_subscription_below(std::string_view first_level) const {
+        return tree_.has_first_level(first_level);
+    }
 
     // For connections and sessions.
     SteadyTime now() const { return parts_.clock.steady(); }
@@ -126,6 +149,11 @@ class Core {
     static constexpr std::size_t cached_targets_max = 262'144;
     static constexpr std::size_t cached_topic_bytes_max = 256;
 
+    // Gives what the look at one session cost.
+    using SessionVisit = std::function<std::size_t(const std::string& key, const Session&)>;
+    bool walk(SessionWalk& walk, const SessionVisit& visit) const;
+    SessionView view_of(const Session& session) const;
+
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);
     bool retain(const MessageRef& message, RetainedStore::Share share, Ticket& ticket);
@@ -169,6 +197,9 @@ class Core {
     bool settling_ = false;
     bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;
+    std::vector<std::weak_ptr<Trace>> traces_;
+    Latencies latencies_;
+    std::unique_ptr<SysTopics> sys_;
 };
 
 }  // namespace mw::mqtt

@@ -20,11 +20,14 @@ class FakeWire final : public Wire {
         written.insert(written.end(), bytes.begin(), bytes.end());
     }
     std::size_t unsent() const override { return stuck ? written.size() : 0; }
+    std::string peer() const override { return "test"; }
+    void time_flush(SteadyTime received) override { timed.push_back(received); }
     void on_full() override { full = true; }
     void on_readable() override {}
     void on_close(bool at_once) override { closed = true, closed_at_once = at_once; }
 
     Bytes written;
+    std::vector<SteadyTime> timed;
     bool stuck = false;  // the client reads nothing
     bool full = false;
     bool closed = false;

@@ -12,6 +12,8 @@ class Sink final : public Wire {
  public:
     void write(ByteView bytes) override { total += bytes.size(); }
     std::size_t unsent() const override { return 0; }
+    std::string peer() const override { return {}; }
+    void time_flush(SteadyTime) override {}
     void on_full() override {}
     void on_readable() override {}
     void on_close(bool) override {}

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "protocols/mqtt/connect_rate.h"
 
 namespace mw::metrics {
 class Registry;
@@ -14,6 +15,7 @@ namespace mw::mqtt {
 
 struct Limits {
     std::size_t connections = 20'000;
+    ConnectRateLimits connect_rate;                   // per source address
     std::size_t sessions = 100'000;                   // connected or remembered
     std::size_t sessions_per_identity = 100;          // anonymous clients share no limit
     std::size_t packet_bytes = std::size_t{1} << 20;  // announced as Maximum Packet Size
@@ -34,13 +36,15 @@ struct Limits {
     nanoseconds write_stall = seconds{30};  // a client that takes no byte for so long is dropped
     nanoseconds pushback = seconds{30};     // storage that has no room for so long ends the client
     seconds session_expiry{7 * 24 *
-                           3600};  // most that a client gets; 3.1.1 persistent sessions too
-    seconds keep_alive{0};         // most that a client may ask for; 0: as it asks
+                           3600};         // most that a client gets; 3.1.1 persistent sessions too
+    seconds keep_alive{0};                // most that a client may ask for; 0: as it asks
+    nanoseconds sys_every = seconds{10};  // $SYS topics; 0: never
 };
 
 struct Metrics {
     std::uint64_t connections_accepted = 0;
-    std::uint64_t connections_refused = 0;  // over the limit, or no identity
+    std::uint64_t connections_refused = 0;       // over the limit, or no identity
+    std::uint64_t connections_rate_limited = 0;  // too many from one address, closed at once
     std::uint64_t connections_closed = 0;
     std::uint64_t connects_accepted = 0;
     std::uint64_t connects_refused = 0;
@@ -49,6 +53,7 @@ struct Metrics {
     std::uint64_t sessions_expired = 0;
     std::uint64_t keep_alive_timeouts = 0;
     std::uint64_t packets_received = 0;
+    std::uint64_t packets_sent = 0;
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint64_t publishes_received = 0;
@@ -70,13 +75,15 @@ struct Metrics {
     std::uint64_t retained_bytes = 0;
     std::uint64_t queued_bytes = 0;
     std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
+    std::uint64_t inflight = 0;    // sent above QoS 0, and the client has not finished with it
+    std::uint64_t unreleased = 0;  // QoS 2 ids of clients that wait for PUBREL
     // The session journal; all 0 without one.
     std::uint64_t journal_commits = 0;
     std::uint64_t journal_failures = 0;       // commits that the disk refused
     std::uint64_t journal_moved_records = 0;  // so that older ones could be dropped
     std::uint64_t journal_refused_records = 0;
-    std::uint64_t journal_bytes = 0;         // level: from the oldest living record to the end
-    std::uint64_t journal_living_bytes = 0;  // level
+    std::uint64_t journal_bytes = 0;          // level: from the oldest living record to the end
+    std::uint64_t journal_living_bytes = 0;   // level
     std::uint64_t journal_waiting_bytes = 0;  // level: not yet given to a sync
 };
 

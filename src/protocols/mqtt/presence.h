@@ -2,8 +2,10 @@
 // What a broker tells about its clients. Plain values.
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
+#include "base/clock.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/packet.h"
 
@@ -21,9 +23,14 @@ struct SessionView {
     Identity identity;
     std::string client_id;
     bool connected = false;
-    Version version = Version::v5;
+    Version version = Version::v5;  // this and the next four: while connected
+    std::string peer;               // its address
+    std::uint16_t keep_alive_s = 0;
+    nanoseconds connected_for{};
+    nanoseconds silent_for{};
     std::size_t subscriptions = 0;
-    std::size_t inflight = 0;  // sent, not acknowledged by the client
+    std::size_t inflight = 0;    // sent, not acknowledged by the client
+    std::size_t unreleased = 0;  // QoS 2 ids that the client has not released
     std::size_t queued_messages = 0;
     std::size_t queued_bytes = 0;
     std::size_t acknowledgements_waiting = 0;  // received, not yet in the log

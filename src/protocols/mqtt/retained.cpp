@@ -100,4 +100,20 @@ void RetainedStore::each(std::string_view filter, SteadyTime now,
     }
 }
 
+bool RetainedStore::scan(std::string_view filter, std::string& after, std::size_t most,
+                         SteadyTime now,
+                         const std::function<bool(const MessageRef&)>& visit) const {
+    std::string_view prefix = filter.substr(0, filter.find_first_of("+#"));
+    if (prefix.ends_with('/')) prefix.remove_suffix(1);  // "a/#" matches "a"
+    auto at = after < prefix ? by_topic_.lower_bound(prefix) : by_topic_.upper_bound(after);
+    for (; at != by_topic_.end() && at->first.starts_with(prefix); ++at) {
+        if (most-- == 0) return true;
+        if (!at->second.message->expired(now) && matches(filter, at->first) &&
+            !visit(at->second.message))
+            return false;
+        after = at->first;
+    }
+    return false;
+}
+
 }  // namespace mw::mqtt

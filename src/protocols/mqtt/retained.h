@@ -35,6 +35,11 @@ class RetainedStore {
     void each(std::string_view filter, SteadyTime now,
               const std::function<void(const MessageRef&)>& visit);
 
+    // Goes on behind the topic `after` and moves it, over at most `most` messages; false when there
+    // are no more, or when visit says so.
+    bool scan(std::string_view filter, std::string& after, std::size_t most, SteadyTime now,
+              const std::function<bool(const MessageRef&)>& visit) const;
+
     std::size_t size() const { return by_topic_.size(); }
     std::size_t bytes() const { return bytes_; }
 

@@ -28,6 +28,8 @@ Session::~Session() {
     for (std::size_t i = 0; i < queue_.size(); ++i) release(queue_[i]);
     core_.forget(*this);
     account(-static_cast<std::int64_t>(queued_bytes_));
+    core_.count().inflight -= window_.size();
+    core_.count().unreleased -= unreleased_.size();
     core_.session_ended(owner_);
 }
 
@@ -176,6 +178,7 @@ void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
     outgoing.message = persistent() ? delivery.stored() : nullptr;
     window_.push_back(std::move(outgoing));
     ++sent_, ++unanswered_;
+    ++core_.count().inflight;
     ++core_.count().publishes_delivered;
 }
 
@@ -310,6 +313,7 @@ void Session::close_in_flight(Outgoing& outgoing) {
     if (at == 0) core_.wait_to_record(*this);
     while (!window_.empty() && window_.front().done) {
         window_.pop_front();
+        --core_.count().inflight;
         if (sent_ > 0) --sent_;
     }
     if (!queue_.empty() || sent_ < window_.size()) pump();
@@ -344,8 +348,13 @@ const Promise* Session::unreleased(PacketId id) const {
     return found == unreleased_.end() ? nullptr : &found->second;
 }
 
+void Session::keep_unreleased(PacketId id, Promise promise) {
+    if (unreleased_.insert_or_assign(id, promise).second) ++core_.count().unreleased;
+}
+
 bool Session::release(PacketId id, Ticket& ticket) {
     if (unreleased_.erase(id) == 0) return false;
+    --core_.count().unreleased;
     if (records_) ticket = records_->released(id);
     return true;
 }

@@ -81,7 +81,7 @@ class Session final : public Due {
 
     // What the client sent at QoS 2 until it says PUBREL, with what its PUBREC waits for.
     const Promise* unreleased(PacketId id) const;
-    void keep_unreleased(PacketId id, Promise promise) { unreleased_[id] = promise; }
+    void keep_unreleased(PacketId id, Promise promise);
     // PUBREL; PUBCOMP may go when the journal has come to `ticket`. False: no such id.
     bool release(PacketId id, Ticket& ticket);
     std::size_t unreleased() const { return unreleased_.size(); }
@@ -97,6 +97,7 @@ class Session final : public Due {
     bool in_done_list = false, in_journal_list = false;  // Core's
 
     std::size_t subscriptions() const { return filters_.size(); }
+    const std::vector<std::string>& filters() const { return filters_; }
     std::size_t inflight() const { return window_.size(); }
     std::size_t queued() const { return queue_.size(); }
     std::size_t queued_bytes() const { return queued_bytes_; }

@@ -38,7 +38,7 @@ void Session::restore(const FoundSession& found, std::vector<Owed> owed, SteadyT
         filters_.push_back(filter);
         core_.subscribe({filters_.back(), there.options}, there.id, *this);
     }
-    for (const auto& [id, place] : found.received) unreleased_[id] = {};
+    for (const auto& [id, place] : found.received) keep_unreleased(id, {});
     next_sequence_ = found.last + 1;
     done_told_ = found.done_through;
     restore_owed(std::move(owed));
@@ -63,10 +63,12 @@ void Session::restore_owed(std::vector<Owed> owed) {
                           .again = true,
                           .taken = kept == nullptr,
                           .subscription_ids = std::move(target.subscription_ids)};
-        if (i < sent)
-            window_.push_back(std::move(outgoing));
-        else
+        if (i >= sent) {
             enqueue(std::move(outgoing));
+            continue;
+        }
+        window_.push_back(std::move(outgoing));
+        ++core_.count().inflight;
     }
 }
 

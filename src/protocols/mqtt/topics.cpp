@@ -108,6 +108,32 @@ bool SubscriptionTree::add(std::string_view filter, const Subscription& subscrip
     return true;
 }
 
+bool SubscriptionTree::has_first_level(std::string_view level) const {
+    return root_->children.contains(level);
+}
+
+const Subscription* SubscriptionTree::find(std::string_view filter, const Session* session) const {
+    const Node* node = root_.get();
+    const std::vector<Subscription>* list = nullptr;
+    for (bool last = false; !last && list == nullptr;) {
+        const std::string_view level = next_level(filter, last);
+        if (level == "#") {
+            list = &node->below;
+            break;
+        }
+        const auto child = node->children.find(level);
+        if (level == "+")
+            node = node->plus.get();
+        else
+            node = child == node->children.end() ? nullptr : child->second.get();
+        if (node == nullptr) return nullptr;
+    }
+    if (list == nullptr) list = &node->here;
+    for (const Subscription& one : *list)
+        if (one.session == session) return &one;
+    return nullptr;
+}
+
 bool SubscriptionTree::remove(std::string_view filter, const Session* session) {
     bool removed = false;
     prune(*root_, filter, session, removed);

@@ -43,9 +43,13 @@ class SubscriptionTree {
     // True when the filter is new for that session; else it was replaced.
     bool add(std::string_view filter, const Subscription& subscription);
     bool remove(std::string_view filter, const Session* session);
+    // What a session subscribed with this filter; null: nothing. Until the next change.
+    const Subscription* find(std::string_view filter, const Session* session) const;
     // Appends every matching subscription; a session may appear more than once.
     void match(std::string_view topic, std::vector<Subscription>& out) const;
 
+    // Whether any filter begins with this level; wildcards don't count.
+    bool has_first_level(std::string_view level) const;
     std::size_t size() const { return size_; }
     std::uint64_t generation() const { return generation_; }  // grows with every change
 
