@@ -175,6 +175,11 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/use-cases:rank", rank_use_cases);
     routes.add(Method::get, "/v1/use-cases/{name}/review", review_use_case);
     routes.add(Method::post, "/v1/use-cases/{name}/kpis", compute_kpis, {.limit = minutes(10)});
+    routes.add(Method::get, "/v1/mqtt/clients", list_mqtt_clients);
+    routes.add(Method::get, "/v1/mqtt/subscriptions", list_mqtt_subscriptions);
+    routes.add(Method::get, "/v1/mqtt/retained", list_mqtt_retained);
+    routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
+    routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     routes.add(Method::get, "/v1/schemas", list_schemas);
     routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
     routes.open(Method::get, "/healthz", health);

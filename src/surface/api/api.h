@@ -17,6 +17,7 @@
 #include "domain/query_engine.h"
 #include "platform/http/http.h"
 #include "surface/api/access.h"
+#include "surface/api/broker_desk.h"
 
 namespace mw::api {
 
@@ -62,6 +63,7 @@ struct Parts {
     GateRunner* gates = nullptr;
     Portfolio* portfolio = nullptr;
     MonitorDesk* monitors = nullptr;
+    BrokerDesk* broker = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

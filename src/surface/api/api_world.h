@@ -94,6 +94,80 @@ class FakePortfolio final : public Portfolio {
     }
 };
 
+// Two pages of clients, and a trace that gives what a test put into it.
+class FakeBroker final : public BrokerDesk {
+ public:
+    explicit FakeBroker(SimulatedClock& clock) : clock_(clock) {}
+
+    class FakeTrace final : public Trace {
+     public:
+        explicit FakeTrace(FakeBroker& broker) : broker_(broker) { ++broker_.traces_open; }
+        ~FakeTrace() override { --broker_.traces_open; }
+        Task<Batch> next(nanoseconds wait) override {
+            if (broker_.batches.empty() && !broker_.closed) {
+                if (broker_.waits_pass) {
+                    broker_.clock_.advance(wait);
+                    co_return Batch{};
+                }
+                broker_.arrived.reset();
+                auto arrived = co_await within(wait, broker_.arrived.wait());
+                if (!arrived && arrived.error().code != Errc::timed_out) co_return arrived.error();
+            }
+            if (broker_.closed) co_return Error{Errc::cancelled, "closed"};
+            Batch batch;
+            if (!broker_.batches.empty()) {
+                batch = std::move(broker_.batches.front());
+                broker_.batches.erase(broker_.batches.begin());
+            }
+            co_return std::move(batch);
+        }
+        void close() override { broker_.closed = true, broker_.arrived.set(); }
+
+     private:
+        FakeBroker& broker_;
+    };
+
+    Task<Json> clients(Order order) override {
+        asked = order;
+        if (order.from == "zz") co_return Error{Errc::invalid_input, "continue: no hexadecimal"};
+        co_return page(order.from.empty() ? "gw-1" : "gw-2", order.from.empty() ? "01" : "");
+    }
+    Task<Json> subscriptions(Order order) override {
+        asked = order;
+        co_return page("t/#", "");
+    }
+    Task<Json> retained(Order order) override {
+        asked = order;
+        co_return page(order.payloads ? "with payload" : "size only", "");
+    }
+    Task<Json> kick(Kick kick) override {
+        kicked.push_back(kick);
+        co_return Json(JsonObject{{"connections", 1}, {"sessions", kick.forget ? 1 : 0}});
+    }
+    Task<std::shared_ptr<Trace>> trace(TraceOrder order) override {
+        traced = order;
+        std::shared_ptr<Trace> made = std::make_shared<FakeTrace>(*this);
+        co_return std::move(made);
+    }
+
+    Order asked;
+    std::vector<Kick> kicked;
+    TraceOrder traced;
+    std::vector<Trace::Batch> batches;
+    int traces_open = 0;
+    bool closed = false;
+    bool waits_pass = false;  // each wait takes its whole time from the test's clock
+    Event arrived;
+
+ private:
+    static Json page(const char* name, const char* next) {
+        JsonArray items;
+        items.push_back(JsonObject{{"name", name}});
+        return JsonObject{{"items", std::move(items)}, {"continue", next}};
+    }
+    SimulatedClock& clock_;
+};
+
 class ApiWorld : public testing::Test {
  public:
     explicit ApiWorld(Options options = {}) : options_(std::move(options)) {
@@ -106,6 +180,7 @@ class ApiWorld : public testing::Test {
         parts.portfolio = &portfolio;
         parts.labels = &labels;
         parts.gates = &gates;
+        parts.broker = &broker;
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -206,6 +281,7 @@ class ApiWorld : public testing::Test {
     FakePortfolio portfolio;
     FakeLabels labels;
     FakeGates gates;
+    FakeBroker broker{clock};
     Result<> history;
     std::vector<AdmissionRequest> judged;
     std::unique_ptr<registry::Registry> registry;

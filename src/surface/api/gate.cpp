@@ -89,10 +89,11 @@ Result<> State::authorize(const Caller& caller, const policy::Access& access) {
 namespace {
 
 constexpr std::string_view path_roots[] = {
-    "kind",  "name",     "domain",        "labels",        "spec",  "status",  "revision",
-    "limit", "continue", "labelSelector", "fieldSelector", "from",  "sql",     "limits",
-    "token", "lifetime", "purpose",       "dryRun",        "watch", "after",   "verify",
-    "state", "Accept",   "before",        "since",         "to",    "sequence"};
+    "kind",   "name",     "domain",        "labels",        "spec",  "status",   "revision",
+    "limit",  "continue", "labelSelector", "fieldSelector", "from",  "sql",      "limits",
+    "token",  "lifetime", "purpose",       "dryRun",        "watch", "after",    "verify",
+    "state",  "Accept",   "before",        "since",         "to",    "sequence", "topic",
+    "filter", "identity", "client",        "connected",     "count", "seconds"};
 
 constexpr std::size_t large_json = 16 * 1024;  // parsing more takes over 200 us
 

@@ -105,6 +105,7 @@ Task<Response> delete_resource(State&, const registry::Kind&, Caller, Request);
 void merge_patch(Json& target, const Json& patch);
 
 // watch.cpp
+Result<> admit_stream(const State& state);  // overloaded: too many are open
 Task<Response> watch_resources(State&, const registry::Kind&, Caller, Request);
 Task<Response> watch_alarms(State&, Caller, Request);
 
@@ -146,6 +147,13 @@ Task<Response> retire_version(State&, Caller, Request);
 
 // monitors.cpp
 Task<Response> acknowledge_alert(State&, Caller, Request);
+
+// broker.cpp
+Task<Response> list_mqtt_clients(State&, Caller, Request);
+Task<Response> list_mqtt_subscriptions(State&, Caller, Request);
+Task<Response> list_mqtt_retained(State&, Caller, Request);
+Task<Response> kick_mqtt_clients(State&, Caller, Request);
+Task<Response> trace_mqtt(State&, Caller, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);

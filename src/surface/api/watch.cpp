@@ -29,12 +29,6 @@ class Watch {
     ~Watch() { state_.metrics.watches.set(double(--state_.watches)); }
     Watch(const Watch&) = delete;
 
-    static Result<> admit(const State& state) {
-        if (state.stopping) return Error{Errc::cancelled, "the hub is stopping"};
-        if (state.watches >= state.options.watches_max)
-            return Error{Errc::overloaded, "too many watches are open; close some, or try later"};
-        return {};
-    }
     void push(Event event) {
         if (expired_ || events_.try_send(std::move(event)) || events_.closed()) return;
         expired_ = true;
@@ -167,13 +161,20 @@ Task<std::uint64_t> starting_revision(State& state, const Request& request, std:
 
 }  // namespace
 
+Result<> admit_stream(const State& state) {
+    if (state.stopping) return Error{Errc::cancelled, "the hub is stopping"};
+    if (state.watches >= state.options.watches_max)
+        return Error{Errc::overloaded, "too many watches are open; close some, or try later"};
+    return {};
+}
+
 Task<Response> watch_resources(State& state, const registry::Kind& kind, Caller caller,
                                Request request) {
     CO_TRY_VOID(check_query(request, {"watch", "from", "labelSelector", "fieldSelector"}));
     const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::watch, kind.name);
     if (domains && domains->empty())
         CO_TRY_VOID(state.authorize(caller, {Verb::watch, kind.name, "default"}));
-    CO_TRY_VOID(Watch::admit(state));
+    CO_TRY_VOID(admit_stream(state));
     Filter filter;
     filter.kind = kind.name;
     CO_TRY(filter.labels, parse_label_selector(request.query_value("labelSelector").value_or(""))
@@ -194,7 +195,7 @@ Task<Response> watch_resources(State& state, const registry::Kind& kind, Caller 
 Task<Response> watch_alarms(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {"watch", "state"}));
     CO_TRY_VOID(state.authorize(caller, {Verb::watch, "Alarm", "default"}));
-    CO_TRY_VOID(Watch::admit(state));
+    CO_TRY_VOID(admit_stream(state));
     auto watch = std::make_shared<Watch>(state, std::move(caller));
     auto* heard = watch.get();
     const auto wanted = request.query_value("state").value_or("");

@@ -27,6 +27,8 @@ std::string rule(std::string_view verbs, std::string_view kinds) {
 
 const std::string signs = rule(R"("create","delete")", R"("Approval")");
 const std::string writes = R"("create","replace","patch","delete")";
+// Who is connected and what passes, without what is in it.
+const std::string sees_broker = rule(R"("list","watch")", R"("MqttClient","MqttMessage")");
 
 }  // namespace
 
@@ -34,9 +36,9 @@ const std::vector<BuiltInRole>& built_in_roles() {
     static const std::vector<BuiltInRole> roles = {
         {"admin", "Everything, in every domain.", rules({rule(R"("*")", R"("*")")})},
         {"operator",
-         "Runs the plant: devices, models, products, rollouts, alerts and queries; reads users and "
-         "roles.",
-         rules({rule(R"("*")", plant),
+         "Runs the plant: devices, models, products, rollouts, alerts, queries and the broker's "
+         "clients; reads users and roles.",
+         rules({rule(R"("*")", plant), rule(R"("*")", R"("MqttClient","MqttMessage")"),
                 rule(writes + R"(,"label")",
                      R"("GateSpec","GateReport","Rollout","Monitor","Dataset","LabelTask",
                         "Firmware")"),
@@ -49,7 +51,7 @@ const std::vector<BuiltInRole>& built_in_roles() {
                 rule(writes + R"(,"label")",
                      R"("Model","ModelVersion","Firmware","GateSpec","GateReport","Dataset",
                         "LabelTask","Monitor","Rollout","UseCase","AlertRule","DataProduct")"),
-                rule(R"("create")", R"("Blob")")})},
+                rule(R"("create")", R"("Blob")"), sees_broker})},
         {"releaser",
          "Lets a rollout start, stops it, and may let a refused version pass. Does not make what "
          "it releases.",
@@ -59,9 +61,11 @@ const std::vector<BuiltInRole>& built_in_roles() {
          rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
                 rule(R"("label")", R"("LabelTask")")})},
         {"it",
-         "Signs off for the people who run the computers; reads users, roles and the audit log.",
+         "Signs off for the people who run the computers; reads users, roles and the audit log, "
+         "sees "
+         "the broker's clients.",
          rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
-                rule(R"("get","list","watch")", R"("User","Role","AuditFact")")})},
+                rule(R"("get","list","watch")", R"("User","Role","AuditFact")"), sees_broker})},
         {"business",
          "Owns use cases: writes them, follows their KPIs and signs off for the business.",
          rules({reads, signs, rule(R"("create","replace","patch")", R"("UseCase")"),

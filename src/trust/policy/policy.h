@@ -49,7 +49,7 @@ struct Principal {
 
 struct Access {
     Verb verb;
-    std::string_view kind;    // a resource kind, or History, Blob, Alarm, AuditFact
+    std::string_view kind;    // a resource kind, or History, Blob, Alarm, AuditFact, Mqtt*
     std::string_view domain;  // "default" where none applies
 };
 
