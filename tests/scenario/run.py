@@ -17,7 +17,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import plant as plants  # noqa: E402
 
-FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page"]
+FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page",
+         "operations"]
 LONG_ROUNDS = {"kills": 10, "power_cuts": 10}
 
 

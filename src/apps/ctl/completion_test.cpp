@@ -39,6 +39,7 @@ class Completion : public testing::Test {
         add_usecase_verbs(app, context);
         add_approve_verbs(app, context);
         add_user_verbs(app, context);
+        add_mqtt_verbs(app, context);
         add_teaching_verbs(app, context);
         script = *completion_script(app, "bash");
     }
@@ -56,6 +57,8 @@ TEST_F(Completion, is_taken_by_bash_and_completes) {
         {{"millwright", "describe", "use"}, "use-cases users"},
         {{"millwright", "approve", "--re"}, "--reject --reason"},
         {{"millwright", "usecase", "kpi", "--n"}, "--now"},
+        {{"millwright", "mqtt", "s"}, "subscriptions"},
+        {{"millwright", "mqtt", "trace", "--c"}, "--client --count"},
         {{"millwright", "no-such-verb", "x"}, ""},
     };
     for (const auto& [words, wanted] : cases)

@@ -49,6 +49,7 @@ Result<> DataPlane::build() {
     topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
+    broker_->measure_into(parts_.metrics);
     if (options_.durable_sessions) {
         mqtt::JournalOptions sessions;
         sessions.directory = files::join(options_.directory, "sessions");

@@ -67,6 +67,7 @@ class DataPlane final : public query::HistorySource,
     Task<net::Address> listen(net::ListenOptions options);
 
     Loop& loop() { return thread_->loop(); }
+    mqtt::Broker& broker() { return *broker_; }  // on loop() only
     history::OpenReport opened() const { return history_->report(); }
     Task<> seal_now();
     // The hub's own points, such as KPIs: good by construction, of no device's stream.

@@ -77,6 +77,7 @@ Result<> Hub::open_data() {
     data.directory = options_.directory;
     data.history = options_.history;
     data.history.directory = path("history");
+    data.mqtt = options_.mqtt;
     const std::string history = data.history.directory;
     ControlDoors doors;
     doors.decisions = [this](ingest::DecisionBox box) {
@@ -94,6 +95,7 @@ Result<> Hub::open_data() {
                                {*control_, world_.files, *disk_, world_.clock, world_.random,
                                 metrics_, onboarding_->admission()},
                                std::move(doors)));
+    broker_wiring_ = std::make_unique<BrokerWiring>(*data_);
     projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
     TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
     query::EngineOptions engine;
@@ -170,6 +172,7 @@ Result<> Hub::open_surface() {
     parts.labels = gate_wiring_.get();
     parts.gates = gate_wiring_.get();
     parts.monitors = monitor_wiring_.get();
+    parts.broker = broker_wiring_.get();
     gate_wiring_->add_admission(parts.admission);
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);

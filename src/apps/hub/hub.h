@@ -8,6 +8,7 @@
 
 #include "apps/hub/alarm_wiring.h"
 #include "apps/hub/audit_wiring.h"
+#include "apps/hub/broker_wiring.h"
 #include "apps/hub/business_wiring.h"
 #include "apps/hub/data_plane.h"
 #include "apps/hub/gate_wiring.h"
@@ -86,6 +87,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<blobs::Blobs> blobs_;
     monitors::SketchIndex sketches_;
     std::unique_ptr<DataPlane> data_;
+    std::unique_ptr<BrokerWiring> broker_wiring_;
     std::unique_ptr<projection::Projection> projection_;
     std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<query::Engine> engine_;

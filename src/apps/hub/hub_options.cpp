@@ -23,9 +23,16 @@ std::vector<config::Section> describe(HubOptions& o) {
         .row("seal_age", o.history.seal_age, {.min = 1, .help = "or its oldest is this old"})
         .row("head_bytes_max", o.history.head_bytes_max,
              {.unit = "bytes", .min = 1 << 20, .help = "memory; then clients are slowed down"});
-    config::Section mqtt("mqtt", "Sessions");
+    config::Section mqtt("mqtt", "The broker");
     mqtt.row("durable_sessions", o.durable_sessions,
-             {.help = "sessions and what they are owed survive a power cut"});
+             {.help = "sessions and what they are owed survive a power cut"})
+        .row("sys_every", o.mqtt.sys_every,
+             {.min = 0, .help = "between values of the $SYS topics; 0: never"})
+        .row("connects_per_second", o.mqtt.connect_rate.per_second,
+             {.max = 100'000,
+              .help = "new connections of one address, loopback exempt; 0: any number"})
+        .row("connects_at_once", o.mqtt.connect_rate.burst,
+             {.min = 1, .max = 1'000'000, .help = "and so many more after a pause"});
     config::Section query("query", "SQL");
     query.row("threads", o.query_threads, {.min = 1, .max = 64, .help = "per statement"});
     config::Section log("log", "Log lines on standard error");

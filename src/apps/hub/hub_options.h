@@ -8,6 +8,7 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "data/history/history.h"
+#include "protocols/mqtt/mqtt.h"
 
 namespace mw::hub {
 
@@ -24,6 +25,7 @@ struct HubOptions {
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub
+    mqtt::Limits mqtt;
     int query_threads = 1;
     std::string log_level = "info";
     std::string log_format = "text";
