@@ -1,4 +1,4 @@
-"""The broker's operators: lists, a trace and a kick by the command line, against a running hub."""
+"""The broker's operators: lists, a trace, a kick and a load by the command line, against a running hub."""
 import json
 import subprocess
 
@@ -63,5 +63,12 @@ def scenario_operations(context):
     got = command("mosquitto_sub", "-p", port, "-V", "5", "-C", "2", "-W", "30", "-v",
                   "-t", "$SYS/broker/version", "-t", "$SYS/broker/clients/connected").stdout.decode()
     assert "$SYS/broker/version millwright" in got and "$SYS/broker/clients/connected 2" in got, got
+
+    # A known load, told message by message; and none on somebody else's broker.
+    report = json.loads(plant.ctl("load", "mqtt", "fan-in", "--port", port, "--publishers", "5", "--qos", "2",
+                                  "--messages", "100", "--for", "2m", "-o", "json"))
+    assert report["clean"] and report["received"] == report["acknowledged"] == 500, report
+    refused = plant.ctl("load", "mqtt", "--host", "broker.example", check=False)
+    assert refused.returncode == 4 and "--yes-load broker.example" in refused.stderr, refused
     plant.stop()
-    return {"trace": packet["bytes"]}
+    return {"trace": packet["bytes"], "loaded": report["sent"]}
