@@ -53,6 +53,12 @@ Sha256Digest sha256(ByteView bytes) {
     return digest;
 }
 
+Sha1Digest sha1(ByteView bytes) {
+    Sha1Digest digest;
+    ASSERT(SHA1(bytes.data(), bytes.size(), digest.data()) != nullptr);
+    return digest;
+}
+
 Sha256Digest hmac_sha256(ByteView key, ByteView message) {
     Sha256Digest digest;
     unsigned length = digest.size();

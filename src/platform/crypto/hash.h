@@ -1,5 +1,6 @@
 #pragma once
-// SHA-256 and what is made of it. Pure; a Sha256 belongs to one thread.
+// SHA-256 and what is made of it; SHA-1 where a protocol wants it. Pure; a Sha256 belongs to one
+// thread.
 
 #include <array>
 #include <cstdint>
@@ -13,6 +14,10 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 
 Sha256Digest sha256(ByteView bytes);
 Sha256Digest hmac_sha256(ByteView key, ByteView message);
+
+// Broken where strength matters. RFC 6455 4.2.2 wants it, to show that the peer knows the protocol.
+using Sha1Digest = std::array<std::uint8_t, 20>;
+Sha1Digest sha1(ByteView bytes);
 
 // In parts, for files that do not fit in memory.
 class Sha256 {

@@ -22,6 +22,11 @@ TEST(Sha256, parts_equal_the_whole_and_finishing_starts_anew) {
     }
 }
 
+// RFC 3174 7.3, test 1.
+TEST(Sha1, published_vector) {
+    EXPECT_EQ(to_hex(sha1(bytes_of("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
 // RFC 4231 cases 1 and 2.
 TEST(HmacSha256, published_vectors) {
     EXPECT_EQ(hex(hmac_sha256(Bytes(20, 0x0b), bytes_of("Hi There"))),

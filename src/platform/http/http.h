@@ -7,6 +7,7 @@
 //   event_stream, file-like downloads    body.h      Server-Sent Events, Range
 //   ServerMetrics                        metrics.h   for Server::on_served
 //   Client                               client.h    requests, downloads, event streams
+//   accept_websocket, open_websocket     websocket.h a stream in RFC 6455's frames
 //
 // Belongs to the loop it was made on. Parsing is Boost.Beast's, hidden in wire.cpp.
 
@@ -16,3 +17,4 @@
 #include "platform/http/metrics.h"
 #include "platform/http/router.h"
 #include "platform/http/server.h"
+#include "platform/http/websocket.h"

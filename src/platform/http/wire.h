@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "platform/http/message.h"
@@ -33,6 +34,7 @@ class MessageReader {
     std::optional<Refusal> feed_end();  // the peer sends no more
     void keep(ByteView bytes);          // for the next message
     std::size_t kept() const { return pending_.size(); }
+    std::string take_kept() { return std::exchange(pending_, {}); }  // another protocol's
 
     bool began() const;  // something of this message has been seen
     bool head_done() const;

@@ -37,11 +37,12 @@ class Listener::Door final : public Watcher {
 
     void on_ready(std::uint32_t events) override;
     bool has_room() const { return ready_.size() + shaking_.size() < room(); }
-    std::size_t room() const { return options_.tls ? options_.handshakes : ready_most; }
+    bool shakes() const { return options_.tls || options_.upgrade; }
+    std::size_t room() const { return shakes() ? options_.handshakes : ready_most; }
     bool accept_one();
     void shed_one();
     void admit(Fd fd, Address peer);
-    Task<> shake(std::unique_ptr<TlsStream> stream);
+    Task<> shake(std::unique_ptr<Stream> stream, TlsStream* tls);
     void hand_out(std::unique_ptr<Stream> stream);
     void listen_on(bool on);
 
@@ -152,21 +153,36 @@ void Listener::Door::admit(Fd fd, Address peer) {
     ++*open_;
     auto leave = [count = open_](void*) { --*count; };
     std::shared_ptr<void> seat(open_.get(), std::move(leave));
-    if (!options_.tls)
-        return hand_out(
-            std::make_unique<TcpStream>(loop_, std::move(fd), std::move(peer), std::move(seat)));
-    auto stream = std::make_unique<TlsStream>(loop_, std::move(fd), std::move(peer), options_.tls,
-                                              std::move(seat));
-    shaking_.spawn(shake(std::move(stream)));
+    if (options_.tls) {
+        auto stream = std::make_unique<TlsStream>(loop_, std::move(fd), std::move(peer),
+                                                  options_.tls, std::move(seat));
+        TlsStream* tls = stream.get();
+        return shaking_.spawn(shake(std::move(stream), tls));
+    }
+    auto stream =
+        std::make_unique<TcpStream>(loop_, std::move(fd), std::move(peer), std::move(seat));
+    if (options_.upgrade) return shaking_.spawn(shake(std::move(stream), nullptr));
+    hand_out(std::move(stream));
 }
 
-Task<> Listener::Door::shake(std::unique_ptr<TlsStream> stream) {
-    Result<> outcome = co_await within(options_.handshake_limit, stream->handshake(""));
+namespace {
+Task<std::unique_ptr<Stream>> make_ready(std::unique_ptr<Stream> stream, TlsStream* tls,
+                                         const Upgrade& upgrade) {
+    if (tls) CO_TRY_VOID(co_await tls->handshake(""));
+    if (upgrade) co_return co_await upgrade(std::move(stream));
+    co_return std::move(stream);
+}
+}  // namespace
+
+Task<> Listener::Door::shake(std::unique_ptr<Stream> stream, TlsStream* tls) {
+    const std::string peer = to_text(stream->peer());
+    auto ready = make_ready(std::move(stream), tls, options_.upgrade);
+    auto outcome = co_await within(options_.handshake_limit, std::move(ready));
     if (outcome) {
-        hand_out(std::move(stream));
+        hand_out(*std::move(outcome));
     } else if (outcome.error().code != Errc::cancelled) {
         ++counters_.failed_handshakes;
-        counters_.last_failure = to_text(stream->peer()) + ": " + outcome.error().message;
+        counters_.last_failure = peer + ": " + outcome.error().message;
     }
     listen_on(true);
     co_return Result<>{};

@@ -4,6 +4,7 @@
 //   Stream                     stream.h    read, write, flush, finish, close, peer, certificate
 //   Listener, connect          tcp.h       listening and connecting, with or without TLS
 //   TlsContext, TlsOptions     tls.h       certificates and whom we trust; swap to reload
+//   Rider                      stream.h    what rides on a stream, as WebSocket does
 //   make_stream_pair           fake_stream.h   two ends in memory, for tests and simulation
 //
 // Everything belongs to the loop it was made on. Each buffer has a limit (see Stream).

@@ -90,12 +90,33 @@ void Stream::wake_drains() {
 
 void Stream::sendable() {
     blocked_ = false;
+    on_turn_end();
+}
+
+void Stream::on_turn_end() {
     push();
+    if (rider_) rider_->on_room();
+}
+
+void Stream::push_now() {
+    unlink();  // nothing is left for the end of the turn
+    if (!blocked_) push();
+}
+
+void Stream::carry(Rider* rider) {
+    ASSERT(readers_.empty());
+    rider_ = rider;
+    if (!rider_) return;
+    const bool read = take_early().empty();  // what was early has been read, and is let go of
+    ASSERT(read);
+    if (error_) return rider_->on_error(*error_);
+    if (peer_ended_) rider_->on_end();
 }
 
 void Stream::arrived(ByteView bytes) {
     bytes_read_ += bytes.size();
     heard_ = loop_.now();
+    if (rider_) return rider_->on_bytes(bytes, peer_ended_);  // may destroy this stream
     Read* reader = readers_.front();
     ASSERT(reader != nullptr);
     reader->outcome_ = bytes;
@@ -104,6 +125,7 @@ void Stream::arrived(ByteView bytes) {
 
 void Stream::ended() {
     peer_ended_ = true;
+    if (rider_) return rider_->on_end();
     if (Read* reader = readers_.front()) reader->resume();
 }
 
@@ -115,6 +137,7 @@ void Stream::broke(Error error) {
     // Later in this turn: the caller may be in the middle of something.
     while (Read* reader = readers_.front()) reader->wake_with(*error_);
     wake_drains();
+    if (rider_) rider_->on_error(*error_);
 }
 
 void Stream::on_idle() {

@@ -21,6 +21,8 @@
 
 namespace mw::net {
 
+class Rider;
+
 struct Address {
     std::string host;  // numeric
     std::uint16_t port = 0;
@@ -65,6 +67,12 @@ class Stream : private TurnEnd {
     // read.
     void set_idle_limit(nanoseconds limit) { idle_.limit = limit; }
 
+    // For a stream that rides on this one, as WebSocket does. From now on it gets what arrives
+    // here, and nobody else reads; null ends that. It hears of an end or error at once.
+    void carry(Rider* rider);
+    void pull() { start_reading(); }  // the rider wants more
+    void push_now();                  // sends what there is before the turn ends
+
  protected:
     Stream(Loop& loop, Address peer);
 
@@ -83,7 +91,7 @@ class Stream : private TurnEnd {
     void will_end() { peer_ended_ = true; }  // nothing follows the bytes that arrived() gives next
     void broke(Error error);                 // both directions; wakes everyone
     void sendable();                         // after send() gave 0
-    bool reader_waits() const { return !readers_.empty(); }
+    bool reader_waits() const;
     bool peer_ended() const { return peer_ended_; }
     const Error* error() const { return error_.get(); }
     void mark_dirty() { loop_.at_turn_end(*this); }
@@ -99,7 +107,7 @@ class Stream : private TurnEnd {
         Stream& stream;
         nanoseconds limit{0};
     };
-    void on_turn_end() override { push(); }
+    void on_turn_end() override;
     void push();
     void wake_drains();
     void on_idle();
@@ -113,6 +121,7 @@ class Stream : private TurnEnd {
     List<Read> readers_;  // at most one
     List<Drain> drains_;
     std::unique_ptr<Error> error_;
+    Rider* rider_ = nullptr;
     bool open_ = true;
     bool peer_ended_ = false;
     bool finishing_ = false;
@@ -122,6 +131,20 @@ class Stream : private TurnEnd {
     SteadyTime heard_;
     Idle idle_{*this};
 };
+
+// What rides on a stream. The first three come from the loop's top; on_bytes may destroy both.
+class Rider {
+ public:
+    virtual ~Rider() = default;
+    virtual bool wants_bytes() const = 0;  // false: not reading stops the peer
+    virtual void on_bytes(ByteView bytes, bool last) = 0;
+    virtual void on_end() = 0;
+    virtual void on_room() = 0;  // some of the output was sent
+    virtual void on_error(const Error& error) = 0;
+};
+inline bool Stream::reader_waits() const {
+    return !readers_.empty() || (rider_ && rider_->wants_bytes());
+}
 
 // The outcome is set when it is woken: the stream may be gone by the time it resumes.
 class Stream::Read : public Waiter {

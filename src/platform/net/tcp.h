@@ -12,14 +12,18 @@
 
 namespace mw::net {
 
+// Makes of a stream what rides on it, as WebSocket does; an error turns the peer away.
+using Upgrade = std::function<Task<std::unique_ptr<Stream>>(std::unique_ptr<Stream>)>;
+
 struct ListenOptions {
     std::string host = "127.0.0.1";  // numeric; "::" and "0.0.0.0" are all interfaces
     std::uint16_t port = 0;          // 0: any free one, see Listener::address()
     bool reuse_port = false;         // several loops, one port: the kernel spreads connections
-    std::shared_ptr<const TlsContext> tls{};  // null: plain TCP
-    std::size_t connections = 100'000;        // open at once; more are closed at once
-    std::size_t handshakes = 1024;            // unfinished at once; more wait in the backlog
-    nanoseconds handshake_limit = seconds(10);
+    std::shared_ptr<const TlsContext> tls{};    // null: plain TCP
+    std::size_t connections = 100'000;          // open at once; more are closed at once
+    std::size_t handshakes = 1024;              // unfinished at once; more wait in the backlog
+    nanoseconds handshake_limit = seconds(10);  // for TLS and upgrade together
+    Upgrade upgrade{};                          // once TLS is done; part of the handshake
 };
 
 struct ListenerCounters {
