@@ -434,4 +434,6 @@ std::shared_ptr<const Admission> Onboarding::admission() const {
     return parts_->roster.admission();
 }
 
+void Onboarding::reload() { parts_->roster.trust(parts_->authority.peers()); }
+
 }  // namespace mw::onboarding

@@ -53,6 +53,7 @@ class Onboarding final : public est::Enroller {
 
     // Who holds a client certificate; for the broker's loops too.
     std::shared_ptr<const Admission> admission() const;
+    void reload();  // the authority has read its files again
 
  private:
     struct Parts;

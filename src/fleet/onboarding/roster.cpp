@@ -19,7 +19,9 @@ JsonObject certificate_status(const crypto::Certificate& certificate) {
 }
 
 Admission::Admission(identity::Peers peers, const Clock& clock)
-    : peers_(std::move(peers)), clock_(clock), shards_(std::make_shared<const Shards>()) {}
+    : peers_(std::make_shared<const identity::Peers>(std::move(peers))),
+      clock_(clock),
+      shards_(std::make_shared<const Shards>()) {}
 
 std::size_t Admission::shard_of(const std::string& device) {
     return std::hash<std::string>{}(device)&255;
@@ -46,7 +48,7 @@ Result<identity::Principal> Admission::admit(ByteView der) const {
 }
 
 Result<identity::Principal> Admission::admit(const crypto::Certificate& certificate) const {
-    TRY(auto principal, peers_.principal(certificate, clock_.now()));
+    TRY(auto principal, peers_.load()->principal(certificate, clock_.now()));
     if (principal.kind != identity::Principal::Kind::device) return principal;
     auto shards = shards_.load();
     const auto& shard = (*shards)[shard_of(principal.name)];
@@ -83,6 +85,10 @@ void Roster::drop(const std::string& device) {
     if (!at->second.key.empty()) keys_.erase(at->second.key);
     devices_.erase(at);
     admission_->publish(device, {});
+}
+
+void Roster::trust(identity::Peers peers) {
+    admission_->peers_.store(std::make_shared<const identity::Peers>(std::move(peers)));
 }
 
 const Enrolment* Roster::find(const std::string& device) const {

@@ -37,6 +37,8 @@ class Admission {
     Admission(identity::Peers peers, const Clock& clock);
     Result<identity::Principal> admit(ByteView certificate) const;
     Result<identity::Principal> admit(const crypto::Certificate& certificate) const;
+    // Of a certificate that was admitted once.
+    bool is_revoked(ByteView certificate) const { return peers_.load()->is_revoked(certificate); }
 
  private:
     friend class Roster;
@@ -45,7 +47,7 @@ class Admission {
     static std::size_t shard_of(const std::string& device);
     void publish(const std::string& device, std::optional<Enrolment> enrolment);
 
-    identity::Peers peers_;
+    std::atomic<std::shared_ptr<const identity::Peers>> peers_;
     const Clock& clock_;
     std::atomic<std::shared_ptr<const Shards>> shards_;
 };
@@ -56,6 +58,7 @@ class Roster {
 
     void take(const Resource& device);
     void drop(const std::string& device);
+    void trust(identity::Peers peers);  // from now on
     const Enrolment* find(const std::string& device) const;
     // The device that holds the key (SHA-256 of the SPKI, hex); null: nobody.
     const std::string* holder(const std::string& key) const;

@@ -8,3 +8,4 @@
 #include "platform/crypto/csr.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/key.h"
+#include "platform/crypto/revocations.h"

@@ -3,6 +3,7 @@
 //
 //   Stream                     stream.h    read, write, flush, finish, close, peer, certificate
 //   Listener, connect          tcp.h       listening and connecting, with or without TLS
+//   ListenerMetrics            metrics.h   a listener's counters, for Prometheus
 //   TlsContext, TlsOptions     tls.h       certificates and whom we trust; swap to reload
 //   Rider                      stream.h    what rides on a stream, as WebSocket does
 //   make_stream_pair           fake_stream.h   two ends in memory, for tests and simulation
@@ -10,6 +11,7 @@
 // Everything belongs to the loop it was made on. Each buffer has a limit (see Stream).
 
 #include "platform/net/fake_stream.h"
+#include "platform/net/metrics.h"
 #include "platform/net/service_manager.h"
 #include "platform/net/stream.h"
 #include "platform/net/tcp.h"

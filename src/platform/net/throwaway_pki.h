@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/assert.h"
 
@@ -32,6 +33,32 @@ class ThrowawayPki {
         X509* certificate = make(key, common_name, alternative, days);
         Pem pem = pem_of(certificate, key);
         X509_free(certificate), EVP_PKEY_free(key);
+        return pem;
+    }
+
+    // A list of revoked certificates (PEM each); negative days: it ended yesterday.
+    std::string revoke(const std::vector<std::string>& certificates, int days = 7) {
+        X509_CRL* list = X509_CRL_new();
+        X509_CRL_set_version(list, 1);
+        X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_));
+        ASN1_TIME* time = X509_gmtime_adj(nullptr, -3 * 86400);
+        X509_CRL_set1_lastUpdate(list, time);
+        X509_CRL_set1_nextUpdate(list, X509_gmtime_adj(time, days * 86400L));
+        for (const std::string& pem : certificates) {
+            BIO* bio = BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()));
+            X509* revoked = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
+            ASSERT(revoked != nullptr);
+            X509_REVOKED* entry = X509_REVOKED_new();
+            X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(revoked));
+            X509_REVOKED_set_revocationDate(entry, time);
+            X509_CRL_add0_revoked(list, entry);
+            X509_free(revoked), BIO_free(bio);
+        }
+        ASSERT(X509_CRL_sign(list, key_, EVP_sha256()) > 0);
+        BIO* bio = BIO_new(BIO_s_mem());
+        PEM_write_bio_X509_CRL(bio, list);
+        std::string pem = drain(bio);
+        BIO_free(bio), ASN1_TIME_free(time), X509_CRL_free(list);
         return pem;
     }
 

@@ -33,26 +33,39 @@ BioHandle bio_of(const std::string& text) {
     return BioHandle(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-// Calls `use` for each certificate in the PEM text; how many there were.
-template <class F>
-Result<int> each_certificate(const std::string& pem, std::string_view what, F use) {
+struct FreeCrl {
+    void operator()(X509_CRL* list) const { X509_CRL_free(list); }
+};
+using CrlHandle = std::unique_ptr<X509_CRL, FreeCrl>;
+
+CrlHandle next_of(BIO* bio, CrlHandle) {
+    return CrlHandle(PEM_read_bio_X509_CRL(bio, nullptr, nullptr, nullptr));
+}
+X509Handle next_of(BIO* bio, X509Handle) {
+    return X509Handle(PEM_read_bio_X509(bio, nullptr, nullptr, nullptr));
+}
+
+// Calls `use` for each certificate, or list, in the PEM text; how many there were.
+template <class Handle = X509Handle, class F>
+Result<int> each_in(const std::string& pem, std::string_view what, F use) {
     auto bio = bio_of(pem);
     int count = 0;
     for (;;) {
-        X509Handle certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-        if (!certificate) break;
-        if (!use(std::move(certificate), count)) return tls_error(what);
+        Handle one = next_of(bio.get(), Handle());
+        if (!one) break;
+        if (!use(std::move(one), count)) return tls_error(what);
         ++count;
     }
     // The end of the text shows as "no start line".
     bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    if (!at_end) return tls_error(std::string(what) + ", certificate " + std::to_string(count + 1));
+    if (!at_end) return tls_error(std::string(what) + ", number " + std::to_string(count + 1));
     ERR_clear_error();
-    if (count == 0)
-        return Error{
-            Errc::invalid_input,
-            std::string(what) + ": no PEM certificate in it (-----BEGIN CERTIFICATE-----)"};
-    return count;
+    if (count > 0) return count;
+    return Error{
+        Errc::invalid_input,
+        std::string(what) + (std::is_same_v<Handle, X509Handle>
+                                 ? ": no PEM certificate in it (-----BEGIN CERTIFICATE-----)"
+                                 : ": no list in it (-----BEGIN X509 CRL-----)")};
 }
 
 Result<> use_certificate(SSL_CTX* context, const TlsOptions& options) {
@@ -60,7 +73,7 @@ Result<> use_certificate(SSL_CTX* context, const TlsOptions& options) {
         if (index == 0) return SSL_CTX_use_certificate(context, certificate.get()) == 1;
         return SSL_CTX_add1_chain_cert(context, certificate.get()) == 1;
     };
-    TRY_VOID(each_certificate(options.certificate_chain, "our certificate chain", use));
+    TRY_VOID(each_in(options.certificate_chain, "our certificate chain", use));
     auto bio = bio_of(options.private_key);
     std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
         PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
@@ -76,9 +89,16 @@ Result<> trust(SSL_CTX* context, const TlsOptions& options, bool announce) {
         if (announce && SSL_CTX_add_client_CA(context, certificate.get()) != 1) return false;
         return X509_STORE_add_cert(store, certificate.get()) == 1;
     };
-    TRY_VOID(each_certificate(options.trusted, "trusted certificates", use));
+    TRY_VOID(each_in(options.trusted, "trusted certificates", use));
     // An issuing CA may be trusted without its root.
-    X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+    unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN;
+    if (!options.revocation_lists.empty()) {
+        auto add = [&](CrlHandle list, int) { return X509_STORE_add_crl(store, list.get()) == 1; };
+        TRY_VOID(
+            each_in<CrlHandle>(options.revocation_lists, "lists of revoked certificates", add));
+        flags |= X509_V_FLAG_CRL_CHECK;  // of the leaf: a revoked CA is not trusted any more
+    }
+    X509_STORE_set_flags(store, flags);
     return {};
 }
 
@@ -189,6 +209,7 @@ Result<TlsOptions> read_tls_files(const TlsFiles& files) {
     TRY_VOID(read(files.certificate_chain, options.certificate_chain));
     TRY_VOID(read(files.private_key, options.private_key));
     TRY_VOID(read(files.trusted, options.trusted));
+    TRY_VOID(read(files.revocation_lists, options.revocation_lists));
     return options;
 }
 
@@ -256,6 +277,11 @@ std::string describe_verification(long code, const TlsContext& context) {
         case X509_V_ERR_CERT_HAS_EXPIRED:
         case X509_V_ERR_CERT_NOT_YET_VALID:
             return text + ". Renew it, and check the clocks of both machines";
+        case X509_V_ERR_UNABLE_TO_GET_CRL:
+            return text + ". None of the lists of revoked certificates is its issuer's";
+        case X509_V_ERR_CRL_HAS_EXPIRED:
+        case X509_V_ERR_CRL_NOT_YET_VALID:
+            return text + ". Put a new list of revoked certificates in place and reload";
         case X509_V_ERR_HOSTNAME_MISMATCH:
         case X509_V_ERR_IP_ADDRESS_MISMATCH:
             return text + ". Connect by a name that is in it, or issue it with this name";

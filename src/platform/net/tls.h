@@ -17,6 +17,9 @@ struct TlsOptions {
     std::string certificate_chain{};  // our own first, then the intermediates
     std::string private_key{};
     std::string trusted{};  // CA certificates that may vouch for the peer
+    // Lists of revoked certificates (CRLs). If any is given, the peer's certificate must be covered
+    // by one of its issuer that is in date, and not be on it.
+    std::string revocation_lists{};
     // Client, instead of `trusted`: SHA-256 of the public key (SPKI) of a root that the server must
     // send at the end of its chain, and that the chain must verify against. For a first contact,
     // when only the pin is known.
@@ -31,7 +34,8 @@ struct TlsOptions {
 
 // The same from files; each error names its file.
 struct TlsFiles {
-    std::string certificate_chain{}, private_key{}, trusted{};  // paths; empty ones are left out
+    // Paths; empty ones are left out.
+    std::string certificate_chain{}, private_key{}, trusted{}, revocation_lists{};
 };
 Result<TlsOptions> read_tls_files(const TlsFiles& files);
 

@@ -254,12 +254,11 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
     return {};
 }
 
-void Broker::serve(std::unique_ptr<net::Listener> listener, Resolver resolver) {
-    std::shared_ptr<net::Listener> shared = std::move(listener);
-    parts_->listeners.push_back(shared);
-    shared->admit_if(
+void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
+    parts_->listeners.push_back(listener);
+    listener->admit_if(
         [parts = parts_.get()](const net::Address& from) { return parts->may_arrive(from); });
-    parts_->scope.spawn(Parts::accept(*parts_, std::move(shared), std::move(resolver)));
+    parts_->scope.spawn(Parts::accept(*parts_, std::move(listener), std::move(resolver)));
 }
 
 void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
@@ -310,6 +309,20 @@ Task<Page<RetainedView>> Broker::retained(ListOrder order) {
 
 Result<std::shared_ptr<Trace>> Broker::trace(TraceOrder order) {
     return parts_->core.open_trace(std::move(order));
+}
+
+std::size_t Broker::drop_connections(const Unwanted& unwanted, std::string_view why) {
+    std::size_t dropped = 0;
+    for (Link* link : parts_->links) {
+        const Bytes& certificate = link->stream->peer_certificate();
+        if (link->connection.closing() || certificate.empty() || !unwanted(certificate)) continue;
+        log::info("mqtt.connection.ended",
+                  {{"identity", link->connection.identity().name}, {"reason", why}});
+        link->connection.close(ReasonCode::administrative_action, why);
+        ++dropped;
+    }
+    parts_->core.settle();
+    return dropped;
 }
 
 std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions(); }

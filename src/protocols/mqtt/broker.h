@@ -36,8 +36,8 @@ class Broker {
     // journal (docs/formats/mqtt-journal.md). Blocks while it brings back what is there. Before
     // serve(). Errors: corrupt or io_failed, with the file.
     Result<> remember(files::Files& files, Workers& workers, JournalOptions options);
-    // Serves what the listener accepts until stop().
-    void serve(std::unique_ptr<net::Listener> listener, Resolver resolver);
+    // Serves what the listener accepts until stop(), which closes it.
+    void serve(std::shared_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.
     void serve(std::unique_ptr<net::Stream> stream, Identity identity);
     // Says "server shutting down" to the clients, closes, and waits.
@@ -53,6 +53,10 @@ class Broker {
     // Ends the connections of an identity (certificate revoked, device deleted) and forgets its
     // sessions; gives how many sessions it had.
     std::size_t kick(std::string_view identity_name);
+    // Ends the connections whose certificate is unwanted by now, and keeps their sessions: their
+    // owner may come back with another one. Gives how many. About 0.2 us a connection.
+    using Unwanted = std::function<bool(ByteView certificate)>;
+    std::size_t drop_connections(const Unwanted& unwanted, std::string_view why);
     // For operators (inspect.h, trace.h). Lists take their time, in slices between other work.
     Task<Page<SessionView>> clients(ListOrder order);
     Task<Page<SubscriptionView>> subscriptions(ListOrder order);

@@ -312,6 +312,34 @@ TEST(MqttBroker, knows_a_client_by_its_certificate) {
     EXPECT_FALSE(connect("stranger").ok());
 }
 
+TEST(MqttBroker, drops_the_connections_of_unwanted_certificates_and_keeps_their_sessions) {
+    House house(everybody);
+    Pki pki;
+    const net::Address address = house.listen(pki.server(), by_common_name);
+    auto connect = [&](const char* name) {
+        auto tls = net::TlsContext::client(pki.options(crypto::Profile::device, name)).value();
+        auto stream = sync_wait(
+            *house.loop,
+            net::connect({.host = address.host, .port = address.port, .tls = std::move(tls)}));
+        ClientOptions options{.client_id = "c", .clean_start = false, .session_expiry_s = 100};
+        return sync_wait(*house.loop, Client::connect(std::move(stream).value(), options)).value();
+    };
+    auto lost = connect("lost");
+    auto kept = connect("kept");
+    auto plain = house.connect({.client_id = "plain"}).value();
+    const auto is_lost = [](ByteView der) {
+        return crypto::certificate_from_der(der).value().subject_cn == "lost";
+    };
+    EXPECT_EQ(house.broker.drop_connections(is_lost, "its certificate is revoked"), 1u);
+    const auto told = sync_wait(*house.loop, lost->closed());
+    ASSERT_FALSE(told.ok());
+    EXPECT_NE(told.error().message.find("its certificate is revoked"), std::string::npos);
+    EXPECT_EQ(house.broker.drop_connections(is_lost, "its certificate is revoked"), 0u);
+    EXPECT_TRUE(kept->is_open() && plain->is_open());
+    EXPECT_EQ(house.broker.sessions().size(), 3u);
+    EXPECT_TRUE(connect("lost")->session_present());
+}
+
 // Runs a program beside the loop; gives its output, or what it said when it failed.
 Task<std::string> run_program(Workers& workers, std::string command) {
     auto job = [command = command + " 2>&1"]() -> Result<std::string> {

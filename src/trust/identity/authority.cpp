@@ -11,6 +11,7 @@ namespace {
 
 constexpr unsigned secret = 0600;
 constexpr unsigned published = 0644;
+constexpr nanoseconds revocation_warning = hours{24} * 3;  // before lists end
 
 Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path) {
     TRY(auto size, files.size(path));
@@ -78,8 +79,7 @@ Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(files::
     TRY_VOID(files.make_directories(authority->options_.directory, 0700));
     TRY_VOID(authority->open_root());
     TRY_VOID(authority->open_issuing());
-    TRY(auto peers, Peers::make(authority->root_, authority->issuing_));
-    authority->peers_ = std::make_unique<Peers>(std::move(peers));
+    TRY_VOID(authority->open_peers());
     TRY_VOID(authority->open_server());
     TRY(authority->issued_log_,
         files.open(authority->path("issued.jsonl"), files::Mode::write, secret));
@@ -145,6 +145,44 @@ Result<> CertificateAuthority::open_issuing() {
         crypto::issue(order, issuing_key_->public_key().spki(), {root_, *root_key_}, random_));
     TRY_VOID(write_certificate(files_, path("issuing"), issuing_));
     log::info("identity.issuing.made", {{"name", issuing_.subject_cn}});
+    return {};
+}
+
+Result<> CertificateAuthority::open_peers() {
+    TRY(const auto pem, read_text(files_, path("crl.pem")));
+    crypto::Revocations revocations;
+    if (pem) {
+        auto read = crypto::Revocations::from_pem(*pem, issuing_);
+        if (!read) return std::move(read).error().context(path("crl.pem"));
+        revocations = *std::move(read);
+        revocation_lists_pem_ = *pem;
+        revoked_ = revocations.size();
+        revocations_end_ = revocations.next_update();
+        if (revocations_end_ - revocation_warning < clock_.now())
+            log::warn("identity.revocations.end",
+                      {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end_)}});
+    }
+    TRY(auto peers, Peers::make(root_, issuing_, std::move(revocations)));
+    peers_ = std::make_unique<Peers>(std::move(peers));
+    return {};
+}
+
+Result<> CertificateAuthority::reload() {
+    TRY(auto fresh, open(files_, clock_, random_, options_));
+    if (!(fresh->root_ == root_))
+        return Error{Errc::conflict, path("root.pem") +
+                                         ": it is another root now, which makes another hub of "
+                                         "this one. Put the old one back, or restart"};
+    root_key_ = std::move(fresh->root_key_);
+    issuing_key_ = std::move(fresh->issuing_key_);
+    issuing_ = std::move(fresh->issuing_);
+    server_ = std::move(fresh->server_);
+    server_key_pem_ = std::move(fresh->server_key_pem_);
+    options_.server_addresses = std::move(fresh->options_.server_addresses);
+    revocation_lists_pem_ = std::move(fresh->revocation_lists_pem_);
+    revoked_ = fresh->revoked_;
+    revocations_end_ = fresh->revocations_end_;
+    peers_ = std::move(fresh->peers_);
     return {};
 }
 

@@ -63,6 +63,14 @@ class CertificateAuthority {
     std::string server_chain_pem() const;
     const std::string& server_key_pem() const { return server_key_pem_; }
     const crypto::Certificate& server() const { return server_; }
+    // DATA/pki/crl.pem, if it is there: what is revoked, signed by our issuing authority.
+    const std::string& revocation_lists_pem() const { return revocation_lists_pem_; }
+    std::size_t revoked() const { return revoked_; }
+    Timestamp revocations_end() const { return revocations_end_; }
+
+    // What a start would read: server certificate, issuing authority, revocations. All of it or,
+    // with the error, nothing. The root stays: another one is another hub.
+    Result<> reload();
     // A new server key and certificate when the old one is due or its names differ: true when so.
     Result<bool> renew_server_if_due();
 
@@ -77,6 +85,7 @@ class CertificateAuthority {
     Result<> open_issuing();
     Result<> open_server();
     Result<> make_server();
+    Result<> open_peers();
     Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
                                              std::string_view name, ByteView spki,
                                              nanoseconds lifetime);
@@ -93,6 +102,9 @@ class CertificateAuthority {
     crypto::Certificate issuing_;
     crypto::Certificate server_;
     std::string server_key_pem_;
+    std::string revocation_lists_pem_;
+    std::size_t revoked_ = 0;
+    Timestamp revocations_end_{INT64_MAX};
     std::unique_ptr<Peers> peers_;
     std::unique_ptr<files::File> issued_log_;
     std::uint64_t issued_ = 0;

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "platform/crypto/crl_samples.h"
 #include "platform/files/files.h"
 
 namespace mw::identity {
@@ -141,6 +142,70 @@ TEST_F(Identity, the_server_certificate_is_renewed_in_time_and_when_names_change
     auto renamed = *open();
     EXPECT_EQ(renamed->server().names.addresses, std::vector<std::string>{"fd00::1"});
     EXPECT_FALSE(*renamed->renew_server_if_due());
+}
+
+TEST_F(Identity, a_reload_takes_what_lies_there_now) {
+    auto ca = *open();
+    const auto server = ca->server();
+    const auto issuing_key = *PrivateKey::from_pem(read("issuing.key"));
+    const auto lost = *ca->issue_device("gw-1", key_.public_key().spki());
+    const auto kept = *ca->issue_device("gw-1", key_.public_key().spki());
+    EXPECT_TRUE(ca->revocation_lists_pem().empty());
+    EXPECT_TRUE(ca->peers().principal(lost, clock_.now()).ok());
+
+    write("crl.pem", crypto::samples::list_of_revoked({ca->issuing(), issuing_key}, {lost},
+                                                      clock_.now(), day * 7));
+    ASSERT_TRUE(files_.remove(file("server.pem")).ok());
+    ASSERT_TRUE(ca->reload().ok());
+    EXPECT_NE(ca->server().serial, server.serial);
+    EXPECT_EQ(ca->revoked(), 1u);
+    EXPECT_FALSE(ca->revocation_lists_pem().empty());
+    const auto refused = ca->peers().principal(lost, clock_.now());
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("revoked"), std::string::npos);
+    EXPECT_TRUE(ca->peers().is_revoked(lost.der));
+    EXPECT_TRUE(ca->peers().principal(kept, clock_.now()).ok());
+    EXPECT_TRUE(ca->issue_device("gw-2", key_.public_key().spki()).ok());
+
+    ASSERT_TRUE(files_.remove(file("crl.pem")).ok());
+    ASSERT_TRUE(ca->reload().ok());
+    EXPECT_TRUE(ca->peers().principal(lost, clock_.now()).ok());
+}
+
+TEST_F(Identity, a_reload_that_fails_changes_nothing) {
+    auto ca = *open();
+    const auto server = ca->server();
+    const auto root_key = *PrivateKey::from_pem(read("root.key"));
+    const auto root_pem = read("root.pem");
+    ASSERT_TRUE(files_.remove(file("server.pem")).ok());
+    write("crl.pem", "hello");
+    const auto bad = ca->reload();
+    ASSERT_FALSE(bad.ok());
+    EXPECT_NE(bad.error().message.find("crl.pem"), std::string::npos);
+    write("crl.pem",
+          crypto::samples::list_of_revoked({ca->root(), root_key}, {}, clock_.now(), day * 7));
+    EXPECT_EQ(ca->reload().error().code, Errc::denied);
+    ASSERT_TRUE(files_.remove(file("crl.pem")).ok());
+    for (const char* name : {"root.pem", "root.key", "issuing.pem", "issuing.key"})
+        ASSERT_TRUE(files_.remove(file(name)).ok());
+    EXPECT_EQ(ca->reload().error().code, Errc::conflict);
+    EXPECT_EQ(ca->server(), server);
+    EXPECT_NE(read("root.pem"), root_pem);
+    EXPECT_EQ(ca->revoked(), 0u);
+}
+
+// Another issuing authority below the same root: what the old one signed is good no more.
+TEST_F(Identity, a_reload_may_change_the_issuing_authority) {
+    auto ca = *open();
+    const auto old = *ca->issue_device("gw-1", key_.public_key().spki());
+    const auto pin = ca->root_pin();
+    for (const char* name : {"issuing.pem", "issuing.key"})
+        ASSERT_TRUE(files_.remove(file(name)).ok());
+    ASSERT_TRUE(ca->reload().ok());
+    EXPECT_EQ(ca->root_pin(), pin);
+    EXPECT_FALSE(ca->peers().principal(old, clock_.now()).ok());
+    const auto fresh = *ca->issue_device("gw-1", key_.public_key().spki());
+    EXPECT_TRUE(ca->peers().principal(fresh, clock_.now()).ok());
 }
 
 TEST_F(Identity, device_certificates_name_their_device_and_are_recorded) {

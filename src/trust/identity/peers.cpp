@@ -4,9 +4,10 @@
 
 namespace mw::identity {
 
-Result<Peers> Peers::make(const crypto::Certificate& root, const crypto::Certificate& issuing) {
+Result<Peers> Peers::make(const crypto::Certificate& root, const crypto::Certificate& issuing,
+                          crypto::Revocations revoked) {
     TRY(auto trust, crypto::TrustStore::make({&root, 1}, {&issuing, 1}));
-    return Peers{std::move(trust)};
+    return Peers{std::move(trust), std::move(revoked)};
 }
 
 Result<Principal> Peers::principal(ByteView der, Timestamp at) const {
@@ -22,6 +23,7 @@ Result<Principal> Peers::principal(const crypto::Certificate& certificate, Times
                      "certificate '" + certificate.subject_cn + "': " + std::move(why)};
     };
     TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
+    if (revoked_->contains(certificate)) return refuse("it is revoked");
     if (certificate.is_ca) return refuse("it is an authority's and names nobody");
     const auto& names = certificate.names;
     if (names.uris.size() != 1 || !names.dns.empty() || !names.addresses.empty() ||
