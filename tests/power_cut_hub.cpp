@@ -1,5 +1,6 @@
-// power_cut_hub --data DIR --mqtt-port N --api-port N --devices-port N: the hub, until SIGTERM, or
-// SIGUSR1: no power. SQLite lives on a disk of its own (DIR.registry keeps it between processes).
+// power_cut_hub --data DIR --mqtt-port N --websocket-port N --api-port N --devices-port N: the hub,
+// until SIGTERM, or SIGUSR1: no power. SQLite lives on a disk of its own (DIR.registry keeps it
+// between processes).
 #include <unistd.h>
 
 #include "apps/hub/hub.h"
@@ -65,6 +66,7 @@ Result<> run(int argc, char** argv) {
     hub::HubOptions options;
     options.directory = power_cut::argument(argc, argv, "--data", "");
     options.mqtt_port = port("--mqtt-port");
+    options.websocket_port = port("--websocket-port");
     options.api_port = port("--api-port");
     options.devices_port = port("--devices-port");
     files::RealFiles real;

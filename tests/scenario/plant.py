@@ -130,7 +130,7 @@ class Plant:
     # ---- the hub
     def start_hub(self, *more, wrapper=()):
         fixed = [f"--{name}-port={self.ports[name]}" for name in self.ports] if self.ports else \
-            ["--mqtt-port=0", "--api-port=0", "--devices-port=0"]
+            ["--mqtt-port=0", "--websocket-port=0", "--api-port=0", "--devices-port=0"]
         arguments = [self.hub_program] + (["hub"] if self.hub_program == self.program else [])
         self.hub_file = self.data / "hub.json"
         before = self.hub_file.stat().st_mtime_ns if self.hub_file.exists() else 0
@@ -144,7 +144,7 @@ class Plant:
         wait_for(ready, lambda: "the hub listens\n" + self.hub.tail(), 60)
         self.where = json.loads(self.hub_file.read_text())
         if not self.ports:
-            self.ports = {"mqtt": self.where["mqtt_port"],
+            self.ports = {"mqtt": self.where["mqtt_port"], "websocket": self.where["websocket_port"],
                           "api": int(self.where["api"].rsplit(":", 1)[1]),
                           "devices": int(self.where["devices"].rsplit(":", 1)[1])}
 

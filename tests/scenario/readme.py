@@ -39,7 +39,7 @@ def scenario_readme_by_hand(context):
         where, last = None, ""
         for line in steps((context.root / "README.md").read_text()):
             if " hub --data " in line:  # any free ports instead of the usual ones
-                line = line.replace(" &", " --mqtt-port 0 --api-port 0 --devices-port 0 &")
+                line = line.replace(" &", " --mqtt-port 0 --websocket-port 0 --api-port 0 --devices-port 0 &")
             if where:
                 line = line.replace("https://localhost:8444", where["devices"])
                 line = line.replace("PIN", where["root_pin"])

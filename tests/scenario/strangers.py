@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 
@@ -105,7 +106,7 @@ def scenario_strangers(context):
 
     node = node_folder(context)
     for version in ("4", "5"):
-        done = command("node", node / "mqttjs.mjs", plant.ports["mqtt"], version, "stranger", ca, cert, key)
+        done = command("node", node / "mqttjs.mjs", "mqtts", plant.ports["mqtt"], version, "stranger", ca, cert, key)
         assert done.stdout.decode().strip() == "ok", done
     count = plant.query("SELECT count(*), count(DISTINCT time) FROM points WHERE device = 'stranger' "
                         "AND time < make_timestamp_ns(1767600100000000000)")
@@ -126,6 +127,131 @@ def scenario_strangers(context):
     assert flow == want and len(want) == 3000, f"{len(flow)} rows by hyparquet, {len(want)} by SQL"
     plant.stop()
     return {"parquet_rows": len(flow)}
+
+
+def upgrade(ca, port, *more, scheme="https", path="/mqtt"):
+    """The status with which the WebSocket port answers curl's request to upgrade."""
+    trust = ["--cacert", ca] if scheme == "https" else []
+    done = command("curl", "-sS", "--http1.1", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "2", *trust,
+                   "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13",
+                   "-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *more,
+                   f"{scheme}://localhost:{port}{path}", check=False)
+    return done.stdout.decode()
+
+
+def scenario_websocket(context):
+    """MQTT.js by WebSocket: with a device's certificate over TLS, and plain on loopback at every QoS."""
+    plant = context.plant()
+    port = free_port()
+    plant.start_hub("--plain-websocket-port", port)
+    plant.describe_plant(["gw-1"])
+    folder = pathlib.Path(context.folder)
+    ca, cert, key = enroll_with_curl(plant, folder, "stranger", "pump-1")
+    node = node_folder(context)
+    tls_port = plant.ports["websocket"]
+    for version in ("4", "5"):
+        done = command("node", node / "mqttjs.mjs", "wss", tls_port, version, "stranger", ca, cert, key)
+        assert done.stdout.decode().strip() == "ok", done
+        done = command("node", node / "mqttjs_there_and_back.mjs", "ws", port, version)
+        assert done.stdout.decode().strip() == "ok", done
+    count = plant.query("SELECT count(DISTINCT time) FROM points WHERE device = 'stranger'")
+    assert count == [[21]], count
+
+    # Who may not come in is told why.
+    ours = ["--cert", cert, "--key", key]
+    mqtt = ["-H", "Sec-WebSocket-Protocol: mqtt"]
+    assert upgrade(ca, tls_port, *ours, *mqtt) == "101"
+    assert upgrade(ca, tls_port, *mqtt) == "000", "a client without a certificate was let in"
+    assert upgrade(ca, tls_port, *ours) == "400", "without the subprotocol"
+    assert upgrade(ca, tls_port, *ours, *mqtt, path="/other") == "404"
+    assert upgrade(ca, tls_port, *ours, *mqtt, "-H", "Origin: https://evil.example") == "403"
+    assert upgrade(ca, port, *mqtt, scheme="http") == "101"
+    assert upgrade(ca, port, *mqtt, "-H", "Host: evil.example", scheme="http") == "403"
+    assert upgrade(ca, port, *mqtt, "-H", "Origin: https://evil.example", scheme="http") == "403"
+    plant.stop()
+    return {"points": count[0][0]}
+
+
+def revoke(plant, folder, *certificates):
+    """The operator's list, by openssl and the key of the hub's issuing authority, into DATA/pki/crl.pem."""
+    pki = plant.data / "pki"
+    (folder / "index.txt").touch()
+    (folder / "ca.cnf").write_text(f"[ca]\ndefault_ca = it\n[it]\ndatabase = {folder}/index.txt\n"
+                                   "default_md = sha256\ndefault_crl_days = 30\n")
+    authority = ["-config", folder / "ca.cnf", "-keyfile", pki / "issuing.key", "-cert", pki / "issuing.pem"]
+    for certificate in certificates:
+        command("openssl", "ca", *authority, "-revoke", certificate)
+    command("openssl", "ca", *authority, "-gencrl", "-out", pki / "crl.pem")
+
+
+def reload(plant, event):
+    """SIGHUP, and the log line that answers it."""
+    before = plant.hub.log.read_text().count(event)
+    plant.hub.process.send_signal(signal.SIGHUP)
+    plants.wait_for(lambda: plant.hub.log.read_text().count(event) > before,
+                    lambda: f"the hub logs {event}\n" + plant.hub.tail(), 30)
+
+
+def server_serial(ca, port):
+    shown = command("openssl", "s_client", "-connect", f"localhost:{port}", "-CAfile", ca, text=b"", check=False)
+    return command("openssl", "x509", "-noout", "-serial", text=shown.stdout).stdout
+
+
+def scenario_certificates(context):
+    """The hub takes a new server certificate and a list of revoked ones while it runs; sessions stay."""
+    plant = context.plant()
+    plant.start_hub()
+    plant.describe_plant(["gw-1"])
+    folder = pathlib.Path(context.folder)
+    ca, kept, kept_key = enroll_with_curl(plant, folder, "kept", "pump-1")
+    _, lost, lost_key = enroll_with_curl(plant, folder, "lost", "pump-1")
+    node = node_folder(context)
+    doors = {"mqtts": plant.ports["mqtt"], "wss": plant.ports["websocket"]}
+
+    def hold(protocol, device, cert, key):
+        process = plants.Process(["node", node / "mqttjs_hold.mjs", protocol, doors[protocol], device, ca, cert, key],
+                                 folder / f"{device}-{protocol}.txt")
+        held.append(process)
+        plants.wait_for(lambda: "connected" in process.tail(), lambda: f"{device} is in by {protocol}\n" + process.tail(), 30)
+        return process
+
+    def publish(device, cert, key):
+        return command("mosquitto_pub", "-h", "localhost", "-p", plant.ports["mqtt"], "--cafile", ca, "--cert", cert,
+                       "--key", key, "-V", "5", "-q", "1", "-t", f"mw/v1/{device}/data/x", "-m",
+                       '{"signal":"pressure","t":1767600000000000000,"v":1}', check=False).returncode
+
+    held = []
+    try:
+        stay = [hold(protocol, "kept", kept, kept_key) for protocol in doors]
+        leave = [hold(protocol, "lost", lost, lost_key) for protocol in doors]
+        assert publish("lost", lost, lost_key) == 0
+
+        # Nonsense changes nothing.
+        serial = server_serial(ca, plant.ports["api"])
+        (plant.data / "pki/crl.pem").write_text("hello\n")
+        reload(plant, "hub.certificates.refused")
+        assert publish("lost", lost, lost_key) == 0 and server_serial(ca, plant.ports["api"]) == serial
+
+        revoke(plant, folder, folder / "lost.pem")
+        (plant.data / "pki/server.pem").unlink()
+        reload(plant, "hub.certificates.reloaded")
+        for process in leave:
+            plants.wait_for(lambda: not process.alive(), "the revoked certificate's session ends", 30)
+            assert "ended 152" in process.tail(), process.tail()  # administrative action
+        assert publish("lost", lost, lost_key) != 0, "a revoked certificate was let in"
+        assert publish("kept", kept, kept_key) == 0
+        est = plant.where["devices"] + "/.well-known/est/simplereenroll"
+        renewal = command("curl", "-sS", "--cacert", ca, "--cert", lost, "--key", lost_key, "-d", "x", est, check=False)
+        assert renewal.returncode != 0 and b"revoked" in renewal.stderr, renewal
+        for port in plant.ports.values():
+            assert server_serial(ca, port) != serial, f"port {port} still shows the old server certificate"
+        assert all(process.alive() for process in stay), [process.tail() for process in stay]
+        assert all("ended" not in process.tail() for process in stay)
+    finally:
+        for process in held:
+            process.kill()
+    plant.stop()
+    return {"sessions_kept": len(stay), "sessions_ended": len(leave)}
 
 
 def free_port():

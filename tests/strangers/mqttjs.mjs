@@ -1,11 +1,11 @@
-// node mqttjs.mjs PORT VERSION DEVICE CA CERT KEY: MQTT.js with a device's certificate. Hears the
-// retained desired document, publishes at QoS 1 and 2, is refused another device's topic.
+// node mqttjs.mjs mqtts|wss PORT VERSION DEVICE CA CERT KEY: MQTT.js with a device's certificate. Hears
+// the retained desired document, publishes at QoS 0, 1 and 2, is refused another device's topic.
 import fs from "node:fs";
 import mqtt from "mqtt";
 
-const [port, version, device, ca, cert, key] = process.argv.slice(2);
+const [protocol, port, version, device, ca, cert, key] = process.argv.slice(2);
 const client = mqtt.connect({
-  protocol: "mqtts", host: "localhost", port: Number(port), protocolVersion: Number(version),
+  protocol, host: "localhost", port: Number(port), path: "/mqtt", protocolVersion: Number(version),
   clientId: device + "-js", ca: fs.readFileSync(ca), cert: fs.readFileSync(cert), key: fs.readFileSync(key),
   reconnectPeriod: 0,
 });
@@ -17,8 +17,8 @@ client.on("connect", async () => {
     await client.subscribeAsync(`mw/v1/${device}/desired`, { qos: 1 });
     const [topic, document] = await desired;
     if (topic !== `mw/v1/${device}/desired` || !("generation" in document)) fail("not the desired document: " + topic);
-    for (let i = 0; i < 20; ++i)
-      await client.publishAsync(`mw/v1/${device}/data/js`, JSON.stringify({ signal: "pressure", t: 1767600000000000000 + i * 1e9, v: i / 10 }), { qos: 1 + i % 2 });
+    for (let i = 0; i < 21; ++i)
+      await client.publishAsync(`mw/v1/${device}/data/js`, JSON.stringify({ signal: "pressure", t: 1767600000000000000 + i * 1e9, v: i / 10 }), { qos: i % 3 });
     await client.endAsync();
     console.log("ok");
     process.exit(0);

@@ -21,10 +21,14 @@ void add_hub_verb(CLI::App& app, Context& context) {
     sub->add_option("--data", options->directory, "its data directory")->required();
     sub->add_option("--listen", options->listen, "address of the TLS listeners");
     sub->add_option("--mqtt-port", options->mqtt_port, "MQTT over TLS; 0: any free one");
+    sub->add_option("--websocket-port", options->websocket_port,
+                    "MQTT over WebSocket and TLS (wss://HOST:PORT/mqtt); 0: any free one");
     sub->add_option("--api-port", options->api_port, "HTTPS for people; 0: any free one");
     sub->add_option("--devices-port", options->devices_port, "HTTPS for devices; 0: any free one");
     sub->add_option("--plain-mqtt-port", options->plain_mqtt_port,
                     "MQTT without TLS, loopback only; off by default");
+    sub->add_option("--plain-websocket-port", options->plain_websocket_port,
+                    "MQTT over WebSocket without TLS, loopback only; off by default");
     sub->add_option("--plain-api-port", options->plain_api_port,
                     "HTTP without TLS, loopback only; off by default");
     sub->add_option("--name", options->names, "DNS name in the hub's certificate; repeatable");
@@ -32,7 +36,11 @@ void add_hub_verb(CLI::App& app, Context& context) {
     sub->add_option("--log-level", options->log_level, "debug, info, warn, error, off");
     sub->add_option("--log-format", options->log_format, "text or json");
     sub->add_flag("--check", *check, "say what these settings mean, and end");
-    sub->footer("DATA/hub.yaml may set more: millwright config explain");
+    sub->footer(
+        "DATA/hub.yaml may set more: millwright config explain\n"
+        "DATA/hub.json says where it listens.\n"
+        "SIGHUP reads DATA/pki again (server certificate, issuing authority, crl.pem) and drops\n"
+        "none but the connections of revoked certificates.");
     sub->callback([&context, options, check] {
         context.run([&]() -> mw::Result<> {
             if (!*check) return mw::hub::run_hub(*options);

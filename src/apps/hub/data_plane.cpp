@@ -98,11 +98,13 @@ Task<> DataPlane::restore_quality() {
     co_return co_await run_on(loop(), std::move(there));
 }
 
-Task<net::Address> DataPlane::listen(net::ListenOptions options) {
-    auto there = [this, options]() -> Result<net::Address> {
-        TRY(auto listener, net::Listener::open(loop(), options));
+Task<net::Address> DataPlane::listen(std::string name, net::ListenOptions options) {
+    auto there = [this, name, options]() -> Result<net::Address> {
+        TRY(std::shared_ptr<net::Listener> listener, net::Listener::open(loop(), options));
         const net::Address address = listener->address();
         const bool plain = options.tls == nullptr;
+        net::ListenerMetrics metrics(parts_.metrics, name);
+        entrances_.push_back({name, listener, !plain, metrics});
         auto resolver = [this, plain](ByteView certificate) -> Result<mqtt::Identity> {
             // A plain listener exists on loopback only, and only when it was asked for.
             if (plain) return mqtt::Identity{mqtt::Identity::Kind::service, "loopback"};
@@ -110,6 +112,18 @@ Task<net::Address> DataPlane::listen(net::ListenOptions options) {
         };
         broker_->serve(std::move(listener), std::move(resolver));
         return address;
+    };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::size_t> DataPlane::reload_tls(std::shared_ptr<const net::TlsContext> tls) {
+    auto there = [this, tls]() -> Result<std::size_t> {
+        for (const Entrance& entrance : entrances_)
+            if (auto open = entrance.listener.lock(); open && entrance.tls) open->set_tls(tls);
+        const auto revoked = [this](ByteView certificate) {
+            return parts_.admission->is_revoked(certificate);
+        };
+        return broker_->drop_connections(revoked, "its certificate is revoked");
     };
     co_return co_await run_on(loop(), std::move(there));
 }
@@ -148,9 +162,23 @@ Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device
 Task<std::optional<Error>> DataPlane::pulse() {
     auto there = [this]() -> std::optional<Error> {
         mqtt::record(broker_->metrics(), parts_.metrics);
+        for (Entrance& entrance : entrances_) measure(entrance);
         return history_->failure();
     };
     co_return co_await run_on(loop(), std::move(there));
+}
+
+// Why somebody can't come in is worth a line; a crowd of them is not worth a crowd of lines.
+void DataPlane::measure(Entrance& entrance) {
+    const auto listener = entrance.listener.lock();
+    if (!listener) return;
+    const net::ListenerCounters now = listener->counters();
+    entrance.metrics.update(now);
+    const auto before = std::exchange(entrance.failed_handshakes, now.failed_handshakes);
+    if (now.failed_handshakes > before)
+        log::info("hub.handshakes.failed", {{"listener", entrance.name},
+                                            {"count", now.failed_handshakes - before},
+                                            {"last", now.last_failure}});
 }
 
 Task<history::HistorySnapshot> DataPlane::snapshot(history::Bounds bounds) {

@@ -64,7 +64,11 @@ class DataPlane final : public query::HistorySource,
     Task<> stop();
     Task<> restore_quality();  // once, when all devices are known
     // Serves what the listener, opened on loop(), accepts.
-    Task<net::Address> listen(net::ListenOptions options);
+    // `name` is its label in metrics.
+    Task<net::Address> listen(std::string name, net::ListenOptions options);
+    // For connections from now on, of the listeners that speak TLS; then those leave whose
+    // certificate the admission knows to be revoked. Gives how many.
+    Task<std::size_t> reload_tls(std::shared_ptr<const net::TlsContext> tls);
 
     Loop& loop() { return thread_->loop(); }
     mqtt::Broker& broker() { return *broker_; }  // on loop() only
@@ -94,6 +98,15 @@ class DataPlane final : public query::HistorySource,
     Result<mqtt::Identity> admit(ByteView certificate) const;
     Task<> stop_here();
 
+    struct Entrance {  // a listener; the broker owns it
+        std::string name;
+        std::weak_ptr<net::Listener> listener;
+        bool tls = false;
+        net::ListenerMetrics metrics;
+        std::uint64_t failed_handshakes = 0;  // told so far
+    };
+    void measure(Entrance& entrance);
+
     DataPlaneOptions options_;
     Parts parts_;
     ControlDoors doors_;
@@ -108,6 +121,7 @@ class DataPlane final : public query::HistorySource,
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<mqtt::DeviceTopics> topics_;
     std::unique_ptr<mqtt::Broker> broker_;
+    std::vector<Entrance> entrances_;
 };
 
 }  // namespace mw::hub

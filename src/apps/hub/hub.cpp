@@ -152,6 +152,7 @@ Task<> Hub::start_parts() {
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
     scope_->spawn(audit_wiring_->keep_signing());
+    scope_->spawn(keep_server_certificate());
     co_return Result<>{};
 }
 
@@ -181,6 +182,13 @@ Result<> Hub::open_surface() {
     parts.ready.push_back({"history", [this]() -> Result<> {
                                if (storage_) return *storage_;
                                return {};
+                           }});
+    parts.ready.push_back({"revocations", [this]() -> Result<> {
+                               if (world_.clock.now() < authority_->revocations_end()) return {};
+                               return Error{Errc::corrupt,
+                                            path("pki/crl.pem") +
+                                                " has ended, so nobody with a certificate is let "
+                                                "in. Put a new list there and send SIGHUP"};
                            }});
     parts.device_of = [this](ByteView certificate) -> Result<std::string> {
         TRY(const auto principal, onboarding_->admission()->admit(certificate));

@@ -27,7 +27,8 @@
 namespace mw::hub {
 
 struct Ports {
-    std::uint16_t mqtt = 0, api = 0, devices = 0, plain_mqtt = 0, plain_api = 0;
+    std::uint16_t mqtt = 0, websocket = 0, api = 0, devices = 0;
+    std::uint16_t plain_mqtt = 0, plain_websocket = 0, plain_api = 0;
 };
 
 class Hub final : private api::EnrollmentTokens {
@@ -49,6 +50,9 @@ class Hub final : private api::EnrollmentTokens {
     DataPlane& data() { return *data_; }
     bool first_start() const { return first_start_; }
     const HubOptions& options() const { return options_; }
+    // Certificates and revocations as they lie in DATA/pki now, without dropping sessions but those
+    // of revoked certificates. With an error everything stays as it was.
+    Task<> reload();
     Task<> stop();  // graceful: nothing acknowledged is lost, clients are told
 
  private:
@@ -57,7 +61,11 @@ class Hub final : private api::EnrollmentTokens {
     Result<> open_data();
     Result<> open_surface();
     Result<> listen();
+    Result<> listen_for_people_and_devices();
+    Result<> listen_for_mqtt();
     Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
+    Result<std::shared_ptr<const net::TlsContext>> tls_context(net::ClientCertificate certificate);
+    Task<> keep_server_certificate();
     Result<> write_hub_file();
     Task<> start_parts();
     Task<std::uint64_t> blob_size(std::string sha256);

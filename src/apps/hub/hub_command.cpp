@@ -18,6 +18,7 @@ void announce(const Hub& hub, nanoseconds took) {
               << "  devices   https://" << host << ':' << ports.devices
               << "   enrolment, downloads\n"
               << "  mqtt      " << host << ':' << ports.mqtt << "   TLS, client certificates\n"
+              << "  websocket wss://" << host << ':' << ports.websocket << "/mqtt   the same\n"
               << "  root pin  " << hub.root_pin() << '\n';
     if (hub.first_start())
         std::cout << "first start: the administrator's token is in " << o.directory
@@ -27,7 +28,13 @@ void announce(const Hub& hub, nanoseconds took) {
 }
 
 Task<> until_signal(Hub& hub, Signals& signals) {
-    CO_TRY(const int signal, co_await signals.next());
+    int signal = SIGHUP;
+    for (;;) {
+        CO_TRY(signal, co_await signals.next());
+        if (signal != SIGHUP) break;
+        if (auto reloaded = co_await hub.reload(); !reloaded)
+            log::error("hub.certificates.refused", {{"reason", reloaded.error()}});
+    }
     log::info("hub.stopping", {{"signal", signal}});
     ignore(net::notify_service_manager("STOPPING=1"), "systemd is optional");
     co_return co_await hub.stop();
@@ -44,9 +51,9 @@ Result<> run_hub(HubOptions options) {
     RealClock clock;
     SystemRandom random;
     const SteadyTime began = clock.steady();
-    TRY_VOID(block_signals({SIGINT, SIGTERM}));
+    TRY_VOID(block_signals({SIGINT, SIGTERM, SIGHUP}));
     TRY(auto hub, Hub::open(std::move(options), {files, clock, random, ""}));
-    TRY(auto signals, Signals::open(hub->loop(), {SIGINT, SIGTERM}));
+    TRY(auto signals, Signals::open(hub->loop(), {SIGINT, SIGTERM, SIGHUP}));
     announce(*hub, clock.steady() - began);
     ignore(net::notify_service_manager("READY=1"), "systemd is optional");
     return sync_wait(hub->loop(), until_signal(*hub, *signals));
@@ -61,6 +68,11 @@ Result<std::string> check_options(HubOptions options) {
     if (options.plain_mqtt_port != 0)
         text +=
             "risk: MQTT without TLS on loopback: every local process may publish and subscribe\n";
+    if (options.plain_websocket_port != 0)
+        text +=
+            "risk: MQTT over WebSocket without TLS on loopback: every local process may publish "
+            "and "
+            "subscribe, and so may pages of websocket_origins\n";
     if (options.plain_api_port != 0)
         text += "risk: HTTP without TLS on loopback: tokens can be read by who may capture there\n";
     return text;

@@ -12,6 +12,15 @@ http::ServerOptions server_options(net::ListenOptions listen) {
     return options;
 }
 
+// MQTT 5 section 6.
+http::WebSocketOptions mqtt_websocket(const HubOptions& hub) {
+    http::WebSocketOptions options;
+    options.paths = {"/mqtt", "/"};
+    options.protocol = "mqtt";
+    options.origins = hub.websocket_origins;
+    return options;
+}
+
 // Where a device finds the broker, and what our clock says. Public: no more than a port scan tells.
 http::Handler bootstrap_handler(const Ports& ports, const Clock& clock) {
     return [&ports, &clock](http::Request) -> Task<http::Response> {
@@ -22,17 +31,24 @@ http::Handler bootstrap_handler(const Ports& ports, const Clock& clock) {
 
 }  // namespace
 
-Result<net::ListenOptions> Hub::tls_listener(std::uint16_t port,
-                                             net::ClientCertificate certificate) {
+Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
+    net::ClientCertificate certificate) {
     net::TlsOptions tls;
     tls.certificate_chain = authority_->server_chain_pem();
     tls.private_key = authority_->server_key_pem();
     tls.trusted = authority_->trust_anchors_pem();
     tls.client_certificate = certificate;
+    if (certificate != net::ClientCertificate::none)
+        tls.revocation_lists = authority_->revocation_lists_pem();
+    return net::TlsContext::server(std::move(tls));
+}
+
+Result<net::ListenOptions> Hub::tls_listener(std::uint16_t port,
+                                             net::ClientCertificate certificate) {
     net::ListenOptions listen;
     listen.host = options_.listen;
     listen.port = port;
-    TRY(listen.tls, net::TlsContext::server(std::move(tls)));
+    TRY(listen.tls, tls_context(certificate));
     return listen;
 }
 
@@ -47,6 +63,11 @@ http::Router Hub::device_routes() {
 }
 
 Result<> Hub::listen() {
+    TRY_VOID(listen_for_people_and_devices());
+    return listen_for_mqtt();
+}
+
+Result<> Hub::listen_for_people_and_devices() {
     TRY(auto devices, tls_listener(options_.devices_port, net::ClientCertificate::optional));
     TRY(device_server_,
         http::Server::open(*control_, server_options(std::move(devices)), device_routes()));
@@ -59,24 +80,41 @@ Result<> Hub::listen() {
     api_server_->on_served(api_->request_counter("api"));
     ports_.api = api_server_->address().port;
 
-    TRY(auto mqtt, tls_listener(options_.mqtt_port, net::ClientCertificate::required));
-    TRY(const auto address, sync_wait(*control_, data_->listen(std::move(mqtt))));
-    ports_.mqtt = address.port;
+    if (options_.plain_api_port == 0) return {};
+    net::ListenOptions plain;
+    plain.port = options_.plain_api_port;
+    TRY(plain_api_server_,
+        http::Server::open(*control_, server_options(std::move(plain)), api_routes()));
+    ports_.plain_api = plain_api_server_->address().port;
+    log::warn("hub.listener.plain", {{"what", "HTTP without TLS, loopback only"}});
+    return {};
+}
 
-    if (options_.plain_api_port != 0) {
-        net::ListenOptions plain;
-        plain.port = options_.plain_api_port;
-        TRY(plain_api_server_,
-            http::Server::open(*control_, server_options(std::move(plain)), api_routes()));
-        ports_.plain_api = plain_api_server_->address().port;
-        log::warn("hub.listener.plain", {{"what", "HTTP without TLS, loopback only"}});
-    }
+Result<> Hub::listen_for_mqtt() {
+    const auto serve = [&](const char* name, net::ListenOptions options) -> Result<std::uint16_t> {
+        TRY(const auto address, sync_wait(*control_, data_->listen(name, std::move(options))));
+        return address.port;
+    };
+    TRY(auto mqtt, tls_listener(options_.mqtt_port, net::ClientCertificate::required));
+    TRY(ports_.mqtt, serve("mqtt", std::move(mqtt)));
+    TRY(auto websocket, tls_listener(options_.websocket_port, net::ClientCertificate::required));
+    websocket.upgrade = http::websocket_upgrade(mqtt_websocket(options_));
+    TRY(ports_.websocket, serve("websocket", std::move(websocket)));
+
+    net::ListenOptions plain;  // on loopback
     if (options_.plain_mqtt_port != 0) {
-        net::ListenOptions plain;
         plain.port = options_.plain_mqtt_port;
-        TRY(const auto at, sync_wait(*control_, data_->listen(std::move(plain))));
-        ports_.plain_mqtt = at.port;
+        TRY(ports_.plain_mqtt, serve("plain_mqtt", plain));
         log::warn("hub.listener.plain", {{"what", "MQTT without TLS, loopback only"}});
+    }
+    if (options_.plain_websocket_port != 0) {
+        plain.port = options_.plain_websocket_port;
+        http::WebSocketOptions upgrade = mqtt_websocket(options_);
+        // Without TLS nothing else shows that a page means this host (DNS rebinding).
+        upgrade.hosts = {"localhost", "127.0.0.1"};
+        plain.upgrade = http::websocket_upgrade(std::move(upgrade));
+        TRY(ports_.plain_websocket, serve("plain_websocket", plain));
+        log::warn("hub.listener.plain", {{"what", "WebSocket without TLS, loopback only"}});
     }
     return {};
 }
@@ -90,7 +128,9 @@ Result<> Hub::write_hub_file() {
                         {"devices", url(ports_.devices)},
                         {"mqtt_host", host},
                         {"mqtt_port", ports_.mqtt},
+                        {"websocket_port", ports_.websocket},
                         {"plain_mqtt_port", ports_.plain_mqtt},
+                        {"plain_websocket_port", ports_.plain_websocket},
                         {"plain_api_port", ports_.plain_api},
                         {"root_pin", root_pin()}};
     return files::atomic_replace(world_.files, path("hub.json"),

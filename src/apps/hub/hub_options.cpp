@@ -8,10 +8,19 @@ std::vector<config::Section> describe(HubOptions& o) {
     config::Section listen("listen", "Addresses and ports");
     listen.row("address", o.listen, {.help = "address of the TLS listeners; 0.0.0.0 is all"})
         .row("mqtt", o.mqtt_port, {.help = "MQTT over TLS with client certificates; 0: any free"})
+        .row(
+            "websocket", o.websocket_port,
+            {.help = "MQTT over WebSocket and TLS, path /mqtt, the same certificates; 0: any free"})
         .row("api", o.api_port, {.help = "HTTPS API and live page for people; 0: any free"})
         .row("devices", o.devices_port, {.help = "HTTPS for devices: enrolment, downloads"})
         .row("plain_mqtt", o.plain_mqtt_port, {.help = "MQTT without TLS, loopback only; 0: off"})
-        .row("plain_api", o.plain_api_port, {.help = "HTTP without TLS, loopback only; 0: off"});
+        .row("plain_websocket", o.plain_websocket_port,
+             {.help = "MQTT over WebSocket without TLS, loopback only; 0: off"})
+        .row("plain_api", o.plain_api_port, {.help = "HTTP without TLS, loopback only; 0: off"})
+        .row(
+            "websocket_origins", o.websocket_origins,
+            {.help = "pages that may connect by WebSocket, as https://tools.example:8080; those of "
+                     "the address they connect to may anyway"});
     config::Section server("server", "The hub's own certificate");
     server.row("names", o.names, {.help = "DNS names that clients use"})
         .row("addresses", o.addresses, {.help = "IP addresses that clients use"});

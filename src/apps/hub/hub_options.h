@@ -14,14 +14,17 @@ namespace mw::hub {
 
 struct HubOptions {
     std::string directory;
-    std::string listen = "127.0.0.1";  // address of the three TLS listeners
+    std::string listen = "127.0.0.1";  // address of the TLS listeners
     std::uint16_t mqtt_port = 8883;    // 0: any free one
+    std::uint16_t websocket_port = 8884;
     std::uint16_t api_port = 8443;
     std::uint16_t devices_port = 8444;
     // Without TLS, on loopback only, off unless asked for. 0: off.
     std::uint16_t plain_mqtt_port = 0;
-    bool durable_sessions = true;  // MQTT; false: they end with the hub
+    std::uint16_t plain_websocket_port = 0;
     std::uint16_t plain_api_port = 0;
+    bool durable_sessions = true;  // MQTT; false: they end with the hub
+    std::vector<std::string> websocket_origins;  // of pages that may connect, beside our own host
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub

@@ -1,0 +1,48 @@
+// Certificates change while the hub runs.
+#include "apps/hub/hub.h"
+#include "base/log.h"
+
+namespace mw::hub {
+namespace {
+
+constexpr nanoseconds renewal_check_every = hours{1};
+
+}  // namespace
+
+Task<> Hub::reload() {
+    const crypto::Certificate server = authority_->server();
+    const crypto::Certificate issuing = authority_->issuing();
+    CO_TRY_VOID(authority_->reload());
+    using Wanted = net::ClientCertificate;
+    CO_TRY(auto people, tls_context(Wanted::none));
+    CO_TRY(auto devices, tls_context(Wanted::optional));
+    CO_TRY(auto mqtt, tls_context(Wanted::required));
+    // Whom we admit comes first: a handshake under way with the old context asks it at its end.
+    onboarding_->reload();
+    api_server_->set_tls(std::move(people));
+    device_server_->set_tls(std::move(devices));
+    auto reloading = data_->reload_tls(std::move(mqtt));
+    CO_TRY(const std::size_t dropped, co_await std::move(reloading));
+    const auto changed = [](bool is) { return is ? "changed" : "same"; };
+    log::info("hub.certificates.reloaded",
+              {{"server", changed(!(server == authority_->server()))},
+               {"server_until", to_iso8601(authority_->server().not_after)},
+               {"issuing", changed(!(issuing == authority_->issuing()))},
+               {"revoked", authority_->revoked()},
+               {"connections_ended", dropped}});
+    co_return Result<>{};
+}
+
+// The server's certificate is renewed a month before it ends, and nobody has to restart for it.
+Task<> Hub::keep_server_certificate() {
+    for (;;) {
+        CO_TRY_VOID(co_await sleep_for(renewal_check_every));
+        auto renewed = authority_->renew_server_if_due();
+        Result<> outcome = renewed.ok() ? Result<>{} : Result<>{std::move(renewed).error()};
+        if (outcome && *renewed) outcome = co_await reload();
+        if (!outcome)
+            log::error("hub.server_certificate.not_renewed", {{"reason", outcome.error()}});
+    }
+}
+
+}  // namespace mw::hub
