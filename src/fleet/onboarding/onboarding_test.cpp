@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "data/registry/registry.h"
+#include "platform/crypto/crl_samples.h"
 
 namespace mw::onboarding {
 namespace {
@@ -365,6 +366,27 @@ TEST_F(OnboardingTest, a_deleted_device_is_out_at_once_and_may_come_back_with_a_
     ASSERT_TRUE(back.ok()) << back.error().message;
     EXPECT_FALSE(admission->admit(certificate).ok());
     EXPECT_TRUE(admission->admit(*back).ok());
+}
+
+TEST_F(OnboardingTest, a_revoked_certificate_is_out_after_a_reload_and_renews_nothing) {
+    const auto key = new_key(), other = new_key();
+    const auto lost = *enroll("gw-1", key, token()), kept = *enroll("gw-2", other, token());
+    const auto admission = onboarding_->admission();
+    EXPECT_TRUE(admission->admit(lost.der).ok());
+    EXPECT_FALSE(admission->is_revoked(lost.der));
+    const std::string pki = folder_ + "/pki";
+    const auto text = *files::read_all(files_, pki + "/issuing.key");
+    const auto issuing_key = *PrivateKey::from_pem(text_of(text));
+    const std::string list = crypto::samples::list_of_revoked({authority_->issuing(), issuing_key},
+                                                              {lost}, clock_.now());
+    ASSERT_TRUE(files::atomic_replace(files_, pki + "/crl.pem", bytes_of(list), 0644).ok());
+    ASSERT_TRUE(authority_->reload().ok());
+    onboarding_->reload();
+    EXPECT_TRUE(admission->is_revoked(lost.der));
+    EXPECT_FALSE(admission->is_revoked(kept.der));
+    EXPECT_EQ(admission->admit(lost.der).error().code, Errc::denied);
+    EXPECT_EQ(renew("gw-1", new_key(), lost).error().code, Errc::denied);
+    EXPECT_TRUE(admission->admit(kept.der).ok());
 }
 
 TEST_F(OnboardingTest, a_group_made_anew_does_not_know_the_old_tokens) {
