@@ -20,7 +20,7 @@ std::size_t length_size(std::uint8_t short_length) {
     return short_length == length_16 ? 2 : short_length == length_64 ? 8 : 0;
 }
 
-bool is_control(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 8; }
+bool is_control_frame(Opcode opcode) { return static_cast<std::uint8_t>(opcode) >= 8; }
 
 // 7.4: what may be sent, by the registry and the ranges for others.
 bool may_be_sent(std::uint16_t code) {
@@ -70,7 +70,7 @@ std::size_t FrameReader::feed(ByteView bytes, std::uint8_t* out) {
         if (!in_payload_ && !take_header(bytes)) break;
         if (violation_) break;
         const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size()));
-        if (is_control(opcode_)) {
+        if (is_control_frame(opcode_)) {
             key_ = mask_into(control_.data() + control_size_, bytes.first(n), key_);
             control_size_ = static_cast<std::uint8_t>(control_size_ + n);
         } else {
@@ -81,7 +81,7 @@ std::size_t FrameReader::feed(ByteView bytes, std::uint8_t* out) {
         left_ -= n;
         in_payload_ = left_ > 0;
         if (in_payload_) break;  // all bytes are taken
-        if (is_control(opcode_)) end_control();
+        if (is_control_frame(opcode_)) end_control();
     }
     return static_cast<std::size_t>(out - begin);
 }

@@ -12,8 +12,8 @@ namespace {
 using Side = WebSocketStream::Side;
 constexpr std::size_t key_bytes = 16;
 constexpr std::size_t response_head_limit = 8 * 1024;
-constexpr nanoseconds linger = seconds(1);  // for a client that still sends what we refuse
-constexpr std::size_t linger_bytes = 64 * 1024;
+constexpr nanoseconds farewell_time = seconds(1);  // for a client that still sends what we refuse
+constexpr std::size_t farewell_bytes = 64 * 1024;
 
 char lower_case(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 bool same_word(std::string_view a, std::string_view b) {
@@ -21,7 +21,7 @@ bool same_word(std::string_view a, std::string_view b) {
                       [](char x, char y) { return lower_case(x) == lower_case(y); });
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_blanks(std::string_view text) {
     constexpr std::string_view blank = " \t";
     const auto from = text.find_first_not_of(blank);
     if (from == text.npos) return {};
@@ -35,7 +35,7 @@ bool lists(const Headers& headers, std::string_view name, Fits fits) {
         if (!same_word(known, name)) continue;
         for (std::string_view rest = value;;) {
             const auto comma = rest.find(',');
-            if (fits(trimmed(rest.substr(0, comma)))) return true;
+            if (fits(without_blanks(rest.substr(0, comma)))) return true;
             if (comma == rest.npos) break;
             rest.remove_prefix(comma + 1);
         }
@@ -121,7 +121,7 @@ Task<> turn_away(net::Stream& stream, Turned turned) {
         response_head_text(response, length, true, "millwright", Loop::here().clock().now()) +
         response.body));
     stream.finish();
-    const auto most = stream.bytes_read() + linger_bytes;
+    const auto most = stream.bytes_read() + farewell_bytes;
     while (stream.bytes_read() < most) {
         CO_TRY(const auto bytes, co_await stream.read());
         if (bytes.empty()) break;
@@ -130,7 +130,7 @@ Task<> turn_away(net::Stream& stream, Turned turned) {
 }
 
 // Until the head is there; what else came is kept in the reader.
-Task<> read_head(net::Stream& stream, MessageReader& reader, std::optional<Refusal>& refused) {
+Task<> await_head(net::Stream& stream, MessageReader& reader, std::optional<Refusal>& refused) {
     while (!refused && !reader.head_done()) {
         CO_TRY(const auto bytes, co_await stream.read());
         if (bytes.empty())
@@ -157,12 +157,12 @@ Task<std::unique_ptr<net::Stream>> accept_websocket(
     std::unique_ptr<net::Stream> stream, std::shared_ptr<const WebSocketOptions> options) {
     MessageReader reader(MessageReader::Kind::request, options->header_limit);
     std::optional<Refusal> refused;
-    CO_TRY_VOID(co_await read_head(*stream, reader, refused));
+    CO_TRY_VOID(co_await await_head(*stream, reader, refused));
     Request request;
     if (auto turned = judge(reader, refused, *options, request)) {
         const std::string why = turned->why;
         auto telling = turn_away(*stream, *std::move(turned));
-        ignore(co_await within(linger, std::move(telling)), "we hang up in any case");
+        ignore(co_await within(farewell_time, std::move(telling)), "we hang up in any case");
         co_return Error{Errc::invalid_input, "WebSocket: " + why};
     }
     std::string answer =
@@ -198,7 +198,7 @@ Task<std::unique_ptr<net::Stream>> open_websocket(std::unique_ptr<net::Stream> s
     CO_TRY_VOID(stream->write(request_head_text(Method::get, target.path, headers)));
     MessageReader reader(MessageReader::Kind::response, response_head_limit);
     std::optional<Refusal> refused;
-    CO_TRY_VOID(co_await read_head(*stream, reader, refused));
+    CO_TRY_VOID(co_await await_head(*stream, reader, refused));
     if (refused) co_return Error{Errc::invalid_input, "WebSocket: " + refused->message};
     const Response answer = reader.response_head();
     auto ours = [&](std::string_view word) { return word == target.protocol; };

@@ -10,10 +10,10 @@
 namespace mw::mqtt {
 namespace {
 
-const OpenAuthorizer all_may;
+const OpenAuthorizer hall_is_open;
 
 struct Hall {
-    Hall() : loop(Loop::open().value()), broker(*loop, random, {}, all_may, &uplink) {
+    Hall() : loop(Loop::open().value()), broker(*loop, random, {}, hall_is_open, &uplink) {
         http::WebSocketOptions websocket;
         websocket.paths = {"/mqtt"};
         websocket.protocol = "mqtt";
