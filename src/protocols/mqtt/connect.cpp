@@ -49,6 +49,7 @@ Connection::Step Connection::on_connect(const Frame& frame) {
     state_ = State::open;
     heard_ = core_.now();
     send_connack(packet, present, expiry_s, assigned);
+    if (closing()) return Step::next;
     ++core_.count().connects_accepted;
     core_.latencies().connected(heard_ - opened_);
     log::debug("mqtt.session.opened", {{"client", client()},
@@ -96,13 +97,16 @@ Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
               {{"client", client()}, {"code", to_string(reason)}, {"reason", why}});
     // A malformed CONNECT gets no answer in 3.1.1 (MQTT-3.1.4-1), nor before the version is known.
     const bool answer = version_ == Version::v5 || (reason != ReasonCode::malformed_packet &&
-                                                    reason != ReasonCode::protocol_error);
+                                                    reason != ReasonCode::protocol_error &&
+                                                    reason != ReasonCode::topic_name_invalid);
     if (answer) {
         Connack packet;
         packet.reason = reason;
-        if (reason_strings_) packet.properties.set(Property::reason_string, why);
+        // MQTT-3.2.2-19: no reason string that the client could not take.
+        if (reason_strings_ && why.size() + 16 <= peer_packet_max_)
+            packet.properties.set(Property::reason_string, why);
         encode(begin_output(), version_, packet);
-        end_output();
+        if (core_.output().size() <= peer_packet_max_) end_output();
     }
     finish(why);
     return Step::next;
@@ -120,7 +124,7 @@ void Connection::send_connack(const Connect& packet, bool present, std::uint32_t
     properties.set(Property::receive_maximum, limits.receive_maximum);
     properties.set(Property::maximum_packet_size, static_cast<std::uint32_t>(limits.packet_bytes));
     properties.set(Property::topic_alias_maximum, limits.topic_alias_maximum);
-    properties.set(Property::shared_available, 0);
+    properties.set(Property::shared_available, 1);
     if (!assigned.empty()) properties.set(Property::assigned_client_id, assigned);
     const auto longest =
         static_cast<std::uint16_t>(std::min<std::int64_t>(limits.keep_alive.count(), 65'535));
@@ -129,6 +133,8 @@ void Connection::send_connack(const Connect& packet, bool present, std::uint32_t
         properties.set(Property::server_keep_alive, longest);
     }
     encode(begin_output(), version_, answer);
+    if (core_.output().size() > peer_packet_max_)  // MQTT-3.1.2-24
+        return finish("its maximum packet size has no room for CONNACK");
     end_output();
 }
 

@@ -312,8 +312,12 @@ void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
     }
 }
 
-// The packet in core's output goes when the journal has come so far; in order.
+// The packet in core's output goes when the journal has come so far; in order. One that is larger
+// than the client takes cannot be left out, and not be sent either (MQTT-3.1.2-24).
 void Connection::answer_when(Ticket journal) {
+    if (core_.output().size() > peer_packet_max_)
+        return close(ReasonCode::packet_too_large,
+                     "an answer would be larger than the client takes");
     if (answers_.empty() && journal <= core_.journal_durable()) return end_output();
     answers_.push_back({journal, core_.output()});
     core_.wait_for_log(*this);
@@ -381,11 +385,9 @@ void Connection::on_subscribe(const Frame& frame) {
     for (FilterRequest& request : packet.filters) {
         bool is_new = false;
         ReasonCode reason;
-        if (is_shared_filter(request.filter))
-            reason = ReasonCode::shared_subscriptions_not_supported;
-        else if (!topic_filter_fault(request.filter, core_.limits().topic_levels).empty())
+        if (!topic_filter_fault(request.filter, core_.limits().topic_levels).empty())
             reason = ReasonCode::topic_filter_invalid;
-        else if (!core_.authorizer().may_subscribe(identity_, request.filter))
+        else if (!core_.authorizer().may_subscribe(identity_, unshared(request.filter)))
             reason = ReasonCode::not_authorized;
         else
             reason = session_->subscribe(request, id, is_new, ticket);
@@ -397,12 +399,14 @@ void Connection::on_subscribe(const Frame& frame) {
                 {{"client", client()}, {"filter", request.filter}, {"code", to_string(reason)}});
             continue;
         }
+        if (is_shared_filter(request.filter)) continue;  // 4.8.2: nothing retained
         const RetainHandling handling = request.options.retain_handling;
         if (handling == RetainHandling::send || (handling == RetainHandling::send_if_new && is_new))
             wants_retained.push_back(&request);
     }
     encode(begin_output(), version_, PacketType::suback, answer);
     answer_when(ticket);
+    if (closing()) return;
     for (const FilterRequest* request : wants_retained)
         core_.send_retained(*session_, request->filter, request->options.qos, id);
 }

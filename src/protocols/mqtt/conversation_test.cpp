@@ -131,6 +131,8 @@ class Player {
                 limits_.outbox_bytes = value;
             else if (key == "sessions")
                 limits_.sessions = value;
+            else if (key == "share_strategy")
+                limits_.share_strategy = static_cast<ShareStrategy>(value);
             else if (key == "keep_alive_s")
                 limits_.keep_alive = seconds{value};
             else if (key == "session_expiry_s")
@@ -246,12 +248,23 @@ class Player {
         return encode(out, from.version, acks.at(type), packet), std::string();
     }
 
+    // "b:1,a:2": in this order.
+    static void add_users(const Words& pairs, Properties& properties) {
+        for (const std::string& pair : pairs) {
+            const std::size_t colon = pair.find(':');
+            const std::string_view whole(pair);
+            properties.add_user(whole.substr(0, colon), whole.substr(colon + 1));
+        }
+    }
+
     std::string connect_line(FakeClient& from, const Arguments& a, Bytes& out) {
         Connect packet;
+        const Words will_users = split(a.text("will_user"), ',');
+        const std::string long_id(a.number("client_size", 0), 'x');
         packet.version = from.version = a.number("version", 5) == 5 ? Version::v5 : Version::v3_1_1;
         const std::string id = a.text("client"), user = a.text("user"), method = a.text("auth");
         const std::string topic = a.text("will"), payload = a.text("will_payload");
-        packet.client_id = id;
+        packet.client_id = long_id.empty() ? id : long_id;
         packet.clean_start = a.number("clean", 1) != 0;
         packet.keep_alive_s = static_cast<std::uint16_t>(a.number("keepalive", 0));
         if (!user.empty()) packet.user_name = user;
@@ -263,11 +276,13 @@ class Player {
             will.retain = a.number("will_retain", 0) != 0;
             if (a.has("will_delay"))
                 will.properties.set(Property::will_delay, a.number("will_delay", 0));
+            add_users(will_users, will.properties);
         }
         const std::pair<const char*, Property> numbers[]{
             {"expiry", Property::session_expiry},
             {"receive_max", Property::receive_maximum},
             {"max_packet", Property::maximum_packet_size},
+            {"response_information", Property::request_response_information},
             {"problem_information", Property::request_problem_information}};
         for (const auto& [key, property] : numbers)
             if (a.has(key)) packet.properties.set(property, a.number(key, 0));
@@ -281,7 +296,8 @@ class Player {
         std::string payload = a.plain.size() > 1 ? a.plain[1] : "";
         if (a.has("size")) payload.assign(a.number("size", 0), 'x');
         const std::string topic = a.plain.empty() ? "" : a.plain[0], type = a.text("content_type");
-        const Words user = split(a.text("user"), ':');
+        const std::string response = a.text("response"), correlation = a.text("correlation");
+        const Words users = split(a.text("user"), ',');
         packet.topic = topic;
         packet.payload = bytes_of(payload);
         packet.qos = static_cast<QoS>(a.number("qos", 0));
@@ -292,7 +308,10 @@ class Player {
         if (a.has("expiry")) packet.properties.set(Property::message_expiry, a.number("expiry", 0));
         if (a.has("subid")) packet.properties.add_subscription_id(a.number("subid", 1));
         if (!type.empty()) packet.properties.set(Property::content_type, type);
-        if (user.size() == 2) packet.properties.add_user(user[0], user[1]);
+        if (a.has("format")) packet.properties.set(Property::payload_format, a.number("format", 0));
+        if (!response.empty()) packet.properties.set(Property::response_topic, response);
+        if (!correlation.empty()) packet.properties.set(Property::correlation_data, correlation);
+        add_users(users, packet.properties);
         encode(out, from.version, packet);
         return {};
     }
@@ -337,9 +356,14 @@ class Player {
         if (!got) return "got nothing" + std::string(to.wire.closed ? "; it is closed" : "");
         const Words have = split(*got);
         if (have[0] != want[0]) return "got " + *got;
-        for (const std::string& word : want)
-            if (std::find(have.begin(), have.end(), word) == have.end())
-                return "wanted " + word + ", got " + *got;
+        for (const std::string& word : want) {
+            const bool absent = word[0] == '!';
+            const std::string bare = word.substr(absent ? 1 : 0);
+            const bool found = std::any_of(have.begin(), have.end(), [&](const std::string& w) {
+                return w == bare || (absent && w.starts_with(bare + "="));
+            });
+            if (found == absent) return "wanted " + word + ", got " + *got;
+        }
         return {};
     }
 
@@ -351,6 +375,21 @@ class Player {
         if (frame.size == 0) return std::nullopt;
         client.read += frame.size;
         return render(frame, client.version);
+    }
+
+    // What a server may say, or not, besides its reason code.
+    static std::string remarks(const Properties& properties) {
+        std::string text;
+        if (properties.has(Property::reason_string)) text += " why";
+        if (properties.has(Property::response_information)) text += " response";
+        if (properties.has(Property::authentication_method)) text += " auth";
+        if (properties.has(Property::user_property)) text += " user=";
+        for (const UserProperty& user : properties.user())
+            text.append(text.ends_with('=') ? "" : ",")
+                .append(user.name)
+                .append(":")
+                .append(user.value);
+        return text;
     }
 
     static std::string reason_word(ReasonCode reason) {
@@ -373,7 +412,8 @@ class Player {
             case PacketType::pubcomp: {
                 Ack packet;
                 fault = decode(frame, version, packet);
-                text += " id=" + std::to_string(packet.id) + reason_word(packet.reason);
+                text += " id=" + std::to_string(packet.id) + reason_word(packet.reason) +
+                        remarks(packet.properties);
                 break;
             }
             case PacketType::suback:
@@ -383,13 +423,14 @@ class Player {
                 text += " id=" + std::to_string(packet.id) + " reasons=";
                 for (ReasonCode reason : packet.reasons)
                     text += (text.ends_with('=') ? "" : ",") + underscored(to_string(reason));
+                text += remarks(packet.properties);
                 break;
             }
             case PacketType::disconnect: {
                 Disconnect packet;
                 fault = decode(frame, version, packet);
-                text += reason_word(packet.reason);
-                if (packet.properties.has(Property::reason_string)) text += " why";
+                text += reason_word(packet.reason) + remarks(packet.properties);
+                if (packet.properties.has(Property::session_expiry)) text += " expiry";
                 break;
             }
             default:
@@ -418,6 +459,7 @@ class Player {
                 text.append(" ").append(key).append("=").append(
                     std::to_string(packet.properties.number(property, 0)));
         if (packet.properties.has(Property::assigned_client_id)) text += " assigned";
+        text += remarks(packet.properties);
         return fault;
     }
 
@@ -439,8 +481,14 @@ class Player {
         if (packet.properties.has(Property::content_type))
             text.append(" content_type=").append(packet.properties.text(Property::content_type));
         if (packet.properties.has(Property::topic_alias)) text += " alias";
-        for (const UserProperty& user : packet.properties.user())
-            text.append(" user=").append(user.name).append(":").append(user.value);
+        if (packet.properties.has(Property::payload_format))
+            text +=
+                " format=" + std::to_string(packet.properties.number(Property::payload_format, 0));
+        if (packet.properties.has(Property::response_topic))
+            text.append(" response=").append(packet.properties.text(Property::response_topic));
+        if (packet.properties.has(Property::correlation_data))
+            text.append(" correlation=").append(packet.properties.text(Property::correlation_data));
+        text += remarks(packet.properties);
         return fault;
     }
 

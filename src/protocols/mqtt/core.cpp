@@ -9,6 +9,7 @@ namespace mw::mqtt {
 
 Core::Core(Parts parts)
     : parts_(std::move(parts)),
+      shared_(*this, parts_.limits.share_strategy),
       retained_(parts_.limits.retained_messages, parts_.limits.retained_bytes),
       sys_(std::make_unique<SysTopics>(*this)) {}
 
@@ -78,7 +79,7 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     }
     std::optional<Will> will;
     if (packet.will)
-        will = Will{store(*packet.will, now()), packet.will->retain,
+        will = Will{store(*packet.will, now(), out->hash()), packet.will->retain,
                     packet.will->properties.number(Property::will_delay, 0)};
     out->set_will(std::move(will));
     ++metrics_.connected;
@@ -117,6 +118,7 @@ void Core::end_session(Session& session, bool expired) {
 }
 
 void Core::end(Session& session) {
+    if (session.shared()) shared_.end(session);  // before the journal forgets it
     if (SessionRecords* records = session.records()) records->ended();
     sessions_.erase(key_of(session.owner(), session.client_id()));
 }
@@ -126,11 +128,20 @@ void Core::notify(Presence::What what, const Session& session, std::string_view 
 }
 
 bool Core::subscribe(const FilterRequest& request, std::uint32_t id, Session& session) {
-    return tree_.add(request.filter, {&session, request.options, id});
+    if (!is_shared_filter(request.filter))
+        return tree_.add(request.filter, {&session, request.options, id});
+    bool is_new = false;
+    SharedGroup& group = shared_.open(request.filter, is_new);
+    if (is_new) tree_.add(unshared(request.filter), {nullptr, {}, group.number()});
+    return shared_.join(group, {&session, request.options, id});
 }
 
 void Core::unsubscribe(std::string_view filter, Session& session) {
-    tree_.remove(filter, &session);
+    if (!is_shared_filter(filter)) {
+        tree_.remove(filter, &session);
+    } else if (const std::uint32_t gone = shared_.leave(*shared_.find(filter), session)) {
+        tree_.remove(unshared(filter), {nullptr, {}, gone});
+    }
 }
 
 void Core::send_retained(Session& session, std::string_view filter, QoS granted,
@@ -156,12 +167,19 @@ const Core::Targets& Core::targets_of(std::string_view topic) {
     Targets& targets =
         cacheable ? cached_.try_emplace(std::string(topic)).first->second : uncached_;
     targets.generation = tree_.generation();
-    targets.subscriptions.clear();
-    tree_.match(topic, targets.subscriptions);
-    std::stable_sort(
-        targets.subscriptions.begin(), targets.subscriptions.end(),
-        [](const Subscription& a, const Subscription& b) { return a.session < b.session; });
-    if (cacheable) cached_targets_ += targets.subscriptions.size();
+    auto& all = targets.subscriptions;
+    all.clear();
+    targets.groups.clear();
+    tree_.match(topic, all);
+    std::stable_sort(all.begin(), all.end(), [](const Subscription& a, const Subscription& b) {
+        return a.session < b.session;
+    });
+    if (cacheable) cached_targets_ += all.size();
+    // Groups have no session and stand in front.
+    const auto first = std::find_if(all.begin(), all.end(),
+                                    [](const Subscription& s) { return s.session != nullptr; });
+    for (auto at = all.begin(); at != first; ++at) targets.groups.push_back(shared_.find(at->id));
+    all.erase(all.begin(), first);
     return targets;
 }
 
@@ -177,7 +195,7 @@ bool Core::retain(const MessageRef& message, RetainedStore::Share share, Ticket&
 }
 
 Core::Routed Core::route(const Publish& publish, Session* from) {
-    delivery_.begin(publish, now());
+    delivery_.begin(publish, now(), from == nullptr ? 0 : from->hash());
     const auto share =
         from == nullptr ? RetainedStore::Share::everything : RetainedStore::Share::clients;
     Routed routed;
@@ -209,6 +227,7 @@ void Core::deliver(Delivery& delivery, const Session* from, const Targets& targe
         session.deliver(delivery, granted, as_published && delivery.published_retained(),
                         subscription_ids_);
     }
+    for (SharedGroup* group : targets.groups) shared_.deliver(*group, delivery);
 }
 
 Result<> Core::publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos) {
@@ -249,7 +268,7 @@ void Core::send_will(Will will, const Identity& identity) {
 void Core::settle() {
     if (settling_) return;
     settling_ = true;
-    while (!doomed_.empty() || !due_wills_.empty()) {
+    while (!doomed_.empty() || !due_wills_.empty() || shared_.has_work()) {
         for (Connection* slow : std::exchange(doomed_, {})) {
             slow->doomed = false;
             ++metrics_.slow_consumers_dropped;
@@ -274,6 +293,7 @@ void Core::settle() {
             deliver(delivery_, nullptr, targets_of(message.topic));
             if (journal_ != nullptr) record(nullptr, nullptr);
         }
+        shared_.settle();
     }
     record_done();
     settling_ = false;
@@ -328,7 +348,8 @@ void Core::shut_down() {
 
 const Metrics& Core::metrics() {
     metrics_.sessions = sessions_.size();
-    metrics_.subscriptions = tree_.size();
+    metrics_.subscriptions = subscriptions();
+    metrics_.shared_groups = shared_.size();
     metrics_.retained_messages = retained_.size();
     metrics_.retained_bytes = retained_.bytes();
     if (journal_ != nullptr) {

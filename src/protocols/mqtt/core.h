@@ -23,6 +23,7 @@
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
+#include "protocols/mqtt/shared_groups.h"
 #include "protocols/mqtt/sys_topics.h"
 #include "protocols/mqtt/topics.h"
 #include "protocols/mqtt/trace.h"
@@ -107,7 +108,9 @@ class Core {
     void end_session(Session& session, bool expired);
     bool subscribe(const FilterRequest& request, std::uint32_t id, Session& session);
     void unsubscribe(std::string_view filter, Session& session);
-    bool has_room_for_subscription() const { return tree_.size() < limits().subscriptions; }
+    bool has_room_for_subscription() const { return subscriptions() < limits().subscriptions; }
+    SharedGroups& shared() { return shared_; }
+    bool has_shared() const { return shared_.size() > 0; }
     void send_retained(Session& session, std::string_view filter, QoS granted,
                        std::uint32_t subscription_id);
     // Retains if asked to, and delivers to every subscriber. from is null for the hub itself.
@@ -120,6 +123,11 @@ class Core {
     Routed route(const Publish& publish, Session* from);
     // For a session with records: the message of this delivery is owed to it, too.
     KeptMessage* owe(Delivery& delivery, MessageTarget target);
+    // What was delivered outside of route() is owed to one session instead of another. False: not
+    // in the journal.
+    bool record_moved(SessionNumber from, Sequence sequence);
+    // The filter of the shared subscription by which a message is owed; empty: of none.
+    std::string_view share_of(const MessageTarget& target) const;
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
     void wait_for_log(Connection& connection);
@@ -144,6 +152,7 @@ class Core {
     struct Targets {
         std::uint64_t generation = 0;
         std::vector<Subscription> subscriptions;  // those of one session stand together
+        std::vector<SharedGroup*> groups;
     };
     static constexpr std::size_t cached_topics_max = 8'192;
     static constexpr std::size_t cached_targets_max = 262'144;
@@ -165,6 +174,8 @@ class Core {
                          std::vector<Session::Owed> owed,
                          std::vector<std::pair<Journal::Place, Journal::Item*>>& places);
     void notify(Presence::What what, const Session& session, std::string_view reason);
+    // A group stands in the tree once, and counts as often as it has members.
+    std::size_t subscriptions() const { return tree_.size() - shared_.size() + shared_.members(); }
     bool has_room_for_session(const Identity& identity) const;
     static std::string key_of(const Identity& identity, std::string_view client_id);
 
@@ -173,6 +184,7 @@ class Core {
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;
+    SharedGroups shared_;  // outlives the sessions
     RetainedStore retained_;
     std::unordered_map<std::string, std::size_t> sessions_of_;  // by identity
     std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;

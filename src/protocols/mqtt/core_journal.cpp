@@ -45,6 +45,20 @@ Ticket Core::record(const Publish* publish, Session* from) {
     return ticket;
 }
 
+bool Core::record_moved(SessionNumber from, Sequence sequence) {
+    KeptMessage* message = std::exchange(owed_, nullptr);
+    if (message == nullptr) return false;
+    message->write_moved(*journal_, from, sequence);
+    message->release();
+    return from != 0;
+}
+
+std::string_view Core::share_of(const MessageTarget& target) const {
+    const Session* session = find_session(target.session);
+    return session == nullptr ? std::string_view{}
+                              : shared_.text_of(session->group_of(target.sequence));
+}
+
 void Core::wait_for_journal(Session& session) {
     if (std::exchange(session.in_journal_list, true)) return;
     waiting_for_journal_.push_back(&session);
@@ -118,11 +132,13 @@ void Core::restore(JournalState state) {
         found.message->expires = steady(found.expires_at_ns);
         auto* kept = new KeptMessage(*this, found.message);
         held.push_back(kept);
-        for (MessageTarget& target : found.targets) {
+        for (std::size_t i = 0; i < found.targets.size(); ++i) {
+            MessageTarget& target = found.targets[i];
             const auto session = state.sessions.find(target.session);
             if (session == state.sessions.end() || !session->second.owes(target.sequence)) continue;
             kept->add(target);
-            owed[target.session].push_back({std::move(target), found.message, kept});
+            owed[target.session].push_back(
+                {std::move(target), found.message, kept, std::move(found.shares[i])});
         }
         places.emplace_back(found.place, kept);
     }
@@ -150,7 +166,7 @@ void Core::restore_session(SessionNumber number, const FoundSession& found,
     session->records()->adopt(found, places);
     by_number_.emplace(number, session.get());
     for (const auto& [sequence, place] : found.taken)
-        owed.push_back({{number, sequence, QoS::exactly_once, false, {}}, nullptr, nullptr});
+        owed.push_back({{number, sequence, QoS::exactly_once, false, {}}, nullptr, nullptr, {}});
     session->restore(found, std::move(owed), now(), parts_.clock.now());
     sessions_.insert_or_assign(key_of(found.owner, found.client_id), std::move(session));
 }

@@ -16,11 +16,12 @@ void keep_forwarded(const Properties& from, Properties& to) {
 }
 
 MessageRef store(std::string_view topic, ByteView payload, QoS qos, const Properties& properties,
-                 SteadyTime now) {
+                 SteadyTime now, std::uint32_t publisher) {
     auto message = std::make_shared<StoredMessage>();
     message->topic = topic;
     message->payload.assign(payload.begin(), payload.end());
     message->qos = qos;
+    message->publisher = publisher;
     if (properties.empty()) return message;
     Properties kept;
     keep_forwarded(properties, kept);
@@ -38,19 +39,20 @@ std::uint32_t seconds_left(SteadyTime expires, SteadyTime now) {
 
 }  // namespace
 
-MessageRef store(const Publish& publish, SteadyTime now) {
-    return store(publish.topic, publish.payload, publish.qos, publish.properties, now);
+MessageRef store(const Publish& publish, SteadyTime now, std::uint32_t publisher) {
+    return store(publish.topic, publish.payload, publish.qos, publish.properties, now, publisher);
 }
 
-MessageRef store(const WillView& will, SteadyTime now) {
-    return store(will.topic, will.payload, will.qos, will.properties, now);
+MessageRef store(const WillView& will, SteadyTime now, std::uint32_t publisher) {
+    return store(will.topic, will.payload, will.qos, will.properties, now, publisher);
 }
 
-void Delivery::begin(const Publish& publish, SteadyTime now) {
+void Delivery::begin(const Publish& publish, SteadyTime now, std::uint32_t publisher) {
     packet_.topic = publish.topic;
     packet_.payload = publish.payload;
     packet_.qos = publish.qos;
     published_retained_ = publish.retain;
+    publisher_ = publisher;
     keep_forwarded(publish.properties, packet_.properties);
     stored_.reset();
     now_ = now;
@@ -62,6 +64,7 @@ void Delivery::begin(MessageRef message, SteadyTime now) {
     packet_.payload = message->payload;
     packet_.qos = message->qos;
     published_retained_ = false;
+    publisher_ = message->publisher;
     packet_.properties.clear();
     if (!message->properties.empty()) {
         Reader reader(PacketType::publish, message->properties);
@@ -75,7 +78,7 @@ void Delivery::begin(MessageRef message, SteadyTime now) {
 }
 
 const MessageRef& Delivery::stored() {
-    if (!stored_) stored_ = store(packet_, now_);
+    if (!stored_) stored_ = store(packet_, now_, publisher_);
     return stored_;
 }
 

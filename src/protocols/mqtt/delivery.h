@@ -18,7 +18,8 @@ struct StoredMessage {
     Bytes payload;
     Bytes properties;  // an MQTT 5 property section without expiry; empty: none
     QoS qos = QoS::at_most_once;
-    SteadyTime expires;  // 0: never
+    std::uint32_t publisher = 0;  // hash of the client; 0: the hub itself
+    SteadyTime expires;           // 0: never
 
     std::size_t cost() const {
         return sizeof *this + topic.size() + payload.size() + properties.size();
@@ -28,18 +29,19 @@ struct StoredMessage {
 using MessageRef = std::shared_ptr<const StoredMessage>;
 
 // Keeps what travels on to subscribers: no alias, no subscription ids; expiry is apart.
-MessageRef store(const Publish& publish, SteadyTime now);
-MessageRef store(const WillView& will, SteadyTime now);
+MessageRef store(const Publish& publish, SteadyTime now, std::uint32_t publisher = 0);
+MessageRef store(const WillView& will, SteadyTime now, std::uint32_t publisher = 0);
 
 class Delivery {
  public:
     // The views of publish must live as long as the delivery is used. Buffers are kept.
-    void begin(const Publish& publish, SteadyTime now);
+    void begin(const Publish& publish, SteadyTime now, std::uint32_t publisher = 0);
     void begin(MessageRef message, SteadyTime now);
 
     std::string_view topic() const { return packet_.topic; }
     QoS qos() const { return packet_.qos; }
     bool published_retained() const { return published_retained_; }
+    std::uint32_t publisher() const { return publisher_; }
     const MessageRef& stored();
 
     // The whole packet, with this id above QoS 0.
@@ -51,6 +53,7 @@ class Delivery {
  private:
     Publish packet_;  // as it goes out, but for QoS, id, retain
     bool published_retained_ = false;
+    std::uint32_t publisher_ = 0;
     MessageRef stored_;
     SteadyTime now_;
     unsigned built_ = 0;  // one bit per image

@@ -20,10 +20,10 @@ void put_block(Bytes& out, ByteView bytes) {
 
 void put_block(Bytes& out, std::string_view text) { put_block(out, bytes_of(text)); }
 
-std::uint8_t flags_of(const MessageTarget& target) {
+std::uint8_t flags_of(const MessageTarget& target, std::string_view share) {
     const bool any_ids = !target.subscription_ids.empty();
     return static_cast<std::uint8_t>(static_cast<unsigned>(target.qos) | (target.retain ? 4u : 0u) |
-                                     (any_ids ? 8u : 0u));
+                                     (any_ids ? 8u : 0u) | (share.empty() ? 0u : 16u));
 }
 
 std::uint8_t bits_of(const SubscribeOptions& options) {
@@ -54,15 +54,19 @@ void put_session(Bytes& out, const JournalRecord& record) {
     put_message(out, record.message);
 }
 
-void put_targets(Bytes& out, const std::vector<MessageTarget>& targets) {
-    put_number(out, targets.size());
-    for (const MessageTarget& target : targets) {
+void put_targets(Bytes& out, const JournalRecord& record) {
+    put_number(out, record.targets.size());
+    for (std::size_t i = 0; i < record.targets.size(); ++i) {
+        const MessageTarget& target = record.targets[i];
+        const std::string_view share = i < record.shares.size() ? record.shares[i] : "";
         put_number(out, target.session);
         put_number(out, target.sequence);
-        put_u8(out, flags_of(target));
-        if (target.subscription_ids.empty()) continue;
-        put_number(out, target.subscription_ids.size());
-        for (const std::uint32_t id : target.subscription_ids) put_number(out, id);
+        put_u8(out, flags_of(target, share));
+        if (!target.subscription_ids.empty()) {
+            put_number(out, target.subscription_ids.size());
+            for (const std::uint32_t id : target.subscription_ids) put_number(out, id);
+        }
+        if (!share.empty()) put_block(out, share);
     }
 }
 
@@ -154,26 +158,27 @@ void read_options(Fields& fields, JournalRecord& out) {
     out.subscription_id = static_cast<std::uint32_t>(fields.number("a subscription id"));
 }
 
-void read_target(Fields& fields, MessageTarget& out) {
+void read_target(Fields& fields, MessageTarget& out, std::string_view& share) {
     out.session = fields.number("a session");
     out.sequence = fields.number("a sequence");
-    const std::uint8_t flags = fields.byte("flags of a target", 15);
+    const std::uint8_t flags = fields.byte("flags of a target", 31);
     if ((flags & 3) == 3) return fields.fail("a QoS of 0 to 2");
     out.qos = static_cast<QoS>(flags & 3);
     out.retain = (flags & 4) != 0;
-    if ((flags & 8) == 0) return;
-    const std::uint64_t ids = fields.number("how many subscription ids");
+    const std::uint64_t ids = (flags & 8) != 0 ? fields.number("how many subscription ids") : 0;
     if (ids > fields.left()) return fields.fail("as many subscription ids as it says");
     for (std::uint64_t i = 0; i < ids; ++i)
         out.subscription_ids.push_back(
             static_cast<std::uint32_t>(fields.number("a subscription id")));
+    if ((flags & 16) != 0) share = fields.text("a shared subscription");
 }
 
-void read_targets(Fields& fields, std::vector<MessageTarget>& out) {
+void read_targets(Fields& fields, JournalRecord& out) {
     const std::uint64_t targets = fields.number("how many targets");
     if (targets > fields.left()) return fields.fail("as many targets as it says");
-    out.resize(targets);
-    for (MessageTarget& target : out) read_target(fields, target);
+    out.targets.resize(targets);
+    out.shares.resize(targets);
+    for (std::size_t i = 0; i < targets; ++i) read_target(fields, out.targets[i], out.shares[i]);
 }
 
 }  // namespace
@@ -195,7 +200,11 @@ void encode(Bytes& out, const JournalRecord& record) {
         case RecordKind::message:
             put_number(out, record.packet_id);
             put_message(out, record.message);
-            return put_targets(out, record.targets);
+            return put_targets(out, record);
+        case RecordKind::moved:
+            put_number(out, record.sequence);
+            put_message(out, record.message);
+            return put_targets(out, record);
         case RecordKind::done:
         case RecordKind::done_through:
         case RecordKind::taken:
@@ -214,8 +223,8 @@ void encode(Bytes& out, const JournalRecord& record) {
 Result<> decode(ByteView bytes, JournalRecord& out) {
     out = {};
     Fields fields(bytes);
-    out.kind = static_cast<RecordKind>(fields.byte("a kind of 1 to 13", 13));
-    if (fields.ok() && out.kind == RecordKind{}) fields.fail("a kind of 1 to 13");
+    out.kind = static_cast<RecordKind>(fields.byte("a kind of 1 to 14", 14));
+    if (fields.ok() && out.kind == RecordKind{}) fields.fail("a kind of 1 to 14");
     out.session = fields.number("a session");
     switch (out.kind) {
         case RecordKind::session:
@@ -233,7 +242,12 @@ Result<> decode(ByteView bytes, JournalRecord& out) {
         case RecordKind::message:
             out.packet_id = static_cast<PacketId>(fields.number("a packet id"));
             read_message(fields, out.message);
-            read_targets(fields, out.targets);
+            read_targets(fields, out);
+            break;
+        case RecordKind::moved:
+            out.sequence = fields.number("a sequence");
+            read_message(fields, out.message);
+            read_targets(fields, out);
             break;
         case RecordKind::done:
         case RecordKind::done_through:

@@ -47,6 +47,7 @@ struct JournalRecord {
         retained = 11,     // the message of its topic
         forgotten = 12,    // topic: nothing is retained any more
         dropped = 13,      // records up to frame `sequence` count no more, should they come back
+        moved = 14,        // a message owed to targets, and no more to (session, sequence)
     };
 
     Kind kind = Kind::session;
@@ -69,6 +70,8 @@ struct JournalRecord {
 
     MessageFields message;
     std::vector<MessageTarget> targets;
+    // As targets, or none: the shared subscription by which it is owed, or "".
+    std::vector<std::string_view> shares;
 };
 
 // Appends the record's bytes. Texts are at most 65,535 bytes long, as MQTT's are.

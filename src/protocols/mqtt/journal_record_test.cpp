@@ -28,6 +28,7 @@ JournalRecord full(RecordKind kind) {
     record.message = {"t", bytes_of("payload"), bytes_of("prop"), QoS::at_least_once, 77};
     record.targets = {{1, 2, QoS::at_least_once, true, {}},
                       {1ull << 33, 9, QoS::exactly_once, false, {1, 300}}};
+    record.shares = {"", "$share/g/t"};
     return record;
 }
 
@@ -38,7 +39,7 @@ Bytes bytes_of_record(const JournalRecord& record) {
 }
 
 TEST(JournalRecord, every_kind_reads_as_it_was_written) {
-    for (int kind = 1; kind <= 13; ++kind) {
+    for (int kind = 1; kind <= 14; ++kind) {
         const Bytes bytes = bytes_of_record(full(static_cast<RecordKind>(kind)));
         JournalRecord read;
         const auto decoded = decode(bytes, read);
@@ -60,10 +61,11 @@ TEST(JournalRecord, a_message_keeps_its_targets_and_where_it_came_from) {
     EXPECT_EQ(read.targets[1].session, 1ull << 33);
     EXPECT_EQ(read.targets[1].qos, QoS::exactly_once);
     EXPECT_EQ(read.targets[1].subscription_ids, (std::vector<std::uint32_t>{1, 300}));
+    EXPECT_EQ(read.shares, (std::vector<std::string_view>{"", "$share/g/t"}));
 }
 
 TEST(JournalRecord, whatever_is_cut_or_longer_is_refused) {
-    for (int kind = 1; kind <= 13; ++kind) {
+    for (int kind = 1; kind <= 14; ++kind) {
         Bytes bytes = bytes_of_record(full(static_cast<RecordKind>(kind)));
         JournalRecord read;
         for (std::size_t size = 0; size < bytes.size(); ++size)
@@ -73,7 +75,7 @@ TEST(JournalRecord, whatever_is_cut_or_longer_is_refused) {
     }
     JournalRecord read;
     EXPECT_FALSE(decode(Bytes{0, 1}, read));
-    EXPECT_FALSE(decode(Bytes{14, 1}, read));
+    EXPECT_FALSE(decode(Bytes{15, 1}, read));
 }
 
 }  // namespace

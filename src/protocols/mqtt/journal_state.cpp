@@ -26,11 +26,14 @@ FoundSession* JournalState::session(SessionNumber number) {
 
 void JournalState::apply(const JournalRecord& record, const Journal::Place& place) {
     switch (record.kind) {
+        case RecordKind::moved:
+            if (FoundSession* from = session(record.session)) apply_session(*from, record, place);
+            return add_message(record, place);
         case RecordKind::message:
             return add_message(record, place);
         case RecordKind::retained:
             retained[std::string(record.message.topic)] = {
-                stored(record.message), record.message.expires_at_ns, {}, place};
+                stored(record.message), record.message.expires_at_ns, {}, {}, place};
             return;
         case RecordKind::dropped:
             dropped_through_ = std::max(dropped_through_, record.sequence);
@@ -90,6 +93,7 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
                 session.filters.erase(found);
             break;
         case RecordKind::done:
+        case RecordKind::moved:
             session.done.insert(record.sequence);
             session.taken.erase(record.sequence);
             break;
@@ -115,12 +119,15 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
 void JournalState::add_message(const JournalRecord& record, const Journal::Place& place) {
     if (record.packet_id != 0)
         if (FoundSession* from = session(record.session)) from->received[record.packet_id] = place;
-    FoundMessage found{nullptr, record.message.expires_at_ns, {}, place};
-    for (const MessageTarget& target : record.targets) {
+    FoundMessage found{nullptr, record.message.expires_at_ns, {}, {}, place};
+    for (std::size_t i = 0; i < record.targets.size(); ++i) {
+        const MessageTarget& target = record.targets[i];
         FoundSession* to = session(target.session);
         if (to == nullptr) continue;
         to->last = std::max(to->last, target.sequence);
-        if (to->owes(target.sequence)) found.targets.push_back(target);
+        if (!to->owes(target.sequence)) continue;
+        found.targets.push_back(target);
+        found.shares.emplace_back(i < record.shares.size() ? record.shares[i] : "");
     }
     if (found.targets.empty()) return;
     found.message = stored(record.message);

@@ -19,6 +19,7 @@ struct FoundMessage {
     std::shared_ptr<StoredMessage> message;
     std::int64_t expires_at_ns = 0;
     std::vector<MessageTarget> targets;  // some may be owed it no more
+    std::vector<std::string> shares;     // as targets: the shared subscription it came by, or ""
     Journal::Place place;
 };
 

@@ -13,6 +13,13 @@ class Registry;
 
 namespace mw::mqtt {
 
+// Which member of a shared subscription gets the next message, of those that have room.
+enum class ShareStrategy : std::uint8_t {
+    round_robin,
+    least_inflight,     // the one with the fewest unanswered and waiting
+    hash_of_publisher,  // messages of one client go to one member, while it is there
+};
+
 struct Limits {
     std::size_t connections = 20'000;
     ConnectRateLimits connect_rate;                   // per source address
@@ -32,6 +39,7 @@ struct Limits {
     std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions
     std::size_t retained_messages = 100'000;
     std::size_t retained_bytes = std::size_t{64} << 20;
+    ShareStrategy share_strategy = ShareStrategy::round_robin;
     nanoseconds idle_before_connect = seconds{10};
     nanoseconds write_stall = seconds{30};  // a client that takes no byte for so long is dropped
     nanoseconds pushback = seconds{30};     // storage that has no room for so long ends the client
@@ -67,10 +75,12 @@ struct Metrics {
     std::uint64_t protocol_errors = 0;
     std::uint64_t pushbacks = 0;  // times a client had to wait for storage
     std::uint64_t wills_published = 0;
+    std::uint64_t shared_passed_on = 0;  // of a shared subscription, to another member
     // Levels.
     std::uint64_t connected = 0;
     std::uint64_t sessions = 0;
     std::uint64_t subscriptions = 0;
+    std::uint64_t shared_groups = 0;
     std::uint64_t retained_messages = 0;
     std::uint64_t retained_bytes = 0;
     std::uint64_t queued_bytes = 0;

@@ -46,12 +46,15 @@ constexpr Counted counters[]{
      "Living records moved to the journal's end, so that older ones could be dropped"},
     {&Metrics::journal_refused_records, "journal_refused_records_total",
      "Records that found no room in the journal"},
+    {&Metrics::shared_passed_on, "shared_passed_on_total",
+     "Messages of shared subscriptions that went from a member that left to another"},
 };
 
 constexpr Counted gauges[]{
     {&Metrics::connected, "connected", "Clients connected"},
     {&Metrics::sessions, "sessions", "Sessions, connected or remembered"},
     {&Metrics::subscriptions, "subscriptions", "Subscriptions"},
+    {&Metrics::shared_groups, "shared_groups", "Shared subscriptions, each with its members"},
     {&Metrics::retained_messages, "retained_messages", "Retained messages"},
     {&Metrics::retained_bytes, "retained_bytes", "Bytes of retained messages"},
     {&Metrics::queued_bytes, "queued_bytes", "Bytes queued in sessions"},

@@ -15,14 +15,25 @@ std::uint32_t distance(PacketId from, PacketId to) {
     return to >= from ? std::uint32_t{to} - from : ids - from + to;
 }
 
+std::uint32_t hash_of(const Identity& owner, const std::string& client_id) {
+    const std::hash<std::string> hash;
+    const std::size_t both = hash(owner.name) * 31 + hash(client_id);
+    return static_cast<std::uint32_t>(both ^ both >> 32);
+}
+
 }  // namespace
 
 Session::Session(Core& core, Identity owner, std::string client_id)
-    : Due(core.agenda()), core_(core), owner_(std::move(owner)), client_id_(std::move(client_id)) {
+    : Due(core.agenda()),
+      core_(core),
+      owner_(std::move(owner)),
+      client_id_(std::move(client_id)),
+      hash_(hash_of(owner_, client_id_)) {
     core_.session_began(owner_);
 }
 
 Session::~Session() {
+    if (shared_) core_.shared().forget(*this);
     for (const std::string& filter : filters_) core_.unsubscribe(filter, *this);
     for (std::size_t i = 0; i < window_.size(); ++i) release(window_[i]);
     for (std::size_t i = 0; i < queue_.size(); ++i) release(queue_[i]);
@@ -48,10 +59,12 @@ void Session::attach(Connection& connection, std::uint16_t receive_maximum) {
     disarm();
     if (records_) records_->changed();
     pump();
+    if (shared_) core_.shared().arrived(*this);
 }
 
 bool Session::detach(SteadyTime now) {
     connection_ = nullptr;
+    if (shared_) core_.shared().departed(*this);
     if (!persistent()) return false;
     expires_ = now + seconds{expiry_s_};
     if (will_) will_due_ = now + seconds{will_->delay_s};
@@ -113,8 +126,12 @@ void Session::forget(Outgoing& outgoing) {
         records_->done(outgoing.sequence);
 }
 
+bool Session::is_ready() const {
+    return queue_.empty() && sent_ == window_.size() && may_send(next_sequence_);
+}
+
 void Session::deliver(Delivery& delivery, QoS granted, bool retain,
-                      const std::vector<std::uint32_t>& subscription_ids) {
+                      const std::vector<std::uint32_t>& subscription_ids, std::uint32_t group) {
     if (std::min(granted, delivery.qos()) == QoS::at_most_once) {
         if (connection_ != nullptr) send_at_most_once(delivery, retain, subscription_ids);
         return;
@@ -124,6 +141,7 @@ void Session::deliver(Delivery& delivery, QoS granted, bool retain,
                       .sequence = next_sequence_++,
                       .qos = std::min(granted, delivery.qos()),
                       .retain = retain,
+                      .group = group,
                       .subscription_ids = subscription_ids};
     const bool record_first = records_ != nullptr && outgoing.qos == QoS::exactly_once;
     if (!record_first && queue_.empty() && sent_ == window_.size() && may_send(outgoing.sequence)) {
@@ -151,8 +169,13 @@ void Session::send_at_most_once(Delivery& delivery, bool retain,
     if (subscription_ids.empty()) {
         to.write(image);
     } else {
-        delivery.encode_for(to.begin_output(), to.version(), QoS::at_most_once, retain, false, 0,
+        Bytes& own = to.begin_output();
+        delivery.encode_for(own, to.version(), QoS::at_most_once, retain, false, 0,
                             subscription_ids);
+        if (own.size() > to.packet_bytes_max()) {
+            ++core_.count().publishes_dropped;
+            return;
+        }
         to.end_output();
     }
     ++core_.count().publishes_delivered;
@@ -170,12 +193,18 @@ void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
     if (outgoing.subscription_ids.empty() && !outgoing.again) {
         to.write(image);
     } else {
-        delivery.encode_for(to.begin_output(), to.version(), outgoing.qos, outgoing.retain,
-                            outgoing.again, id, outgoing.subscription_ids);
+        Bytes& own = to.begin_output();
+        delivery.encode_for(own, to.version(), outgoing.qos, outgoing.retain, outgoing.again, id,
+                            outgoing.subscription_ids);
+        if (own.size() > to.packet_bytes_max()) {
+            ++core_.count().publishes_dropped;
+            return forget(outgoing);
+        }
         to.end_output();
     }
-    // Only a session that outlives its connection ever sends again (MQTT-4.4.0-1).
-    outgoing.message = persistent() ? delivery.stored() : nullptr;
+    // Only a session that outlives its connection ever sends again (MQTT-4.4.0-1), and only what
+    // came by a group may go to somebody else.
+    outgoing.message = persistent() || outgoing.group != 0 ? delivery.stored() : nullptr;
     window_.push_back(std::move(outgoing));
     ++sent_, ++unanswered_;
     ++core_.count().inflight;
@@ -187,47 +216,68 @@ void Session::enqueue(Outgoing outgoing) {
     queue_.push_back(std::move(outgoing));
 }
 
+bool Session::has_room(std::size_t cost) const {
+    return queue_.size() < core_.limits().queued_messages &&
+           queued_bytes_ + cost <= core_.limits().queued_bytes && core_.has_room_to_queue(cost);
+}
+
+bool Session::can_queue(std::size_t cost) const {
+    return (connection_ != nullptr || persistent()) && has_room(cost);
+}
+
 // A connected client that does not keep up is dropped and keeps what it has; for an absent one the
 // newest messages matter most.
 bool Session::make_room(std::size_t cost) {
-    auto fits = [&] {
-        return queue_.size() < core_.limits().queued_messages &&
-               queued_bytes_ + cost <= core_.limits().queued_bytes && core_.has_room_to_queue(cost);
-    };
-    if (fits()) return true;
+    if (has_room(cost)) return true;
     if (connection_ != nullptr) {
         core_.doom(*connection_);
         return false;
     }
-    while (!queue_.empty() && !fits()) {
+    while (!queue_.empty() && !has_room(cost)) {
         account(-static_cast<std::int64_t>(queue_.front().message->cost()));
         Outgoing dropped = std::move(queue_.front());
         queue_.pop_front();
         forget(dropped);
         ++core_.count().queue_overflows;
     }
-    return fits();
+    return has_room(cost);
 }
 
 void Session::resend() {
     while (sent_ < window_.size() && may_send(window_[sent_].sequence)) {
-        const Outgoing& outgoing = window_[sent_];
+        Outgoing& outgoing = window_[sent_];
         if (!outgoing.done) {
-            resend(outgoing, id_of(outgoing.sequence));
-            ++unanswered_;
+            if (resend(outgoing, id_of(outgoing.sequence))) {
+                ++unanswered_;
+            } else {
+                outgoing.done = true;
+                outgoing.message.reset();
+                forget(outgoing);
+            }
         }
         ++sent_;
     }
+    drop_done();
 }
 
-// MQTT-4.4.0-1: PUBLISH with its own id and DUP, or, once it was taken, PUBREL.
-void Session::resend(const Outgoing& outgoing, PacketId id) {
-    if (outgoing.taken) return connection_->send_ack(PacketType::pubrel, id, ReasonCode::success);
+// MQTT-4.4.0-1: PUBLISH with its own id and DUP, or, once it was taken, PUBREL. False: the client
+// takes less than it did on its last connection, and the message counts as sent (MQTT-3.1.2-25).
+bool Session::resend(const Outgoing& outgoing, PacketId id) {
+    if (outgoing.taken) {
+        connection_->send_ack(PacketType::pubrel, id, ReasonCode::success);
+        return true;
+    }
     Delivery again;
     again.begin(outgoing.message, core_.now());
-    again.encode_for(connection_->begin_output(), connection_->version(), outgoing.qos,
-                     outgoing.retain, true, id, outgoing.subscription_ids);
+    Bytes& out = connection_->begin_output();
+    again.encode_for(out, connection_->version(), outgoing.qos, outgoing.retain, true, id,
+                     outgoing.subscription_ids);
+    if (out.size() > connection_->packet_bytes_max()) {
+        ++core_.count().publishes_dropped;
+        return false;
+    }
     connection_->end_output();
+    return true;
 }
 
 void Session::pump() {
@@ -311,12 +361,57 @@ void Session::close_in_flight(Outgoing& outgoing) {
     if (at < sent_) --unanswered_;
     if (records_ && at > 0) records_->done(outgoing.sequence);
     if (at == 0) core_.wait_to_record(*this);
+    drop_done();
+    if (!queue_.empty() || sent_ < window_.size()) pump();
+    if (shared_ && queue_.empty()) core_.shared().drained(*this);
+}
+
+void Session::drop_done() {
     while (!window_.empty() && window_.front().done) {
         window_.pop_front();
         --core_.count().inflight;
         if (sent_ > 0) --sent_;
     }
-    if (!queue_.empty() || sent_ < window_.size()) pump();
+}
+
+void Session::give_back(bool sent_too, const Offer& offer) {
+    for (std::size_t i = 0; sent_too && i < window_.size(); ++i) {
+        Outgoing& sent = window_[i];
+        if (sent.group == 0 || sent.done || sent.qos != QoS::at_least_once) continue;
+        sent.done = give(sent, offer);
+    }
+    drop_done();
+    // They stay in their places until all was offered: the journal may look for them.
+    for (std::size_t i = 0; i < queue_.size(); ++i) {
+        Outgoing& waiting = queue_[i];
+        // At QoS 2 it may have been sent by an earlier life of the broker.
+        if (waiting.group == 0 || (waiting.again && waiting.qos == QoS::exactly_once)) continue;
+        const auto cost = static_cast<std::int64_t>(waiting.message->cost());
+        if (give(waiting, offer)) account(-cost);
+    }
+    for (std::size_t left = queue_.size(); left > 0; --left) {
+        Outgoing waiting = std::move(queue_.front());
+        queue_.pop_front();
+        if (waiting.message) queue_.push_back(std::move(waiting));
+    }
+    core_.wait_to_record(*this);
+}
+
+// True: it is this session's no more. While it is offered it counts as owed no more: else its
+// record might move behind the one that ends it.
+bool Session::give(Outgoing& outgoing, const Offer& offer) {
+    KeptMessage* kept = std::exchange(outgoing.kept, nullptr);
+    const Given given = offer({outgoing.group, outgoing.message, outgoing.retain,
+                               kept != nullptr ? number() : 0, outgoing.sequence});
+    if (given == Given::no) {
+        outgoing.kept = kept;
+        return false;
+    }
+    outgoing.message.reset();
+    if (kept == nullptr) return true;
+    kept->release();
+    if (given != Given::recorded) records_->done(outgoing.sequence);
+    return true;
 }
 
 Sequence Session::first_sequence() const {
@@ -331,16 +426,26 @@ void Session::record_done() {
     records_->done_through(through);
 }
 
-bool Session::owes(Sequence sequence) const {
+const Session::Outgoing* Session::find(Sequence sequence) const {
     const std::size_t at = place_of(sequence);
-    if (at < window_.size() && window_[at].sequence == sequence) return window_[at].kept != nullptr;
+    if (at < window_.size() && window_[at].sequence == sequence) return &window_[at];
     std::size_t low = 0, high = queue_.size();
     while (low < high) {
         const std::size_t middle = (low + high) / 2;
         (queue_[middle].sequence < sequence ? low : high) =
             middle + (queue_[middle].sequence < sequence);
     }
-    return low < queue_.size() && queue_[low].sequence == sequence;
+    return low < queue_.size() && queue_[low].sequence == sequence ? &queue_[low] : nullptr;
+}
+
+bool Session::owes(Sequence sequence) const {
+    const Outgoing* outgoing = find(sequence);
+    return outgoing != nullptr && outgoing->kept != nullptr;
+}
+
+std::uint32_t Session::group_of(Sequence sequence) const {
+    const Outgoing* outgoing = find(sequence);
+    return outgoing == nullptr ? 0 : outgoing->group;
 }
 
 const Promise* Session::unreleased(PacketId id) const {
@@ -366,6 +471,7 @@ ReasonCode Session::subscribe(const FilterRequest& request, std::uint32_t subscr
                    !core_.has_room_for_subscription()))
         return ReasonCode::quota_exceeded;
     if (is_new) filters_.emplace_back(request.filter);
+    shared_ |= is_shared_filter(request.filter);
     core_.subscribe(request, subscription_id, *this);
     if (records_) ticket = records_->subscribed(request.filter, request.options, subscription_id);
     return static_cast<ReasonCode>(request.options.qos);

@@ -4,6 +4,7 @@
 // ids of QoS 2 messages that came and were not released. No I/O.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +29,18 @@ struct Promise {
     Ticket journal;
 };
 
+// A message that came to a session by a group, and that the session gives back.
+struct Returned {
+    std::uint32_t group = 0;
+    const MessageRef& message;
+    bool retain = false;
+    SessionNumber from = 0;  // 0: the journal does not have it
+    Sequence sequence = 0;
+};
+// Whether somebody takes it, and whether the journal knows already that he does.
+enum class Given { no, yes, recorded };
+using Offer = std::function<Given(const Returned&)>;
+
 struct Will {
     MessageRef message;
     bool retain = false;
@@ -42,6 +55,7 @@ class Session final : public Due {
     const Identity& owner() const { return owner_; }
     const std::string& client_id() const { return client_id_; }
     Connection* connection() const { return connection_; }
+    std::uint32_t hash() const { return hash_; }  // of owner and client id
     bool persistent() const { return expiry_s_ > 0; }
     void set_expiry(std::uint32_t seconds) { expiry_s_ = seconds; }
     void set_will(std::optional<Will> will) { will_ = std::move(will); }
@@ -54,6 +68,7 @@ class Session final : public Due {
         MessageTarget target;
         MessageRef message;  // null: taken, and owed PUBREL
         KeptMessage* kept = nullptr;
+        std::string share;  // filter of the shared subscription that it came by
     };
     void restore(const FoundSession& found, std::vector<Owed> owed, SteadyTime now, Timestamp wall);
     // Fills in a record of how the session is now.
@@ -67,9 +82,16 @@ class Session final : public Due {
     bool detach(SteadyTime now);
     std::optional<Will> take_due_will(SteadyTime now, bool session_ends);
 
-    // One message for this session, by all its matching subscriptions together.
+    // One message for this session, by all its matching subscriptions together, or by a group.
     void deliver(Delivery& delivery, QoS granted, bool retain,
-                 const std::vector<std::uint32_t>& subscription_ids);
+                 const std::vector<std::uint32_t>& subscription_ids, std::uint32_t group = 0);
+    bool is_ready() const;                   // the next message would be sent at once
+    bool can_queue(std::size_t cost) const;  // or would wait, without anything lost
+    // Offers what came by groups, oldest first, and forgets what is taken: what waits, and, if so
+    // asked, what was sent at QoS 1 and not acknowledged.
+    void give_back(bool sent_too, const Offer& offer);
+    bool shared() const { return shared_; }  // it is or was in a group
+    std::uint32_t group_of(Sequence sequence) const;
     // PUBACK. False: no message with this id is in flight at QoS 1.
     bool acknowledged(PacketId id);
     // PUBREC (4.3.3): from now on the message is the client's. The caller answers with PUBREL, but
@@ -100,21 +122,23 @@ class Session final : public Due {
     const std::vector<std::string>& filters() const { return filters_; }
     std::size_t inflight() const { return window_.size(); }
     std::size_t queued() const { return queue_.size(); }
+    std::size_t load() const { return window_.size() + queue_.size(); }
     std::size_t queued_bytes() const { return queued_bytes_; }
 
     void on_due(SteadyTime now) override;
 
  private:
     struct Outgoing {
-        MessageRef message;  // null in the window of a session that ends with its connection
+        MessageRef message;  // null in the window if nobody will ever need it again
         Sequence sequence = 0;
         KeptMessage* kept = nullptr;  // in the journal
         QoS qos = QoS::at_least_once;
         bool retain = false;
-        bool again = false;  // an earlier life of the broker may have sent it
-        bool taken = false;  // QoS 2: the client has it; what it needs is PUBREL
-        bool done = false;   // acknowledged, but an earlier one is not yet
-        Ticket taken_at{};   // in the journal
+        bool again = false;       // an earlier life of the broker may have sent it
+        bool taken = false;       // QoS 2: the client has it; what it needs is PUBREL
+        bool done = false;        // acknowledged, but an earlier one is not yet
+        std::uint32_t group = 0;  // of the shared subscription that it came by
+        Ticket taken_at{};        // in the journal
         std::vector<std::uint32_t> subscription_ids;
     };
     bool may_send(Sequence sequence) const;
@@ -128,17 +152,23 @@ class Session final : public Due {
     void send_acknowledged(Delivery& delivery, Outgoing outgoing);
     void enqueue(Outgoing outgoing);
     void restore_owed(std::vector<Owed> owed);
+    bool has_room(std::size_t cost) const;
     bool make_room(std::size_t cost);
     void resend();
-    void resend(const Outgoing& outgoing, PacketId id);
+    bool resend(const Outgoing& outgoing, PacketId id);
     Outgoing* in_flight(PacketId id, QoS qos);
     void close_in_flight(Outgoing& outgoing);
+    void drop_done();
+    bool give(Outgoing& outgoing, const Offer& offer);
+    const Outgoing* find(Sequence sequence) const;
     void account(std::int64_t bytes);
     void arm_for_absence(SteadyTime now);
 
     Core& core_;
     Identity owner_;
     std::string client_id_;
+    std::uint32_t hash_;
+    bool shared_ = false;
     Connection* connection_ = nullptr;
     std::uint32_t expiry_s_ = 0;
     SteadyTime expires_;   // while absent

@@ -24,8 +24,23 @@ void KeptMessage::write(Journal& journal, SessionNumber from, PacketId id) {
     record.kind = RecordKind::message;
     record.session = from;
     record.packet_id = id;
+    write(journal, record);
+}
+
+void KeptMessage::write_moved(Journal& journal, SessionNumber from, Sequence sequence) {
+    JournalRecord record;
+    record.kind = from != 0 ? RecordKind::moved : RecordKind::message;
+    record.session = from;
+    record.sequence = sequence;
+    write(journal, record);
+}
+
+void KeptMessage::write(Journal& journal, JournalRecord& record) {
     record.message = fields_of(*message_, core_.wall_time(message_->expires).ns);
     record.targets = targets_;
+    if (core_.has_shared())
+        for (const MessageTarget& target : targets_)
+            record.shares.push_back(core_.share_of(target));
     journal.keep(record, *this);
 }
 

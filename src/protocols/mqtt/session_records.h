@@ -26,9 +26,12 @@ class KeptMessage final : public Journal::Item {
     void release();  // one of them is owed it no more; the last one deletes it
     // (from, id): it was received from that session at QoS 2.
     void write(Journal& journal, SessionNumber from, PacketId id);
+    // It is owed no more to (from, sequence), if from is not 0.
+    void write_moved(Journal& journal, SessionNumber from, Sequence sequence);
     void rewrite(Journal& journal) override;
 
  private:
+    void write(Journal& journal, JournalRecord& record);
     const Core& core_;
     MessageRef message_;
     std::vector<MessageTarget> targets_;

@@ -36,6 +36,7 @@ void Session::restore(const FoundSession& found, std::vector<Owed> owed, SteadyT
     }
     for (const auto& [filter, there] : found.filters) {
         filters_.push_back(filter);
+        shared_ |= is_shared_filter(filter);
         core_.subscribe({filters_.back(), there.options}, there.id, *this);
     }
     for (const auto& [id, place] : found.received) keep_unreleased(id, {});
@@ -54,7 +55,8 @@ void Session::restore_owed(std::vector<Owed> owed) {
     std::size_t sent = owed.size();
     while (sent > 0 && owed[sent - 1].message) --sent;
     for (std::size_t i = 0; i < owed.size(); ++i) {
-        auto& [target, message, kept] = owed[i];
+        auto& [target, message, kept, share] = owed[i];
+        const SharedGroup* group = share.empty() ? nullptr : core_.shared().find(share);
         Outgoing outgoing{.message = std::move(message),
                           .sequence = target.sequence,
                           .kept = kept,
@@ -62,6 +64,7 @@ void Session::restore_owed(std::vector<Owed> owed) {
                           .retain = target.retain,
                           .again = true,
                           .taken = kept == nullptr,
+                          .group = group == nullptr ? 0 : group->number(),
                           .subscription_ids = std::move(target.subscription_ids)};
         if (i >= sent) {
             enqueue(std::move(outgoing));

@@ -16,6 +16,13 @@ std::string_view next_level(std::string_view& rest, bool& last) {
     return level;
 }
 
+constexpr std::string_view share_prefix = "$share/";
+
+std::string_view share_name(std::string_view shared_filter) {
+    const std::string_view rest = shared_filter.substr(share_prefix.size());
+    return rest.substr(0, rest.find('/'));
+}
+
 std::size_t levels(std::string_view topic) {
     return 1 + static_cast<std::size_t>(std::count(topic.begin(), topic.end(), '/'));
 }
@@ -40,6 +47,15 @@ std::string_view topic_name_fault(std::string_view topic, std::size_t max_levels
 }
 
 std::string_view topic_filter_fault(std::string_view filter, std::size_t max_levels) {
+    if (is_shared_filter(filter)) {
+        const std::string_view name = share_name(filter);
+        if (name.empty() || name.size() + share_prefix.size() == filter.size())
+            return "want $share/NAME/FILTER";
+        if (name.find_first_of("+#") != std::string_view::npos)
+            return "a share name holds a wildcard (MQTT-4.8.2-2)";
+        if (!is_mqtt_text(name)) return "share name is not UTF-8, or holds U+0000";
+        filter = unshared(filter);
+    }
     if (filter.empty()) return "topic filter is empty";
     if (filter.size() > max_topic_bytes) return "topic filter is longer than 65,535 bytes";
     if (!is_mqtt_text(filter)) return "topic filter is not UTF-8, or holds U+0000";
@@ -54,7 +70,13 @@ std::string_view topic_filter_fault(std::string_view filter, std::size_t max_lev
     return {};
 }
 
-bool is_shared_filter(std::string_view filter) { return filter.starts_with("$share/"); }
+bool is_shared_filter(std::string_view filter) { return filter.starts_with(share_prefix); }
+
+std::string_view unshared(std::string_view filter) {
+    if (!is_shared_filter(filter)) return filter;
+    const std::size_t slash = share_prefix.size() + share_name(filter).size();
+    return slash < filter.size() ? filter.substr(slash + 1) : std::string_view{};
+}
 
 bool matches(std::string_view filter, std::string_view topic) {
     const bool wild_first = filter.starts_with('+') || filter.starts_with('#');
@@ -99,7 +121,7 @@ bool SubscriptionTree::add(std::string_view filter, const Subscription& subscrip
     }
     if (list == nullptr) list = &node->here;
     for (Subscription& old : *list) {
-        if (old.session != subscription.session) continue;
+        if (!old.same_subscriber(subscription)) continue;
         old = subscription;
         return false;
     }
@@ -134,19 +156,20 @@ const Subscription* SubscriptionTree::find(std::string_view filter, const Sessio
     return nullptr;
 }
 
-bool SubscriptionTree::remove(std::string_view filter, const Session* session) {
+bool SubscriptionTree::remove(std::string_view filter, const Subscription& subscription) {
     bool removed = false;
-    prune(*root_, filter, session, removed);
+    prune(*root_, filter, subscription, removed);
     if (removed) --size_, ++generation_;
     return removed;
 }
 
 // Removes along the path and tells whether the node has become empty.
-bool SubscriptionTree::prune(Node& node, std::string_view rest, const Session* session,
+bool SubscriptionTree::prune(Node& node, std::string_view rest, const Subscription& subscription,
                              bool& removed) {
     auto erase = [&](std::vector<Subscription>& list) {
-        removed =
-            std::erase_if(list, [&](const Subscription& s) { return s.session == session; }) > 0;
+        removed = std::erase_if(list, [&](const Subscription& s) {
+                      return s.same_subscriber(subscription);
+                  }) > 0;
     };
     bool last = false;
     const std::string_view level = next_level(rest, last);
@@ -155,7 +178,7 @@ bool SubscriptionTree::prune(Node& node, std::string_view rest, const Session* s
         return node.empty();
     }
     auto descend = [&](Node& child) {
-        if (!last) return prune(child, rest, session, removed);
+        if (!last) return prune(child, rest, subscription, removed);
         erase(child.here);
         return child.empty();
     };
