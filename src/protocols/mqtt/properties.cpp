@@ -138,10 +138,9 @@ class PropertyReader {
             reader.fail(ReasonCode::malformed_packet, "properties are longer than the packet");
             return;
         }
-        const std::size_t end = reader.left() - size;
-        while (reader.ok() && reader.left() > end) read_one(reader, owner, out);
-        if (reader.ok() && reader.left() != end)
-            reader.fail(ReasonCode::malformed_packet, "a property is longer than its section");
+        reader.narrow(size);
+        while (reader.ok() && reader.left() > 0) read_one(reader, owner, out);
+        reader.widen();
     }
 
  private:

@@ -1,6 +1,7 @@
 #include "protocols/mqtt/wire.h"
 
 #include <cstring>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -122,6 +123,16 @@ ByteView Reader::rest() {
     const ByteView taken{at_, left()};
     at_ = end_;
     return taken;
+}
+
+void Reader::narrow(std::size_t bytes) {
+    ASSERT(wide_end_ == nullptr && bytes <= left());
+    wide_end_ = std::exchange(end_, at_ + bytes);
+}
+
+void Reader::widen() {
+    end_ = std::exchange(wide_end_, nullptr);
+    if (!ok()) at_ = end_;
 }
 
 Fault Reader::finish() {

@@ -27,6 +27,9 @@ class Reader {
     std::string_view text(std::string_view what);  // checks UTF-8
     ByteView take(std::size_t bytes, std::string_view what);
     ByteView rest();
+    // Until widen(), the next bytes are all there is. There must be as many.
+    void narrow(std::size_t bytes);
+    void widen();
 
     void fail(ReasonCode reason, std::string_view what);  // at the place of the last field
     Fault finish();                                       // trailing bytes are malformed
@@ -36,6 +39,7 @@ class Reader {
     const std::uint8_t* begin_;
     const std::uint8_t* at_;
     const std::uint8_t* end_;
+    const std::uint8_t* wide_end_ = nullptr;
     const std::uint8_t* field_ = begin_;
     Fault fault_;
 };
