@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "base/log.h"
 #include "protocols/mqtt/fake_world.h"
 
@@ -53,6 +55,41 @@ TEST_F(MqttSessions, packet_identifiers_go_round_without_zero) {
         ASSERT_EQ(id, n % 65'535 + 1);
         acknowledge(client, id);
     }
+}
+
+// MQTT-1.5.4-3 and MQTT-4.7.3-4: U+FEFF is a character as any other, and nothing is normalised.
+TEST_F(MqttSessions, a_topic_is_matched_and_passed_on_byte_by_byte) {
+    FakeWorld world(all_may);
+    FakeClient& client = connect(world, "a");
+    const std::string_view topic = "\xEF\xBB\xBFT/e\xCC\x81/\xC3\xA9";  // e with accent, two ways
+    subscribe(client, topic);
+    client.wire.written.clear();
+    for (std::string_view other : {"T/e\xCC\x81/\xC3\xA9", "\xEF\xBB\xBFt/e\xCC\x81/\xC3\xA9",
+                                   "\xEF\xBB\xBFT/\xC3\xA9/\xC3\xA9"})
+        ASSERT_TRUE(world.core.publish_local(other, {}, false, QoS::at_most_once).ok());
+    EXPECT_TRUE(client.wire.written.empty());
+    ASSERT_TRUE(world.core.publish_local(topic, {}, false, QoS::at_most_once).ok());
+    Frame frame;
+    Publish packet;
+    ASSERT_TRUE(next_frame(client.wire.written, 1'000, frame).ok());
+    ASSERT_TRUE(decode(frame, Version::v5, packet).ok());
+    EXPECT_EQ(packet.topic, topic);
+}
+
+// MQTT-3.1.3-6, MQTT-3.2.2-16.
+TEST_F(MqttSessions, every_nameless_client_gets_a_name_of_its_own) {
+    FakeWorld world(all_may);
+    std::set<std::string> names;
+    for (int n = 0; n < 50; ++n) {
+        FakeClient& client = connect(world, "", 100);
+        Frame frame;
+        Connack packet;
+        ASSERT_TRUE(next_frame(client.wire.written, 1'000, frame).ok());
+        ASSERT_TRUE(decode(frame, Version::v5, packet).ok());
+        names.emplace(packet.properties.text(Property::assigned_client_id));
+    }
+    EXPECT_EQ(names.size(), 50u);
+    EXPECT_FALSE(names.contains(""));
 }
 
 TEST_F(MqttSessions, queued_bytes_are_counted_and_given_back) {
