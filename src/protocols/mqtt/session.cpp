@@ -97,10 +97,14 @@ bool Session::may_send(Sequence sequence) const {
            connection_->has_room(0);
 }
 
-// A QoS 2 message keeps its id for good once it was sent, so its record comes first.
+// A QoS 2 message keeps its id for good once it was sent, so its record comes first; and before
+// PUBREL, after which the client forgets the id, the record that the client has it.
 bool Session::waits_for_journal(const Outgoing& outgoing) {
-    if (outgoing.qos != QoS::exactly_once || outgoing.kept == nullptr) return false;
-    if (outgoing.kept->ticket() <= core_.journal_durable()) return false;
+    if (outgoing.qos != QoS::exactly_once || outgoing.done) return false;
+    const Ticket record = outgoing.taken             ? outgoing.taken_at
+                          : outgoing.kept != nullptr ? outgoing.kept->ticket()
+                                                     : Ticket{};
+    if (record <= core_.journal_durable()) return false;
     core_.wait_for_journal(*this);
     return true;
 }
@@ -244,7 +248,8 @@ bool Session::make_room(std::size_t cost) {
 }
 
 void Session::resend() {
-    while (sent_ < window_.size() && may_send(window_[sent_].sequence)) {
+    while (sent_ < window_.size() && may_send(window_[sent_].sequence) &&
+           !waits_for_journal(window_[sent_])) {
         Outgoing& outgoing = window_[sent_];
         if (!outgoing.done) {
             if (resend(outgoing, id_of(outgoing.sequence))) {
