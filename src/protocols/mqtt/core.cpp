@@ -248,7 +248,7 @@ Result<> Core::publish_local(std::string_view topic, ByteView payload, bool reta
 // QoS 0: the next figure is worth more than an old one.
 void Core::tell(std::string_view topic, std::string_view text) {
     const Targets& targets = targets_of(topic);
-    if (targets.subscriptions.empty()) return;
+    if (targets.subscriptions.empty() && targets.groups.empty()) return;
     Publish publish;
     publish.topic = topic;
     publish.payload = bytes_of(text);

@@ -71,11 +71,13 @@ bool Core::gather(const ListOrder& order, SessionWalk& at,
     return walk(at, [&](const std::string& owner, const Session& session) -> std::size_t {
         if (!is_asked_for(order, session)) return 1;
         for (const std::string& filter : session.filters()) {
-            if (!order.topic.empty() && !matches(filter, order.topic)) continue;
+            if (!order.topic.empty() && !matches(unshared(filter), order.topic)) continue;
             std::string key = owner;
             key.append(1, '\0').append(filter);
             if (!page.wants(key)) continue;
-            const Subscription* found = tree_.find(filter, &session);
+            const Subscription* found = is_shared_filter(filter)
+                                            ? shared_.find(filter)->find(session)
+                                            : tree_.find(filter, &session);
             SubscriptionView view{session.owner(), session.client_id(),
                                   session.connection() != nullptr, filter, std::nullopt};
             if (found != nullptr) view.options = found->options;

@@ -146,6 +146,21 @@ TEST_F(MqttInspect, subscriptions_are_listed_with_options_or_by_the_topic_they_t
     EXPECT_TRUE(second.next.empty());
 }
 
+TEST_F(MqttInspect, a_shared_subscription_is_listed_as_one_of_each_member) {
+    subscribe(connect("a", "gw-1"), "$share/g/t/+", QoS::exactly_once);
+    subscribe(connect("a", "gw-2"), "$share/g/t/+", QoS::at_most_once);
+    ListOrder order;
+    order.topic = "t/x";
+    const auto all = list<SubscriptionView>(order);
+    ASSERT_EQ(all.items.size(), 2u);
+    EXPECT_EQ(all.items[0].filter, "$share/g/t/+");
+    ASSERT_TRUE(all.items[0].options && all.items[1].options);
+    EXPECT_EQ(all.items[0].options->qos, QoS::exactly_once);
+    EXPECT_EQ(all.items[1].options->qos, QoS::at_most_once);
+    order.topic = "u";
+    EXPECT_TRUE(list<SubscriptionView>(order).items.empty());
+}
+
 TEST_F(MqttInspect, retained_messages_come_in_topic_order_with_as_much_payload_as_asked) {
     for (int n = 0; n < 600; ++n) retain("other/" + std::to_string(n), "x");
     retain("t", "top");

@@ -25,6 +25,11 @@ std::size_t SharedGroup::place_of(const Session& session) const {
     return static_cast<std::size_t>(found - members_.begin());
 }
 
+const SharedGroup::Member* SharedGroup::find(const Session& session) const {
+    const std::size_t at = place_of(session);
+    return at < members_.size() ? &members_[at] : nullptr;
+}
+
 bool SharedGroup::join(const Member& member) {
     const std::size_t at = place_of(*member.session);
     if (at < members_.size()) {

@@ -27,6 +27,7 @@ class SharedGroup {
     std::size_t members() const { return members_.size(); }
     std::size_t connected() const { return connected_; }
 
+    const Member* find(const Session& session) const;
     bool join(const Member& member);  // false: it was one; its options are replaced
     bool leave(const Session& session);
     void arrived(const Session& session);   // it is connected now ...
