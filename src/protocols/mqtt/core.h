@@ -162,6 +162,7 @@ class Core {
     using SessionVisit = std::function<std::size_t(const std::string& key, const Session&)>;
     bool walk(SessionWalk& walk, const SessionVisit& visit) const;
     SessionView view_of(const Session& session) const;
+    const Subscription* subscription_of(const Session& session, std::string_view filter) const;
 
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);

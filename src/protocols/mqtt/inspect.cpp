@@ -75,9 +75,7 @@ bool Core::gather(const ListOrder& order, SessionWalk& at,
             std::string key = owner;
             key.append(1, '\0').append(filter);
             if (!page.wants(key)) continue;
-            const Subscription* found = is_shared_filter(filter)
-                                            ? shared_.find(filter)->find(session)
-                                            : tree_.find(filter, &session);
+            const Subscription* found = subscription_of(session, filter);
             SubscriptionView view{session.owner(), session.client_id(),
                                   session.connection() != nullptr, filter, std::nullopt};
             if (found != nullptr) view.options = found->options;
@@ -85,6 +83,12 @@ bool Core::gather(const ListOrder& order, SessionWalk& at,
         }
         return 1 + session.filters().size();
     });
+}
+
+const Subscription* Core::subscription_of(const Session& session, std::string_view filter) const {
+    if (!is_shared_filter(filter)) return tree_.find(filter, &session);
+    const SharedGroup* group = shared_.find(filter);
+    return group == nullptr ? nullptr : group->find(session);
 }
 
 bool Core::gather(const ListOrder& order, std::string& after, Page<RetainedView>& page) {

@@ -134,6 +134,12 @@ TEST_F(MqttInspect, subscriptions_are_listed_with_options_or_by_the_topic_they_t
     const auto reached = list<SubscriptionView>(order);
     ASSERT_EQ(reached.items.size(), 1u);
     EXPECT_EQ(reached.items[0].identity.name, "gw-2");
+    subscribe(connect("s", "gw-3"), "$share/group/t/x/+", QoS::exactly_once);
+    const auto shared = list<SubscriptionView>(order);
+    ASSERT_EQ(shared.items.size(), 2u);  // one of a group would get it
+    EXPECT_EQ(shared.items[1].filter, "$share/group/t/x/+");
+    ASSERT_TRUE(shared.items[1].options);
+    EXPECT_EQ(shared.items[1].options->qos, QoS::exactly_once);
     order.topic = "t/x";
     order.limit = 1;
     const auto first = list<SubscriptionView>(order);

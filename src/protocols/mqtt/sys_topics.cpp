@@ -30,6 +30,7 @@ constexpr SysValue values[]{
     {"bytes/received", [](const Metrics& m) { return m.bytes_received; }},
     {"bytes/sent", [](const Metrics& m) { return m.bytes_sent; }},
     {"subscriptions/count", [](const Metrics& m) { return m.subscriptions; }},
+    {"shared_subscriptions/count", [](const Metrics& m) { return m.shared_groups; }},
     {"retained messages/count", [](const Metrics& m) { return m.retained_messages; }},
 };
 

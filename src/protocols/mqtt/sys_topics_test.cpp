@@ -102,6 +102,15 @@ TEST_F(MqttSysTopics, nothing_is_sent_while_nobody_listens_below_it) {
     EXPECT_FALSE(world.core.has_subscription_below("$SYS"));
 }
 
+TEST_F(MqttSysTopics, members_of_a_group_share_them_too) {
+    FakeWorld world(all_may_read);
+    FakeClient& client = connect(world, "a");
+    subscribe(client, "$share/g/$SYS/broker/shared_subscriptions/count");
+    EXPECT_EQ(told(client).size(), 1u);  // the SUBACK: nothing retained for a group
+    world.advance(seconds{10});
+    EXPECT_EQ(told(client)["$SYS/broker/shared_subscriptions/count"].text, "1");
+}
+
 TEST_F(MqttSysTopics, the_interval_can_be_set_and_set_to_never) {
     Limits limits;
     limits.sys_every = seconds{1};
