@@ -64,10 +64,16 @@ Result<> load_mqtt(Context& context, const LoadArguments& a) {
     Workers resolver{WorkersOptions{}};
     if (output == Output::table)
         std::cerr << "loading " << options.host << ':' << options.port << " ...\n";
-    TRY(const auto report, sync_wait(*loop, load::run_load(std::move(options), &resolver)));
+    auto report = sync_wait(*loop, load::run_load(std::move(options), &resolver));
+    if (!report) {
+        Error error = std::move(report).error();
+        if (error.code == Errc::io_failed)
+            error.message += ". Next step: --host and --port of a broker that runs";
+        return error;
+    }
     if (output != Output::table)
-        return print_json_or_yaml(load::to_json(report), output), Result<>{};
-    for (const auto& [what, figure] : load::rows_of(report))
+        return print_json_or_yaml(load::to_json(*report), output), Result<>{};
+    for (const auto& [what, figure] : load::rows_of(*report))
         std::cout << what << std::string(14 - std::min<std::size_t>(what.size(), 13), ' ') << figure
                   << '\n';
     return {};

@@ -109,7 +109,7 @@ TEST_F(LoadRun, every_shape_and_qos_arrives_once_and_in_order) {
                 options.qos = static_cast<mqtt::QoS>(qos);
                 options.version = version;
                 const Report report = run();
-                EXPECT_TRUE(report.clean()) << to_json(to_json(report));
+                EXPECT_TRUE(report.clean()) << mw::to_json(to_json(report));
                 EXPECT_EQ(report.sent, 50u * row.publishers);
                 EXPECT_EQ(report.received, report.sent * row.receivers);
                 EXPECT_EQ(report.expected, report.received);
