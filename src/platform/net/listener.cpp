@@ -150,9 +150,7 @@ void Listener::Door::admit(Fd fd, Address peer) {
         ++counters_.refused_full;
         return;  // closes it
     }
-    ++*open_;
-    auto leave = [count = open_](void*) { --*count; };
-    std::shared_ptr<void> seat(open_.get(), std::move(leave));
+    Seat seat(open_);
     if (options_.tls) {
         auto stream = std::make_unique<TlsStream>(loop_, std::move(fd), std::move(peer),
                                                   options_.tls, std::move(seat));

@@ -19,10 +19,12 @@ class OutputPool {
         if (free_.empty()) return {};
         Bytes bytes = std::move(free_.back());
         free_.pop_back();
+        kept_ -= bytes.capacity();
         return bytes;
     }
     void give(Bytes& bytes) {
-        if (free_.size() < most && bytes.capacity() <= largest && bytes.capacity() > 0) {
+        if (bytes.capacity() <= largest && kept_ + bytes.capacity() <= most) {
+            kept_ += bytes.capacity();
             bytes.clear();
             free_.push_back(std::move(bytes));
         }
@@ -30,7 +32,8 @@ class OutputPool {
     }
 
  private:
-    static constexpr std::size_t most = 64, largest = 256 * 1024;
+    static constexpr std::size_t largest = 256 * 1024, most = 16 * largest;
+    std::size_t kept_ = 0;
     std::vector<Bytes> free_;
 };
 

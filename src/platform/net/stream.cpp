@@ -115,7 +115,7 @@ void Stream::carry(Rider* rider) {
 
 void Stream::arrived(ByteView bytes) {
     bytes_read_ += bytes.size();
-    heard_ = loop_.now();
+    if (idle_) idle_->heard = loop_.now();
     if (rider_) return rider_->on_bytes(bytes, peer_ended_);  // may destroy this stream
     Read* reader = readers_.front();
     ASSERT(reader != nullptr);
@@ -140,13 +140,18 @@ void Stream::broke(Error error) {
     if (rider_) rider_->on_error(*error_);
 }
 
+void Stream::set_idle_limit(nanoseconds limit) {
+    if (!idle_) idle_ = std::make_unique<Idle>(*this);
+    idle_->limit = limit;
+}
+
 void Stream::on_idle() {
     Read* reader = readers_.front();
-    if (!reader || idle_.limit.count() <= 0) return;
-    nanoseconds silent = loop_.clock().steady() - heard_;
-    if (silent < idle_.limit) return loop_.arm(idle_, idle_.limit - silent);
+    if (!reader || idle_->limit.count() <= 0) return;
+    nanoseconds silent = loop_.clock().steady() - idle_->heard;
+    if (silent < idle_->limit) return loop_.arm(*idle_, idle_->limit - silent);
     reader->wake_with(
-        Error{Errc::timed_out, to_text(peer_) + " was silent for " + mw::to_text(idle_.limit)});
+        Error{Errc::timed_out, to_text(peer_) + " was silent for " + mw::to_text(idle_->limit)});
 }
 
 Result<> Stream::state() const {
@@ -169,9 +174,10 @@ bool Stream::Read::begin(std::coroutine_handle<> h, Cancellation& in) {
     ASSERT(stream_.readers_.empty());  // one coroutine reads
     if (!suspend(h, in)) return false;
     stream_.readers_.push_back(*this);
-    stream_.heard_ = loop().now();
-    if (stream_.idle_.limit.count() > 0 && !stream_.idle_.armed())
-        loop().arm(stream_.idle_, stream_.idle_.limit);
+    if (Idle* idle = stream_.idle_.get()) {
+        idle->heard = loop().now();
+        if (idle->limit.count() > 0 && !idle->armed()) loop().arm(*idle, idle->limit);
+    }
     stream_.start_reading();
     return true;
 }

@@ -65,10 +65,11 @@ class Stream : private TurnEnd {
     void set_write_limit(std::size_t bytes) { write_limit_ = bytes; }
     // A read ends as timed_out when nothing came for this long. Zero: no limit. Costs nothing per
     // read.
-    void set_idle_limit(nanoseconds limit) { idle_.limit = limit; }
+    void set_idle_limit(nanoseconds limit);
 
-    // For a stream that rides on this one, as WebSocket does. From now on it gets what arrives
-    // here, and nobody else reads; null ends that. It hears of an end or error at once.
+    // For who rides on this stream, as WebSocket does, and the broker, whose idle connections then
+    // hold no coroutine. From now on it gets what arrives here, and nobody else reads; null ends
+    // that. It hears of an end or error at once.
     void carry(Rider* rider);
     void pull() { start_reading(); }  // the rider wants more
     void push_now();                  // sends what there is before the turn ends
@@ -106,6 +107,7 @@ class Stream : private TurnEnd {
         void on_timer() override { stream.on_idle(); }
         Stream& stream;
         nanoseconds limit{0};
+        SteadyTime heard;
     };
     void on_turn_end() override;
     void push();
@@ -128,11 +130,10 @@ class Stream : private TurnEnd {
     bool finished_ = false;
     bool blocked_ = false;  // send() gave 0
     std::uint64_t bytes_read_ = 0, bytes_written_ = 0;
-    SteadyTime heard_;
-    Idle idle_{*this};
+    std::unique_ptr<Idle> idle_;  // of streams that have a limit
 };
 
-// What rides on a stream. The first three come from the loop's top; on_bytes may destroy both.
+// What rides on a stream. All but the last come from the loop's top; on_bytes may destroy both.
 class Rider {
  public:
     virtual ~Rider() = default;

@@ -51,7 +51,7 @@ Address address_of(const sockaddr_storage& from) {
     return {text, ntohs(v4.sin_port)};
 }
 
-TcpStream::TcpStream(Loop& loop, Fd fd, Address peer, std::shared_ptr<void> seat)
+TcpStream::TcpStream(Loop& loop, Fd fd, Address peer, Seat seat)
     : Stream(loop, std::move(peer)), fd_(std::move(fd)), seat_(std::move(seat)) {
     int on = 1;  // we batch by turn; Nagle would only add its delay
     ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -62,7 +62,7 @@ TcpStream::~TcpStream() { close(); }
 void TcpStream::shut() {
     stop_watching();
     fd_ = Fd();
-    seat_.reset();
+    seat_ = Seat();
 }
 
 void TcpStream::want(std::uint32_t events) {

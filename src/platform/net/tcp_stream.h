@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <memory>
 #include <utility>
 
 #include "platform/net/stream.h"
@@ -25,14 +26,32 @@ class Fd {
     int fd_;
 };
 
+// A place among the connections of a listener, which counts those taken.
+class Seat {
+ public:
+    Seat() = default;
+    explicit Seat(std::shared_ptr<std::size_t> taken) : taken_(std::move(taken)) { ++*taken_; }
+    Seat(Seat&&) noexcept = default;
+    Seat& operator=(Seat&& other) noexcept {
+        std::swap(taken_, other.taken_);
+        return *this;
+    }
+    ~Seat() {
+        if (taken_) --*taken_;
+    }
+
+ private:
+    std::shared_ptr<std::size_t> taken_;
+};
+
 std::string errno_text(int error);
 Address address_of(const sockaddr_storage& from);
 Error system_error(std::string_view step, int error);
 
 class TcpStream : public Stream, private Watcher {
  public:
-    // The socket is connected and non-blocking. `seat` is dropped with the stream.
-    TcpStream(Loop& loop, Fd fd, Address peer, std::shared_ptr<void> seat = {});
+    // The socket is connected and non-blocking. `seat` is given up with the stream.
+    TcpStream(Loop& loop, Fd fd, Address peer, Seat seat = {});
     ~TcpStream() override;
 
  protected:
@@ -60,7 +79,7 @@ class TcpStream : public Stream, private Watcher {
     Fd fd_;
     std::uint32_t interest_ = 0;
     bool watched_ = false;
-    std::shared_ptr<void> seat_;
+    Seat seat_;
 };
 
 }  // namespace mw::net

@@ -15,7 +15,7 @@ namespace mw::net {
 class TlsStream final : public TcpStream {
  public:
     TlsStream(Loop& loop, Fd fd, Address peer, std::shared_ptr<const TlsContext> context,
-              std::shared_ptr<void> seat = {});
+              Seat seat = {});
     ~TlsStream() override;
 
     // Which side we are is the context's. Before any read or write.
