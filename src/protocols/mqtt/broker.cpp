@@ -12,16 +12,17 @@ constexpr nanoseconds tick_every = milliseconds{250};
 constexpr nanoseconds linger = seconds{1};  // for the last words to arrive before the reset
 constexpr nanoseconds stop_limit = seconds{2};
 
-// One client: its stream and its protocol machine. Shared by the coroutines that serve it.
-class Link final : public Wire, public std::enable_shared_from_this<Link> {
+// One client: its stream and its protocol machine. It holds itself until its stream is over; then
+// until the last coroutine that uses it has ended.
+class Link final : public Wire, private net::Rider, public std::enable_shared_from_this<Link> {
  public:
     Link(Core& core, Scope& scope, std::vector<Link*>& all, std::unique_ptr<net::Stream> stream,
-         Identity identity)
+         const Identity& identity)
         : core_(core),
           scope_(scope),
           all_(all),
           stream(std::move(stream)),
-          connection(core, *this, std::move(identity)) {
+          connection(core, *this, identity) {
         const Limits& limits = core.limits();
         // The core keeps to outbox_bytes; the rest is for what it writes on top: answers.
         this->stream->set_write_limit(limits.outbox_bytes + limits.packet_bytes + 65'536);
@@ -32,6 +33,16 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
         all_[place_] = all_.back();
         all_[place_]->place_ = place_;
         all_.pop_back();
+    }
+
+    void start() {
+        self_ = shared_from_this();
+        scope_.spawn(first_bytes(self_));
+    }
+    // Without a word; from the loop's top only, as *this may be gone afterwards.
+    void cut() {
+        stream->close();
+        const auto self = std::move(self_);
     }
 
     void write(ByteView bytes) override {
@@ -48,41 +59,74 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
         scope_.spawn(measure_flush(shared_from_this(), received));
     }
     void on_full() override { scope_.spawn(wait_for_drain(shared_from_this())); }
-    void on_readable() override { readable_.set(); }
-    void on_close(bool at_once) override {
-        readable_.set();
-        if (at_once) return stream->close();
-        stream->finish();
-        scope_.spawn(close_later(shared_from_this()));
+    void on_readable() override {
+        if (std::exchange(peer_gone_, false)) return scope_.spawn(lose(shared_from_this()));
+        if (stream->is_open()) stream->pull();
     }
-
-    static Task<> serve(std::shared_ptr<Link> link) {
-        Connection& connection = link->connection;
-        while (link->stream->is_open()) {
-            auto bytes = co_await link->stream->read();
-            if (!bytes) {
-                connection.lost(bytes.error().message);
-                break;
-            }
-            if (bytes->empty()) {
-                connection.lost("the client closed the connection");
-                break;
-            }
-            connection.receive(*bytes);
-            while (connection.paused() && !connection.closing()) {
-                link->readable_.reset();
-                CO_TRY_VOID(co_await link->readable_.wait());
-            }
-        }
-        link->stream->close();
-        link->over_.set();
-        co_return Result<>{};
+    void on_close(bool at_once) override {
+        if (at_once) return over();
+        stream->finish();
+        if (stream->is_open()) stream->pull();  // to see the client's end
+        if (self_) scope_.spawn(close_later(self_));
     }
 
  private:
+    // What came behind a TLS handshake is given to a reader only. An idle connection holds no
+    // coroutine: the stream calls on_bytes() from then on.
+    static Task<> first_bytes(std::shared_ptr<Link> link) {
+        auto bytes = co_await link->stream->read();
+        if (!bytes) {
+            link->on_error(bytes.error());
+        } else if (bytes->empty()) {
+            link->on_end();
+        } else {
+            link->connection.receive(*bytes);
+            if (link->stream->is_open()) link->stream->carry(link.get());
+            if (link->stream->is_open()) link->stream->pull();
+        }
+        co_return Result<>{};
+    }
+
+    bool wants_bytes() const override { return connection.closing() || !connection.paused(); }
+    void on_bytes(ByteView bytes, bool last) override {
+        connection.receive(bytes);
+        if (last) return on_end();
+        if (stream->is_open() && wants_bytes()) stream->pull();
+    }
+    void on_end() override {
+        if (!wants_bytes()) {  // first what came before the end
+            peer_gone_ = true;
+            return;
+        }
+        connection.lost("the client closed the connection");
+        over();
+    }
+    void on_room() override {}
+    void on_error(const Error& error) override {
+        connection.lost(error.message);
+        over();
+    }
+
+    // Nothing is read any more. Lets go of itself later in this turn, as callers are above us.
+    void over() {
+        stream->close();
+        if (over_) over_->set();
+        if (self_) scope_.spawn(release(std::move(self_)));
+    }
+    static Task<> release(std::shared_ptr<Link>) { co_return Result<>{}; }
+
+    static Task<> lose(std::shared_ptr<Link> link) {
+        link->on_end();
+        co_return Result<>{};
+    }
+
     static Task<> close_later(std::shared_ptr<Link> link) {
-        ignore(co_await within(linger, link->over_.wait()), "too late or cancelled: then now");
-        link->stream->close();
+        Event over;
+        link->over_ = &over;
+        if (!link->stream->is_open()) over.set();
+        ignore(co_await within(linger, over.wait()), "too late or cancelled: then now");
+        link->over_ = nullptr;
+        link->over();
         co_return Result<>{};
     }
 
@@ -119,8 +163,9 @@ class Link final : public Wire, public std::enable_shared_from_this<Link> {
     Scope& scope_;
     std::vector<Link*>& all_;
     std::size_t place_ = 0;
-    Event readable_;
-    Event over_;  // the reader has ended
+    std::shared_ptr<Link> self_;
+    Event* over_ = nullptr;   // of close_later(), while it waits
+    bool peer_gone_ = false;  // while a message waited for room
 
  public:
     std::unique_ptr<net::Stream> stream;
@@ -136,6 +181,7 @@ struct Broker::Parts {
           core({loop.clock(), random, authorizer, uplink, limits}),
           rate(limits.connect_rate),
           scope(loop) {}
+    ~Parts() { cut_links(); }
 
     static Task<> accept(Parts& parts, std::shared_ptr<net::Listener> listener, Resolver resolver) {
         while (true) {
@@ -175,13 +221,15 @@ struct Broker::Parts {
         if (links.size() >= core.limits().connections) return refuse("too many connections");
         auto identity = resolver(stream->peer_certificate());
         if (!identity) return refuse(identity.error().message);
-        serve(std::move(stream), *std::move(identity));
+        serve(std::move(stream), *identity);
     }
 
-    void serve(std::unique_ptr<net::Stream> stream, Identity identity) {
-        auto link =
-            std::make_shared<Link>(core, scope, links, std::move(stream), std::move(identity));
-        scope.spawn(Link::serve(std::move(link)));
+    void serve(std::unique_ptr<net::Stream> stream, const Identity& identity) {
+        std::make_shared<Link>(core, scope, links, std::move(stream), identity)->start();
+    }
+
+    void cut_links() {
+        for (Link* link : std::vector<Link*>(links)) link->cut();
     }
 
     template <class T>
@@ -262,7 +310,7 @@ void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
 }
 
 void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
-    parts_->serve(std::move(stream), std::move(identity));
+    parts_->serve(std::move(stream), identity);
 }
 
 Task<> Broker::stop() {
@@ -273,6 +321,7 @@ Task<> Broker::stop() {
     for (nanoseconds waited{0}; !parts_->links.empty() && waited < stop_limit;
          waited += milliseconds{20})
         CO_TRY_VOID(co_await sleep_for(milliseconds{20}));
+    parts_->cut_links();
     parts_->scope.cancel();
     CO_TRY_VOID(co_await parts_->scope.join());
     if (!parts_->journal) co_return Result<>{};

@@ -46,6 +46,7 @@ Fault decode(const Frame& frame, Version version, Unsubscribe& out);
 Fault decode(const Frame& frame, Version version, Suback& out);
 Fault decode(const Frame& frame, Version version, Disconnect& out);  // DISCONNECT and AUTH
 Fault decode_empty(const Frame& frame);                              // PINGREQ, PINGRESP
+PacketId bare_ack(const Frame& frame);  // of an acknowledgement that is its id alone; else 0
 
 // Each appends one packet to out. What is encoded must be valid (ASSERT): the caller made it.
 void encode(Bytes& out, const Connect& packet);

@@ -17,6 +17,15 @@ std::uint32_t expiry_of(const Connect& packet, seconds limit) {
     return std::min(packet.properties.number(Property::session_expiry, 0), most);
 }
 
+// MQTT 3.1.1 names no window. A session that ends with its connection keeps no copy of what is in
+// flight, so there its packet ids are limit enough.
+std::uint16_t window_of(const Connect& packet, bool persistent, const Limits& limits) {
+    if (packet.version == Version::v5)
+        return static_cast<std::uint16_t>(
+            packet.properties.number(Property::receive_maximum, 65'535));
+    return persistent ? limits.inflight_maximum : std::uint16_t{65'535};
+}
+
 }  // namespace
 
 Connection::Step Connection::on_connect(const Frame& frame) {
@@ -56,10 +65,7 @@ Connection::Step Connection::on_connect(const Frame& frame) {
                                        {"version", static_cast<int>(version_)},
                                        {"keep_alive_s", keep_alive_s_},
                                        {"resumed", present}});
-    const auto inflight = version_ == Version::v5
-                              ? packet.properties.number(Property::receive_maximum, 65'535)
-                              : core_.limits().inflight_maximum;
-    session->attach(*this, static_cast<std::uint16_t>(inflight));
+    session->attach(*this, window_of(packet, expiry_s > 0, core_.limits()));
     schedule();
     return Step::next;
 }

@@ -13,11 +13,11 @@ constexpr std::size_t answers_waiting_max = 65'536;
 
 }  // namespace
 
-Connection::Connection(Core& core, Wire& wire, Identity identity)
+Connection::Connection(Core& core, Wire& wire, const Identity& identity)
     : Due(core.agenda()),
       core_(core),
       wire_(wire),
-      identity_(std::move(identity)),
+      identity_(core.keep(identity)),
       opened_(core.now()),
       heard_(opened_) {
     core_.enroll(*this);
@@ -27,6 +27,7 @@ Connection::Connection(Core& core, Wire& wire, Identity identity)
 Connection::~Connection() {
     if (session_ != nullptr) finish("the connection was dropped", true);
     core_.expel(*this);
+    core_.drop(identity_);
 }
 
 std::string Connection::client() const {
@@ -339,6 +340,8 @@ void Connection::answer_what_is_durable() {
 }
 
 void Connection::on_puback(const Frame& frame) {
+    // Nearly every PUBACK is its id alone; the rest of an Ack costs more than all that follows.
+    if (const PacketId id = bare_ack(frame)) return void(session_->acknowledged(id));
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     session_->acknowledged(packet.id);  // an id that is not in flight is ignored: a late resend
@@ -478,7 +481,6 @@ void Connection::finish(std::string_view why, bool at_once) {
     if (closing()) return;
     log::debug("mqtt.connection.closed", {{"client", client()}, {"reason", why}});
     state_ = State::closing;
-    close_reason_ = why;
     ++core_.count().connections_closed;
     if (session_ != nullptr) core_.close_session(*this, why);
     disarm();

@@ -40,14 +40,13 @@ class Wire {
 
 class Connection final : public Due {
  public:
-    Connection(Core& core, Wire& wire, Identity identity);
+    Connection(Core& core, Wire& wire, const Identity& identity);
     ~Connection() override;
 
     void receive(ByteView bytes);
     // Don't read: a message waits for room in storage.
     bool paused() const { return paused_since_.ns != 0; }
     bool closing() const { return state_ == State::closing; }
-    const std::string& close_reason() const { return close_reason_; }
     void drained();  // the socket took all there was: what waits for the outbox may go
     // The peer has gone, or the stream failed.
     void lost(std::string_view why);
@@ -131,7 +130,7 @@ class Connection final : public Due {
 
     Core& core_;
     Wire& wire_;
-    Identity identity_;
+    const Identity& identity_;  // the core keeps it
     State state_ = State::waiting;
     Version version_ = Version::v3_1_1;
     bool reason_strings_ = true;  // MQTT 5 request problem information
@@ -149,7 +148,6 @@ class Connection final : public Due {
     Ring<Answer> answers_;
     Ticket connect_after_;  // the journal has forgotten the session that a clean start ends
     std::vector<std::string> aliases_;
-    std::string close_reason_;
 };
 
 }  // namespace mw::mqtt

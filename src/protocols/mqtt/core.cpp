@@ -90,16 +90,23 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
 bool Core::has_room_for_session(const Identity& identity) const {
     if (sessions_.size() >= limits().sessions) return false;
     if (identity.kind == Identity::Kind::anonymous) return true;
-    const auto found = sessions_of_.find(key_of(identity, {}));
-    return found == sessions_of_.end() || found->second < limits().sessions_per_identity;
+    return known_.at(key_of(identity, {})).sessions < limits().sessions_per_identity;
 }
 
-void Core::session_began(const Identity& identity) { ++sessions_of_[key_of(identity, {})]; }
-
-void Core::session_ended(const Identity& identity) {
-    const auto found = sessions_of_.find(key_of(identity, {}));
-    if (--found->second == 0) sessions_of_.erase(found);
+const Identity& Core::keep(const Identity& identity) {
+    Known& known = known_[key_of(identity, {})];
+    if (known.uses++ == 0) known.identity = identity;
+    return known.identity;
 }
+
+void Core::drop(const Identity& identity) {
+    const auto found = known_.find(key_of(identity, {}));
+    if (--found->second.uses == 0) known_.erase(found);
+}
+
+void Core::session_began(const Identity& identity) { ++known_.at(key_of(identity, {})).sessions; }
+
+void Core::session_ended(const Identity& identity) { --known_.at(key_of(identity, {})).sessions; }
 
 void Core::close_session(Connection& connection, std::string_view reason) {
     Session& session = *connection.session();
@@ -194,8 +201,10 @@ bool Core::retain(const MessageRef& message, RetainedStore::Share share, Ticket&
     return kept;
 }
 
+// A message counts from when it was read: one look at the clock for all packets of a read.
 Core::Routed Core::route(const Publish& publish, Session* from) {
-    delivery_.begin(publish, now(), from == nullptr ? 0 : from->hash());
+    delivery_.begin(publish, from == nullptr ? now() : from->connection()->heard(),
+                    from == nullptr ? 0 : from->hash());
     const auto share =
         from == nullptr ? RetainedStore::Share::everything : RetainedStore::Share::clients;
     Routed routed;
@@ -329,8 +338,8 @@ void Core::account(std::int64_t queued_bytes) {
 
 void Core::tick() {
     const SteadyTime time = now();
-    while (!agenda_.empty() && agenda_.begin()->first <= time) {
-        Due& due = *agenda_.begin()->second;
+    while (!agenda_.empty() && agenda_.first().due_at() <= time) {
+        Due& due = agenda_.first();
         due.disarm();
         due.on_due(time);
     }

@@ -135,6 +135,9 @@ class Core {
     void wait_for_journal(Session& session);  // pump() when it has come further
     void wait_to_record(Session& session);    // record_done() at settle()
     void forget(Session& session);            // it is about to be destroyed
+    // One copy of each identity in use: its connections and sessions refer to it.
+    const Identity& keep(const Identity& identity);
+    void drop(const Identity& identity);
     void session_began(const Identity& identity);
     void session_ended(const Identity& identity);
     void account(std::int64_t queued_bytes);
@@ -148,6 +151,11 @@ class Core {
         std::size_t operator()(std::string_view s) const {
             return std::hash<std::string_view>{}(s);
         }
+    };
+    struct Known {
+        Identity identity;
+        std::size_t uses = 0;
+        std::size_t sessions = 0;
     };
     struct Targets {
         std::uint64_t generation = 0;
@@ -187,7 +195,7 @@ class Core {
     SubscriptionTree tree_;
     SharedGroups shared_;  // outlives the sessions
     RetainedStore retained_;
-    std::unordered_map<std::string, std::size_t> sessions_of_;  // by identity
+    std::unordered_map<std::string, Known> known_;  // by identity
     std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;
     std::vector<Connection*> connections_;
     std::unordered_map<std::string, Targets, TextHash, std::equal_to<>> cached_;

@@ -193,7 +193,7 @@ Fault decode(const Frame& frame, Version version, Publish& out) {
     if (out.qos == QoS::at_most_once && out.dup)
         reader.fail(ReasonCode::malformed_packet, "DUP is set at QoS 0 (MQTT-3.3.1-2)");
     out.topic = reader.text("topic name is cut off");
-    if (reader.ok() && out.topic.find_first_of("+#") != std::string_view::npos)
+    if (reader.ok() && has_wildcard(out.topic))
         reader.fail(ReasonCode::topic_name_invalid,
                     "topic name holds a wildcard; want a name without + and #");
     if (reader.ok() && out.topic.empty() && version == Version::v3_1_1)
@@ -208,6 +208,11 @@ Fault decode(const Frame& frame, Version version, Publish& out) {
     }
     out.payload = reader.rest();
     return reader.finish();
+}
+
+PacketId bare_ack(const Frame& frame) {
+    if (frame.body.size() != 2) return 0;
+    return static_cast<PacketId>(frame.body[0] << 8 | frame.body[1]);
 }
 
 Fault decode(const Frame& frame, Version version, Ack& out) {

@@ -26,8 +26,9 @@ struct Limits {
     std::size_t sessions = 100'000;                   // connected or remembered
     std::size_t sessions_per_identity = 100;          // anonymous clients share no limit
     std::size_t packet_bytes = std::size_t{1} << 20;  // announced as Maximum Packet Size
-    std::uint16_t receive_maximum = 1'024;   // QoS 1 publishes of one client not yet acknowledged
-    std::uint16_t inflight_maximum = 1'024;  // towards an MQTT 3.1.1 client, which names none
+    std::uint16_t receive_maximum = 1'024;  // QoS 1 publishes of one client not yet acknowledged
+    // Towards an MQTT 3.1.1 client, which names none, with a persistent session.
+    std::uint16_t inflight_maximum = 1'024;
     std::uint16_t topic_alias_maximum = 16;  // client to server
     std::size_t topic_levels = 32;
     std::size_t subscriptions_per_session = 1'000;

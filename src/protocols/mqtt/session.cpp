@@ -23,10 +23,10 @@ std::uint32_t hash_of(const Identity& owner, const std::string& client_id) {
 
 }  // namespace
 
-Session::Session(Core& core, Identity owner, std::string client_id)
+Session::Session(Core& core, const Identity& owner, std::string client_id)
     : Due(core.agenda()),
       core_(core),
-      owner_(std::move(owner)),
+      owner_(core.keep(owner)),
       client_id_(std::move(client_id)),
       hash_(hash_of(owner_, client_id_)) {
     core_.session_began(owner_);
@@ -42,6 +42,7 @@ Session::~Session() {
     core_.count().inflight -= window_.size();
     core_.count().unreleased -= unreleased_.size();
     core_.session_ended(owner_);
+    core_.drop(owner_);
 }
 
 void Session::account(std::int64_t bytes) {

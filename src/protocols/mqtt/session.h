@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/delivery.h"
 #include "protocols/mqtt/due.h"
+#include "protocols/mqtt/lazy_map.h"
 #include "protocols/mqtt/ring.h"
 #include "protocols/mqtt/session_records.h"
 #include "protocols/mqtt/topics.h"
@@ -49,7 +49,7 @@ struct Will {
 
 class Session final : public Due {
  public:
-    Session(Core& core, Identity owner, std::string client_id);
+    Session(Core& core, const Identity& owner, std::string client_id);
     ~Session() override;
 
     const Identity& owner() const { return owner_; }
@@ -165,7 +165,7 @@ class Session final : public Due {
     void arm_for_absence(SteadyTime now);
 
     Core& core_;
-    Identity owner_;
+    const Identity& owner_;  // the core keeps it
     std::string client_id_;
     std::uint32_t hash_;
     bool shared_ = false;
@@ -181,12 +181,12 @@ class Session final : public Due {
     // finds its place by subtraction.
     Ring<Outgoing> window_;
     Sequence next_sequence_ = 1;
-    std::size_t sent_ = 0;        // of window_, on this connection
-    std::size_t unanswered_ = 0;  // of those, not acknowledged
     std::uint16_t receive_maximum_ = 0;
+    std::uint32_t sent_ = 0;        // of window_, on this connection
+    std::uint32_t unanswered_ = 0;  // of those, not acknowledged
     Ring<Outgoing> queue_;
     std::size_t queued_bytes_ = 0;
-    std::map<PacketId, Promise> unreleased_;   // at most one per packet id
+    LazyMap<PacketId, Promise> unreleased_;    // at most one per packet id
     std::unique_ptr<SessionRecords> records_;  // null: nothing to survive, or no journal
     Sequence done_told_ = 0;                   // what the journal knows: all through this are done
 };

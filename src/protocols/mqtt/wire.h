@@ -44,6 +44,13 @@ class Reader {
     Fault fault_;
 };
 
+// find_first_of() calls memchr for each character, which shows for the topic of each PUBLISH.
+inline bool has_wildcard(std::string_view topic) {
+    for (const char c : topic)
+        if (c == '+' || c == '#') return true;
+    return false;
+}
+
 // The property section of a packet; owner `reserved` stands for the will properties of CONNECT.
 void read_properties(Reader& reader, PacketType owner, Properties& out);
 bool reason_allowed(PacketType type, Version version, std::uint8_t code);
