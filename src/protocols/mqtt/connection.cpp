@@ -313,12 +313,14 @@ void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
     }
 }
 
-// The packet in core's output goes when the journal has come so far; in order. One that is larger
-// than the client takes cannot be left out, and not be sent either (MQTT-3.1.2-24).
-void Connection::answer_when(Ticket journal) {
+// The packet in core's output goes when all that the journal was told is durable, in order. Also one
+// that says nothing new waits: it may be about what another connection of this client said just now.
+// One that is larger than the client takes cannot be left out, and not be sent (MQTT-3.1.2-24).
+void Connection::send_answer() {
     if (core_.output().size() > peer_packet_max_)
         return close(ReasonCode::packet_too_large,
                      "an answer would be larger than the client takes");
+    const Ticket journal = session_->records() != nullptr ? core_.journal_end() : Ticket{};
     if (answers_.empty() && journal <= core_.journal_durable()) return end_output();
     answers_.push_back({journal, core_.output()});
     core_.wait_for_log(*this);
@@ -351,22 +353,20 @@ void Connection::on_pubrec(const Frame& frame) {
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     const bool refused = is_failure(packet.reason);
-    Ticket ticket;
-    const bool known = session_->taken(packet.id, refused, ticket);
+    const bool known = session_->taken(packet.id, refused);
     if (refused) return;  // MQTT 5 4.3.3: the exchange is over
     encode_ack(PacketType::pubrel, packet.id,
                known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
-    answer_when(ticket);
+    send_answer();
 }
 
 void Connection::on_pubrel(const Frame& frame) {
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
-    Ticket ticket;
-    const bool known = session_->release(packet.id, ticket);
+    const bool known = session_->release(packet.id);
     encode_ack(PacketType::pubcomp, packet.id,
                known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
-    answer_when(ticket);
+    send_answer();
 }
 
 void Connection::on_pubcomp(const Frame& frame) {
@@ -383,7 +383,6 @@ void Connection::on_subscribe(const Frame& frame) {
         id = packet.properties.subscription_ids().front();
     Suback answer;
     answer.id = packet.id;
-    Ticket ticket;
     std::vector<const FilterRequest*> wants_retained;
     for (FilterRequest& request : packet.filters) {
         bool is_new = false;
@@ -393,7 +392,7 @@ void Connection::on_subscribe(const Frame& frame) {
         else if (!core_.authorizer().may_subscribe(identity_, unshared(request.filter)))
             reason = ReasonCode::not_authorized;
         else
-            reason = session_->subscribe(request, id, is_new, ticket);
+            reason = session_->subscribe(request, id, is_new);
         answer.reasons.push_back(reason);
         if (is_failure(reason)) {
             ++core_.count().subscriptions_denied;
@@ -408,7 +407,7 @@ void Connection::on_subscribe(const Frame& frame) {
             wants_retained.push_back(&request);
     }
     encode(begin_output(), version_, PacketType::suback, answer);
-    answer_when(ticket);
+    send_answer();
     if (closing()) return;
     for (const FilterRequest* request : wants_retained)
         core_.send_retained(*session_, request->filter, request->options.qos, id);
@@ -419,13 +418,12 @@ void Connection::on_unsubscribe(const Frame& frame) {
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     Suback answer;
     answer.id = packet.id;
-    Ticket ticket;
     for (std::string_view filter : packet.filters)
-        answer.reasons.push_back(session_->unsubscribe(filter, ticket)
+        answer.reasons.push_back(session_->unsubscribe(filter)
                                      ? ReasonCode::success
                                      : ReasonCode::no_subscription_existed);
     encode(begin_output(), version_, PacketType::unsuback, answer);
-    answer_when(ticket);
+    send_answer();
 }
 
 void Connection::on_disconnect(const Frame& frame) {

@@ -111,7 +111,7 @@ class Connection final : public Due {
     void refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why);
     bool has_window_for(const Publish& packet) const;
     void acknowledge(const Publish& packet, ReasonCode reason, Promise promise);
-    void answer_when(Ticket journal);
+    void send_answer();  // what stands in core's output
     bool waits_for_journal(const Frame& frame) const;
     void on_puback(const Frame& frame);
     void on_pubrec(const Frame& frame);

@@ -337,7 +337,7 @@ bool Session::acknowledged(PacketId id) {
     return true;
 }
 
-bool Session::taken(PacketId id, bool refused, Ticket& ticket) {
+bool Session::taken(PacketId id, bool refused) {
     Outgoing* outgoing = in_flight(id, QoS::exactly_once);
     if (outgoing == nullptr) return false;
     if (refused && !outgoing->taken) {
@@ -348,7 +348,6 @@ bool Session::taken(PacketId id, bool refused, Ticket& ticket) {
     if (!std::exchange(outgoing->taken, true) && records_)
         outgoing->taken_at = records_->taken(outgoing->sequence);
     release(*outgoing);
-    ticket = outgoing->taken_at;
     return true;
 }
 
@@ -463,15 +462,15 @@ void Session::keep_unreleased(PacketId id, Promise promise) {
     if (unreleased_.insert_or_assign(id, promise).second) ++core_.count().unreleased;
 }
 
-bool Session::release(PacketId id, Ticket& ticket) {
+bool Session::release(PacketId id) {
     if (unreleased_.erase(id) == 0) return false;
     --core_.count().unreleased;
-    if (records_) ticket = records_->released(id);
+    if (records_) records_->released(id);
     return true;
 }
 
 ReasonCode Session::subscribe(const FilterRequest& request, std::uint32_t subscription_id,
-                              bool& is_new, Ticket& ticket) {
+                              bool& is_new) {
     is_new = std::find(filters_.begin(), filters_.end(), request.filter) == filters_.end();
     if (is_new && (filters_.size() >= core_.limits().subscriptions_per_session ||
                    !core_.has_room_for_subscription()))
@@ -479,17 +478,17 @@ ReasonCode Session::subscribe(const FilterRequest& request, std::uint32_t subscr
     if (is_new) filters_.emplace_back(request.filter);
     shared_ |= is_shared_filter(request.filter);
     core_.subscribe(request, subscription_id, *this);
-    if (records_) ticket = records_->subscribed(request.filter, request.options, subscription_id);
+    if (records_) records_->subscribed(request.filter, request.options, subscription_id);
     return static_cast<ReasonCode>(request.options.qos);
 }
 
-bool Session::unsubscribe(std::string_view filter, Ticket& ticket) {
+bool Session::unsubscribe(std::string_view filter) {
     const auto found = std::find(filters_.begin(), filters_.end(), filter);
     if (found == filters_.end()) return false;
     core_.unsubscribe(filter, *this);
     *found = std::move(filters_.back());
     filters_.pop_back();
-    if (records_) ticket = records_->unsubscribed(filter);
+    if (records_) records_->unsubscribed(filter);
     return true;
 }
 

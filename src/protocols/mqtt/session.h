@@ -95,25 +95,22 @@ class Session final : public Due {
     // PUBACK. False: no message with this id is in flight at QoS 1.
     bool acknowledged(PacketId id);
     // PUBREC (4.3.3): from now on the message is the client's. The caller answers with PUBREL, but
-    // for a refusal, after which the exchange is over, when the journal has come to `ticket`.
-    // False: none with this id at QoS 2.
-    bool taken(PacketId id, bool refused, Ticket& ticket);
+    // for a refusal, after which the exchange is over. False: none with this id at QoS 2.
+    bool taken(PacketId id, bool refused);
     // PUBCOMP. False: nothing that this would complete.
     bool completed(PacketId id);
 
     // What the client sent at QoS 2 until it says PUBREL, with what its PUBREC waits for.
     const Promise* unreleased(PacketId id) const;
     void keep_unreleased(PacketId id, Promise promise);
-    // PUBREL; PUBCOMP may go when the journal has come to `ticket`. False: no such id.
-    bool release(PacketId id, Ticket& ticket);
+    // PUBREL. False: no such id.
+    bool release(PacketId id);
     std::size_t unreleased() const { return unreleased_.size(); }
     // Sends what waits, as far as the client's window and the outbox have room.
     void pump();
 
-    // May be answered when the journal has come to `ticket`.
-    ReasonCode subscribe(const FilterRequest& request, std::uint32_t subscription_id, bool& is_new,
-                         Ticket& ticket);
-    bool unsubscribe(std::string_view filter, Ticket& ticket);
+    ReasonCode subscribe(const FilterRequest& request, std::uint32_t subscription_id, bool& is_new);
+    bool unsubscribe(std::string_view filter);
     // Tells the journal what is owed no more. Core calls it once per turn, for many at a time.
     void record_done();
     bool in_done_list = false, in_journal_list = false;  // Core's
