@@ -313,9 +313,10 @@ void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
     }
 }
 
-// The packet in core's output goes when all that the journal was told is durable, in order. Also one
-// that says nothing new waits: it may be about what another connection of this client said just now.
-// One that is larger than the client takes cannot be left out, and not be sent (MQTT-3.1.2-24).
+// The packet in core's output goes when all that the journal was told is durable, in order. Also
+// one that says nothing new waits: it may be about what another connection of this client said just
+// now. One that is larger than the client takes cannot be left out, and not be sent
+// (MQTT-3.1.2-24).
 void Connection::send_answer() {
     if (core_.output().size() > peer_packet_max_)
         return close(ReasonCode::packet_too_large,
