@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+
 #include "platform/net/net.h"
 #include "platform/net/throwaway_pki.h"
 
@@ -175,6 +177,9 @@ class Resuming {
 
     // "new" or "resumed" when a word came back, else "refused".
     std::string ask(std::uint16_t port) {
+        sigset_t broken_pipe;  // OpenSSL writes to whoever has hung up
+        sigemptyset(&broken_pipe), sigaddset(&broken_pipe, SIGPIPE);
+        pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
         const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
         sockaddr_in to{};
         to.sin_family = AF_INET;
