@@ -1,7 +1,10 @@
 #include <benchmark/benchmark.h>
+#include <pthread.h>
+#include <time.h>
 
 #include <thread>
 
+#include "base/bytes.h"
 #include "platform/loop/loop.h"
 
 namespace mw {
@@ -86,6 +89,46 @@ void Post_across_threads(benchmark::State& state) {
     state.SetItemsProcessed(sent);
 }
 BENCHMARK(Post_across_threads);
+
+double cpu_seconds_of(clockid_t clock) {
+    timespec t{};
+    ::clock_gettime(clock, &t);
+    return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+// What delivery to another loop costs when a turn's messages go in one post: messages of 80 bytes,
+// so many a batch. Each batch finds the other loop asleep, as on a broker with little to do.
+void Batch_across_threads(benchmark::State& state) {
+    auto loop = *Loop::open();
+    std::thread thread([&] { loop->run(); });
+    clockid_t other{};
+    pthread_getcpuclockid(thread.native_handle(), &other);
+    const double other_before = cpu_seconds_of(other);
+    std::atomic<std::int64_t> arrived{0};
+    const Bytes message(80, 'x');
+    std::int64_t sent = 0;
+    double posting = 0;
+    for (auto _ : state) {
+        const double before = cpu_seconds_of(CLOCK_THREAD_CPUTIME_ID);
+        Bytes outbox;
+        for (std::int64_t i = 0; i < state.range(0); ++i)
+            outbox.insert(outbox.end(), message.begin(), message.end());
+        auto deliver = [&arrived, outbox = std::move(outbox)] {
+            arrived.fetch_add(static_cast<std::int64_t>(outbox.size() / 80));
+        };
+        if (loop->post(std::move(deliver))) sent += state.range(0);
+        posting += cpu_seconds_of(CLOCK_THREAD_CPUTIME_ID) - before;
+        while (arrived.load() < sent) std::this_thread::yield();
+    }
+    const double delivering = cpu_seconds_of(other) - other_before;
+    loop->stop();
+    thread.join();
+    const auto messages = static_cast<double>(sent);
+    state.counters["sender_cpu_ns"] = posting / messages * 1e9;
+    state.counters["receiver_cpu_ns"] = delivering / messages * 1e9;
+    state.SetItemsProcessed(sent);
+}
+BENCHMARK(Batch_across_threads)->Arg(1)->Arg(4)->Arg(16)->Arg(100);
 
 void Workers_run(benchmark::State& state) {
     auto loop = *Loop::open();
