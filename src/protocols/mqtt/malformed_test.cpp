@@ -68,6 +68,55 @@ Fault first_fault(const Bytes& bytes, Version version) {
     }
 }
 
+template <class Packet>
+Bytes encoded_again(const Frame& frame, Version version) {
+    Packet packet;
+    Bytes out;
+    EXPECT_TRUE(decode(frame, version, packet).ok());
+    if constexpr (requires { encode(out, version, frame.type, packet); })
+        encode(out, version, frame.type, packet);
+    else
+        encode(out, version, packet);
+    return out;
+}
+
+// What is decoded from these bytes, encoded again.
+Bytes there_and_back(const Bytes& bytes, Version version) {
+    Frame frame;
+    EXPECT_TRUE(next_frame(bytes, malformed_max, frame).ok());
+    switch (frame.type) {
+        case PacketType::connect: {
+            Connect packet;
+            Bytes out;
+            EXPECT_TRUE(decode(frame, packet).ok());
+            encode(out, packet);
+            return out;
+        }
+        case PacketType::connack:
+            return encoded_again<Connack>(frame, version);
+        case PacketType::publish:
+            return encoded_again<Publish>(frame, version);
+        case PacketType::subscribe:
+            return encoded_again<Subscribe>(frame, version);
+        case PacketType::unsubscribe:
+            return encoded_again<Unsubscribe>(frame, version);
+        case PacketType::suback:
+        case PacketType::unsuback:
+            return encoded_again<Suback>(frame, version);
+        case PacketType::disconnect:
+        case PacketType::auth:
+            return encoded_again<Disconnect>(frame, version);
+        case PacketType::pingreq:
+        case PacketType::pingresp: {
+            Bytes out;
+            encode_empty(out, frame.type);
+            return out;
+        }
+        default:
+            return encoded_again<Ack>(frame, version);
+    }
+}
+
 struct MalformedRow {
     std::string packet, field, fault;
     Version version = Version::v5;
@@ -120,6 +169,13 @@ TEST(MqttMalformed, the_codec_finds_what_is_wrong_with_each_field) {
         EXPECT_EQ(fault.ok() ? "fine" : to_string(fault.reason), row.reason)
             << row.name() << ": " << fault.describe();
         EXPECT_EQ(fault.what.empty(), fault.ok()) << row.name();
+    }
+}
+
+TEST(MqttMalformed, what_is_fine_is_encoded_as_it_came) {
+    for (const MalformedRow& row : malformed_rows()) {
+        if (!row.fine()) continue;
+        EXPECT_EQ(to_hex(there_and_back(row.bytes, row.version)), to_hex(row.bytes)) << row.name();
     }
 }
 
@@ -315,11 +371,14 @@ bool has_word(std::string_view words, std::string_view word) {
     return false;
 }
 
-Fault with_properties(const Section& section, std::string hex) {
+Bytes packet_with(const Section& section, std::string hex) {
     std::erase(hex, ' ');
     const Bytes size{static_cast<std::uint8_t>(hex.size() / 2)};
-    const Bytes packet = packet_of(section.before + to_hex(size) + hex + section.after);
-    return first_fault(packet, Version::v5);
+    return packet_of(section.before + to_hex(size) + hex + section.after);
+}
+
+Fault with_properties(const Section& section, const std::string& hex) {
+    return first_fault(packet_with(section, hex), Version::v5);
 }
 
 TEST(MqttMalformed, each_property_stands_only_where_it_may_and_only_once) {
@@ -332,6 +391,8 @@ TEST(MqttMalformed, each_property_stands_only_where_it_may_and_only_once) {
             const auto fault = with_properties(section, once);
             EXPECT_EQ(fault.reason, allowed ? success : malformed_packet) << fault.describe();
             if (!allowed) continue;
+            const Bytes packet = packet_with(section, once);
+            EXPECT_EQ(to_hex(there_and_back(packet, Version::v5)), to_hex(packet));
             const bool repeats =
                 once.starts_with("26") || (once.starts_with("0b") && section.packet == "PUBLISH");
             EXPECT_EQ(with_properties(section, once + once).reason,
