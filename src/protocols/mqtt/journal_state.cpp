@@ -57,7 +57,7 @@ void JournalState::finish() {
     };
     const auto at = [&](const auto& entry) { return dropped(entry.second); };
     const auto of = [&](const auto& entry) { return dropped(entry.second.place); };
-    std::erase_if(messages, [&](const FoundMessage& message) { return dropped(message.place); });
+    while (!messages.empty() && dropped(messages.front().place)) messages.pop_front();
     std::erase_if(retained, of);
     for (auto& [number, session] : sessions) {
         if (dropped(session.place)) session.declared = false;

@@ -2,6 +2,7 @@
 // Inside the module: what a replayed journal says is still true. Records may stand in any order but
 // for what ends something, which stands behind its beginning.
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <set>
@@ -57,7 +58,7 @@ class JournalState {
     void finish();  // after the last record
 
     std::unordered_map<SessionNumber, FoundSession> sessions;
-    std::vector<FoundMessage> messages;
+    std::deque<FoundMessage> messages;  // in the order of their frames
     std::unordered_map<std::string, FoundMessage> retained;  // by topic
     SessionNumber last_session = 0;                          // highest ever named
 

@@ -51,7 +51,8 @@ void Session::restore_owed(std::vector<Owed> owed) {
     auto by_sequence = [](const Owed& a, const Owed& b) {
         return a.target.sequence < b.target.sequence;
     };
-    std::sort(owed.begin(), owed.end(), by_sequence);
+    if (!std::is_sorted(owed.begin(), owed.end(), by_sequence))
+        std::sort(owed.begin(), owed.end(), by_sequence);
     std::size_t sent = owed.size();
     while (sent > 0 && owed[sent - 1].message) --sent;
     for (std::size_t i = 0; i < owed.size(); ++i) {
