@@ -80,14 +80,6 @@ class Life {
         client->connection->receive(bytes);
         return *client;
     }
-    void subscribe(mqtt::FakeClient& client, std::string_view filter) {
-        mqtt::Subscribe packet;
-        packet.id = 1;
-        packet.filters.push_back({filter, {.qos = mqtt::QoS::at_least_once}});
-        Bytes bytes;
-        encode(bytes, mqtt::Version::v5, packet);
-        client.connection->receive(bytes);
-    }
     Result<> flush() { return journal ? sync_wait(*loop, journal->flush()) : Result<>{}; }
 
     files::RealFiles files;
@@ -117,7 +109,7 @@ Result<double> fan_in(const std::string& directory, std::size_t messages) {
     TRY(auto life, Life::open(directory));
     mqtt::FakeClient& subscriber = life->connect("s", directory.empty() ? 0 : 3'600);
     TRY_VOID(life->flush());
-    life->subscribe(subscriber, "t/#");
+    subscribe(subscriber, "t/#");
     mqtt::FakeClient& publisher = life->connect("p", 0);
     constexpr std::size_t batch = 100;
     Bytes packets, answers;
@@ -147,7 +139,7 @@ Result<> fill(const std::string& directory, std::size_t messages) {
     TRY(auto life, Life::open(directory));
     for (std::size_t i = 0; i < absent_sessions; ++i) {
         const std::string name = "absent-" + std::to_string(i);
-        life->subscribe(life->connect(name, 3'600), "q/" + std::to_string(i));
+        subscribe(life->connect(name, 3'600), "q/" + std::to_string(i));
         TRY_VOID(life->flush());
         life->clients.erase(name);
     }

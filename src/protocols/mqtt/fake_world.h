@@ -74,6 +74,16 @@ struct FakeClient {
     std::size_t read = 0;  // of wire.written
 };
 
+// SUBSCRIBE at QoS 1.
+inline void subscribe(FakeClient& client, std::string_view filter, PacketId id = 1) {
+    Subscribe packet;
+    packet.id = id;
+    packet.filters.push_back({filter, {.qos = QoS::at_least_once}});
+    Bytes bytes;
+    encode(bytes, Version::v5, packet);
+    client.connection->receive(bytes);
+}
+
 struct FakeWorld {
     explicit FakeWorld(const Authorizer& authorizer, Limits limits = {})
         : core({clock, random, authorizer, &uplink, limits}) {}

@@ -26,14 +26,6 @@ class MqttSessions : public testing::Test {
         client.connection->receive(bytes);
         return client;
     }
-    void subscribe(FakeClient& client, std::string_view filter) {
-        Subscribe packet;
-        packet.id = 1;
-        packet.filters.push_back({filter, {.qos = QoS::at_least_once}});
-        Bytes bytes;
-        encode(bytes, Version::v5, packet);
-        client.connection->receive(bytes);
-    }
     void acknowledge(FakeClient& client, PacketId id) {
         Bytes bytes;
         encode_puback(bytes, id);

@@ -27,14 +27,6 @@ class MqttSysTopics : public testing::Test {
         client.connection->receive(bytes);
         return client;
     }
-    void subscribe(FakeClient& client, std::string_view filter) {
-        Subscribe packet;
-        packet.id = 1;
-        packet.filters.push_back({filter, {.qos = QoS::at_least_once}});
-        Bytes bytes;
-        encode(bytes, Version::v5, packet);
-        client.connection->receive(bytes);
-    }
     // The messages since the last look, by topic; how a SUBACK answered, under "suback".
     std::map<std::string, Told> told(FakeClient& client) {
         std::map<std::string, Told> topics;

@@ -28,14 +28,6 @@ class MqttTrace : public testing::Test {
         client.connection->receive(bytes);
         return client;
     }
-    void subscribe(FakeClient& client, std::string_view filter) {
-        Subscribe packet;
-        packet.id = 9;
-        packet.filters.push_back({filter, {.qos = QoS::at_least_once}});
-        Bytes bytes;
-        encode(bytes, Version::v5, packet);
-        client.connection->receive(bytes);
-    }
     void publish(FakeClient& client, std::string_view topic, std::string_view payload,
                  PacketId id = 1, std::uint32_t alias = 0) {
         Publish packet;
@@ -79,7 +71,7 @@ TEST_F(MqttTrace, tells_the_packets_of_one_client_both_ways_and_in_order) {
     auto trace = world.core.open_trace({.client = "gw-1"}).value();
     FakeClient& mine = connect("a", "gw-1");
     FakeClient& other = connect("a", "gw-2");
-    subscribe(mine, "t/#");
+    subscribe(mine, "t/#", 9);
     publish(other, "t/x", "secret");
     mine.connection->lost("cut");
     EXPECT_EQ(told(*trace), (Lines{"in gw-1/a CONNECT", "out gw-1/a CONNACK", "in gw-1/a SUBSCRIBE",
@@ -90,7 +82,7 @@ TEST_F(MqttTrace, tells_the_packets_of_one_client_both_ways_and_in_order) {
 TEST_F(MqttTrace, tells_the_messages_of_a_topic_from_publisher_to_subscribers) {
     FakeClient& from = connect("a", "gw-1");
     FakeClient& to = connect("b", "gw-2");
-    subscribe(to, "#");
+    subscribe(to, "#", 9);
     auto trace = world.core.open_trace({.topic = "t/+", .payload_bytes = 4}).value();
     publish(from, "t/x", "payload", 1, 3);
     publish(from, "u", "other", 2);
@@ -179,7 +171,7 @@ TEST_F(MqttTrace, a_reader_waits_for_packets_for_the_time_it_gave_or_until_close
 TEST_F(MqttTrace, words_say_what_connects_subscribes_and_why_it_ends) {
     auto trace = world.core.open_trace({.client = "gw-1"}).value();
     FakeClient& client = connect("a", "gw-1");
-    subscribe(client, "a/+");
+    subscribe(client, "a/+", 9);
     world.core.kick({.identity = "gw-1"});
     auto batch = sync_wait(*loop, trace->next(seconds{1})).value();
     ASSERT_EQ(batch.events.size(), 5u);
