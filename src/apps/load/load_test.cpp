@@ -151,10 +151,10 @@ TEST_F(LoadRun, who_is_cut_off_and_what_is_lost_is_told) {
     options.qos = mqtt::QoS::at_least_once;
     options.messages = 0;
     options.drain = milliseconds{50};
-    options.duration = seconds{1};  // the window stays full: only time ends it
+    options.duration = seconds{5};  // the window stays full: only time ends it
     Scope scope(*loop);
     auto kick = [](mqtt::Broker& broker) -> Task<> {
-        for (int tries = 0; broker.metrics().publishes_delivered == 0 && tries < 900; ++tries)
+        for (int tries = 0; broker.metrics().publishes_delivered == 0 && tries < 4'500; ++tries)
             CO_TRY_VOID(co_await sleep_for(milliseconds{1}));
         for (const auto& view : broker.sessions())
             if (view.subscriptions > 0) {
