@@ -70,7 +70,7 @@ void TcpStream::want(std::uint32_t events) {
 }
 
 void TcpStream::set_interest(std::uint32_t events) {
-    interest_ = events;
+    interest_ = static_cast<std::uint16_t>(events);
     if (watched_) return loop().rewatch(fd_.get(), events, *this);
     auto outcome = loop().watch(fd_.get(), events, *this);
     watched_ = outcome.ok();

@@ -77,7 +77,7 @@ class TcpStream : public Stream, private Watcher {
     void stop_watching();
 
     Fd fd_;
-    std::uint32_t interest_ = 0;
+    std::uint16_t interest_ = 0;  // EPOLLIN and EPOLLOUT
     bool watched_ = false;
     Seat seat_;
 };

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+
+#include "protocols/mqtt/fake_world.h"
+
 namespace mw::mqtt {
 namespace {
 
@@ -81,6 +85,52 @@ TEST(DeviceTopics, without_parents_a_device_has_only_itself) {
     const DeviceTopics topics;
     EXPECT_TRUE(topics.may_publish(gateway, "mw/v1/gw-1/event"));
     EXPECT_FALSE(topics.may_publish(gateway, "mw/v1/pump-1/event"));
+}
+
+// A publish of each topic, all in one read.
+Bytes publishes_to(std::initializer_list<const char*> topics) {
+    Bytes bytes;
+    for (const char* topic : topics) {
+        Publish packet;
+        packet.topic = topic;
+        encode(bytes, Version::v3_1_1, packet);
+    }
+    return bytes;
+}
+
+FakeClient& connect_device(FakeWorld& world, const char* name) {
+    FakeClient& client = world.open(name, {Identity::Kind::device, name});
+    Connect hello;
+    hello.version = Version::v3_1_1;
+    hello.client_id = name;
+    Bytes bytes;
+    encode(bytes, hello);
+    client.connection->receive(bytes);
+    return client;
+}
+
+TEST(Authorization, looks_at_each_topic_of_a_read) {
+    const DeviceTopics topics;
+    FakeWorld world(topics);
+    FakeClient& client = connect_device(world, "gw-1");
+    const char* mine = "mw/v1/gw-1/event";
+    client.connection->receive(publishes_to({mine, mine, mine}));
+    EXPECT_EQ(world.uplink.got.size(), 3u);
+    client.connection->receive(publishes_to({mine, "mw/v1/gw-2/event", mine}));
+    EXPECT_EQ(world.uplink.got.size(), 4u);
+    EXPECT_TRUE(client.wire.closed);
+}
+
+TEST(Authorization, of_one_client_is_not_anothers) {
+    const DeviceTopics topics;
+    FakeWorld world(topics);
+    FakeClient& owner = connect_device(world, "gw-1");
+    FakeClient& other = connect_device(world, "gw-2");
+    owner.connection->receive(publishes_to({"mw/v1/gw-1/event"}));
+    other.connection->receive(publishes_to({"mw/v1/gw-1/event"}));
+    EXPECT_EQ(world.uplink.got.size(), 1u);
+    EXPECT_FALSE(owner.wire.closed);
+    EXPECT_TRUE(other.wire.closed);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class Link final : public Wire, private net::Rider, public std::enable_shared_fr
         const Limits& limits = core.limits();
         // The core keeps to outbox_bytes; the rest is for what it writes on top: answers.
         this->stream->set_write_limit(limits.outbox_bytes + limits.packet_bytes + 65'536);
-        place_ = all_.size();
+        place_ = static_cast<std::uint32_t>(all_.size());
         all_.push_back(this);
     }
     ~Link() override {
@@ -162,9 +162,9 @@ class Link final : public Wire, private net::Rider, public std::enable_shared_fr
     Core& core_;
     Scope& scope_;
     std::vector<Link*>& all_;
-    std::size_t place_ = 0;
     std::shared_ptr<Link> self_;
-    Event* over_ = nullptr;   // of close_later(), while it waits
+    Event* over_ = nullptr;  // of close_later(), while it waits
+    std::uint32_t place_ = 0;
     bool peer_gone_ = false;  // while a message waited for room
 
  public:

@@ -56,6 +56,7 @@ void Connection::receive(ByteView bytes) {
 std::size_t Connection::parse(ByteView bytes) {
     std::size_t at = 0;
     Frame frame;
+    core_.allowed_topic() = {};
     while (!closing()) {
         const Fault fault = next_frame(bytes.subspan(at), core_.limits().packet_bytes, frame);
         if (!fault.ok()) {
@@ -219,6 +220,9 @@ bool Connection::check_publish(const Publish& packet) {
                   "a client does not send subscription identifiers"});
         return false;
     }
+    // What was allowed a moment ago still is. An alias' topic may change below a view.
+    const bool as_before = packet.properties.empty() && packet.topic == core_.allowed_topic();
+    if (as_before) return true;
     const auto levels = 1 + std::count(packet.topic.begin(), packet.topic.end(), '/');
     if (static_cast<std::size_t>(levels) > core_.limits().topic_levels) {
         refuse_publish(packet, ReasonCode::topic_name_invalid,
@@ -229,6 +233,7 @@ bool Connection::check_publish(const Publish& packet) {
         refuse_publish(packet, ReasonCode::not_authorized, "may not publish this topic");
         return false;
     }
+    if (packet.properties.empty()) core_.allowed_topic() = packet.topic;
     return true;
 }
 

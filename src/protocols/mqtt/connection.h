@@ -80,7 +80,7 @@ class Connection final : public Due {
 
     // Kept by Core in its lists.
     bool in_log_list = false, in_room_list = false, doomed = false;
-    std::size_t index = 0;
+    std::uint32_t index = 0;
 
  private:
     enum class State : std::uint8_t { waiting, open, closing };
@@ -133,17 +133,17 @@ class Connection final : public Due {
     const Identity& identity_;  // the core keeps it
     State state_ = State::waiting;
     Version version_ = Version::v3_1_1;
-    bool reason_strings_ = true;  // MQTT 5 request problem information
+    bool reason_strings_ = true;   // MQTT 5 request problem information
+    bool full_ = false;            // the wire was told
+    bool told_ = false;            // the traces have heard of the packet that waits
+    bool refusal_logged_ = false;  // one line a connection; the rest is counted
     std::uint16_t keep_alive_s_ = 0;
-    std::size_t peer_packet_max_ = 268'435'460;
+    std::uint32_t peer_packet_max_ = 268'435'460;
     SteadyTime opened_;
     SteadyTime heard_;
     SteadyTime paused_since_;
     Session* session_ = nullptr;
     Bytes partial_;
-    bool full_ = false;            // the wire was told
-    bool told_ = false;            // the traces have heard of the packet that waits
-    bool refusal_logged_ = false;  // one line a connection; the rest is counted
     Ring<Unacknowledged> unacknowledged_;
     Ring<Answer> answers_;
     Ticket connect_after_;  // the journal has forgotten the session that a clean start ends

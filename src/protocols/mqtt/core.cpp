@@ -30,7 +30,7 @@ std::string Core::make_client_id() {
 }
 
 void Core::enroll(Connection& connection) {
-    connection.index = connections_.size();
+    connection.index = static_cast<std::uint32_t>(connections_.size());
     connections_.push_back(&connection);
     ++metrics_.connections_accepted;
 }
@@ -165,12 +165,16 @@ void Core::send_retained(Session& session, std::string_view filter, QoS granted,
 }
 
 const Core::Targets& Core::targets_of(std::string_view topic) {
+    if (last_ != nullptr && last_->second.generation == tree_.generation() && last_->first == topic)
+        return last_->second;  // packets of one read go mostly to one topic
     const auto found = cached_.find(topic);
-    if (found != cached_.end() && found->second.generation == tree_.generation())
+    if (found != cached_.end() && found->second.generation == tree_.generation()) {
+        last_ = &*found;
         return found->second;
+    }
     const bool cacheable = topic.size() <= cached_topic_bytes_max;
     const bool full = cached_.size() >= cached_topics_max || cached_targets_ >= cached_targets_max;
-    if (cacheable && full) cached_.clear(), cached_targets_ = 0;
+    if (cacheable && full) cached_.clear(), cached_targets_ = 0, last_ = nullptr;
     Targets& targets =
         cacheable ? cached_.try_emplace(std::string(topic)).first->second : uncached_;
     targets.generation = tree_.generation();

@@ -93,7 +93,8 @@ class Core {
     Timestamp wall_time(SteadyTime time) const;  // 0 stays 0
     const Session* find_session(SessionNumber number) const;
     Agenda& agenda() { return agenda_; }
-    Bytes& output() { return output_; }      // to encode into, one packet at a time
+    Bytes& output() { return output_; }  // to encode into, one packet at a time
+    std::string_view& allowed_topic() { return allowed_topic_; }  // by the packets of this read
     Publish& scratch() { return scratch_; }  // to decode into; its buffers are reused
     std::string make_client_id();
     void enroll(Connection& connection);
@@ -199,9 +200,11 @@ class Core {
     std::unordered_map<std::string, std::unique_ptr<Session>> sessions_;
     std::vector<Connection*> connections_;
     std::unordered_map<std::string, Targets, TextHash, std::equal_to<>> cached_;
+    const std::pair<const std::string, Targets>* last_ = nullptr;  // of cached_, found last
     std::size_t cached_targets_ = 0;
     Targets uncached_;
     Publish scratch_;
+    std::string_view allowed_topic_;
     Bytes output_;
     Delivery delivery_;
     std::vector<std::uint32_t> subscription_ids_;

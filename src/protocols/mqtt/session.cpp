@@ -78,7 +78,12 @@ void Session::arm_for_absence(SteadyTime) { arm(will_ ? std::min(will_due_, expi
 
 std::optional<Will> Session::take_due_will(SteadyTime now, bool session_ends) {
     if (!will_ || (!session_ends && will_due_ > now)) return std::nullopt;
-    return std::exchange(will_, std::nullopt);
+    const auto will = std::move(will_);
+    return std::move(*will);
+}
+
+void Session::set_will(std::optional<Will> will) {
+    will_ = will ? std::make_unique<Will>(*std::move(will)) : nullptr;
 }
 
 void Session::on_due(SteadyTime now) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -58,7 +59,7 @@ class Session final : public Due {
     std::uint32_t hash() const { return hash_; }  // of owner and client id
     bool persistent() const { return expiry_s_ > 0; }
     void set_expiry(std::uint32_t seconds) { expiry_s_ = seconds; }
-    void set_will(std::optional<Will> will) { will_ = std::move(will); }
+    void set_will(std::optional<Will> will);
 
     // From now on the journal keeps what the session must not forget. It is a new session.
     void begin_records(Journal& journal, SessionNumber number);
@@ -165,12 +166,15 @@ class Session final : public Due {
     const Identity& owner_;  // the core keeps it
     std::string client_id_;
     std::uint32_t hash_;
+    std::uint32_t expiry_s_ = 0;
+    std::uint32_t sent_ = 0;        // of window_, on this connection
+    std::uint32_t unanswered_ = 0;  // of those, not acknowledged
+    std::uint16_t receive_maximum_ = 0;
     bool shared_ = false;
     Connection* connection_ = nullptr;
-    std::uint32_t expiry_s_ = 0;
     SteadyTime expires_;   // while absent
     SteadyTime will_due_;  // while absent
-    std::optional<Will> will_;
+    std::unique_ptr<Will> will_;
     std::vector<std::string> filters_;
 
     // A packet id is a sequence modulo 65,535: after a restart each message has the id it had.
@@ -178,9 +182,6 @@ class Session final : public Due {
     // finds its place by subtraction.
     Ring<Outgoing> window_;
     Sequence next_sequence_ = 1;
-    std::uint16_t receive_maximum_ = 0;
-    std::uint32_t sent_ = 0;        // of window_, on this connection
-    std::uint32_t unanswered_ = 0;  // of those, not acknowledged
     Ring<Outgoing> queue_;
     std::size_t queued_bytes_ = 0;
     LazyMap<PacketId, Promise> unreleased_;    // at most one per packet id

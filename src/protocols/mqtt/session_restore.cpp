@@ -16,7 +16,7 @@ void Session::describe(JournalRecord& record) const {
     record.client_id = client_id_;
     record.expiry_s = expiry_s_;
     record.ends_at_ns = connection_ == nullptr ? core_.wall_time(expires_).ns : 0;
-    record.has_will = will_.has_value();
+    record.has_will = will_ != nullptr;
     if (!will_) return;
     record.will_retain = will_->retain;
     record.will_delay_s = will_->delay_s;
@@ -31,7 +31,7 @@ void Session::restore(const FoundSession& found, std::vector<Owed> owed, SteadyT
     const nanoseconds left = found.ends_at_ns == 0 ? longest : Timestamp{found.ends_at_ns} - wall;
     expires_ = now + std::clamp(left, nanoseconds{1}, longest);
     if (found.will) {
-        will_ = Will{found.will, found.will_retain, found.will_delay_s};
+        set_will(Will{found.will, found.will_retain, found.will_delay_s});
         will_due_ = now + seconds{found.will_delay_s};
     }
     for (const auto& [filter, there] : found.filters) {
