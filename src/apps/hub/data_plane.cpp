@@ -21,7 +21,6 @@ DataPlane::DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
       parts_(parts),
       doors_(std::move(doors)),
       thread_(std::move(thread)),
-      parents_(std::make_shared<const mqtt::ParentOf>()),
       writer_({.directory = options_.history.directory}) {}
 
 DataPlane::~DataPlane() { thread_->stop(); }
@@ -46,9 +45,10 @@ Result<> DataPlane::build() {
         ingest::IngestOptions{},
         ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
                               parts_.metrics, sketches_.get()});
-    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_; });
+    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.get(); });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
+    TRY_VOID(broker_->add_loops(options_.mqtt_loops - 1));
     broker_->measure_into(parts_.metrics);
     if (options_.durable_sessions) {
         mqtt::JournalOptions sessions;
@@ -117,7 +117,7 @@ Task<net::Address> DataPlane::listen(std::string name, net::ListenOptions option
 }
 
 Task<std::size_t> DataPlane::reload_tls(std::shared_ptr<const net::TlsContext> tls) {
-    auto there = [this, tls]() -> Result<std::size_t> {
+    auto there = [this, tls]() -> Task<std::size_t> {
         for (const Entrance& entrance : entrances_)
             if (auto open = entrance.listener.lock(); open && entrance.tls) open->set_tls(tls);
         const auto revoked = [this](ByteView certificate) {
@@ -227,7 +227,7 @@ void DataPlane::put_device(const std::string& name, ingest::DeviceFacts facts) {
 void DataPlane::remove_device(const std::string& name) {
     auto there = [this, name] {
         ingest_->remove_device(name);
-        broker_->kick(name);
+        broker_->forget(name);
     };
     if (!loop().post(std::move(there))) log::error("hub.device.lost", {{"device", name}});
 }
@@ -238,8 +238,7 @@ void DataPlane::set_context(history::ContextSnapshot context) {
 }
 
 void DataPlane::set_parents(std::shared_ptr<const projection::Parents> parents) {
-    auto there = [this, parents = std::move(parents)] { parents_ = parents; };
-    if (!loop().post(std::move(there))) log::error("hub.parents.lost");
+    parents_.set(std::move(parents));
 }
 
 }  // namespace mw::hub

@@ -4,6 +4,7 @@
 // post.
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -36,7 +37,25 @@ struct DataPlaneOptions {
     history::HistoryOptions history;
     mqtt::Limits mqtt;
     bool durable_sessions = true;
+    unsigned mqtt_loops = 1;
     std::size_t decisions_waiting = 10'000;
+};
+
+// Who belongs to which gateway now; the broker asks on each of its loops.
+class ParentsNow {
+ public:
+    std::shared_ptr<const mqtt::ParentOf> get() const {
+        const std::lock_guard lock(mutex_);
+        return now_;
+    }
+    void set(std::shared_ptr<const mqtt::ParentOf> parents) {
+        const std::lock_guard lock(mutex_);
+        now_.swap(parents);
+    }
+
+ private:
+    mutable std::mutex mutex_;
+    std::shared_ptr<const mqtt::ParentOf> now_ = std::make_shared<const mqtt::ParentOf>();
 };
 
 class DataPlane final : public query::HistorySource,
@@ -111,7 +130,7 @@ class DataPlane final : public query::HistorySource,
     Parts parts_;
     ControlDoors doors_;
     std::unique_ptr<LoopThread> thread_;
-    std::shared_ptr<const mqtt::ParentOf> parents_;
+    ParentsNow parents_;
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;

@@ -74,6 +74,7 @@ Result<> Hub::open_data() {
     TRY(blobs_, blobs::Blobs::open(world_.files, *disk_, std::move(blobs)));
     DataPlaneOptions data;
     data.durable_sessions = options_.durable_sessions;
+    data.mqtt_loops = static_cast<unsigned>(options_.mqtt_loops);
     data.directory = options_.directory;
     data.history = options_.history;
     data.history.directory = path("history");

@@ -35,6 +35,10 @@ std::vector<config::Section> describe(HubOptions& o) {
     config::Section mqtt("mqtt", "The broker");
     mqtt.row("durable_sessions", o.durable_sessions,
              {.help = "sessions and what they are owed survive a power cut"})
+        .row("loops", o.mqtt_loops,
+             {.min = 1,
+              .max = mqtt::Broker::loops_max,
+              .help = "threads that carry sessions; more than 1 only if one is too busy"})
         .row("sys_every", o.mqtt.sys_every,
              {.min = 0, .help = "between values of the $SYS topics; 0: never"})
         .row("connects_per_second", o.mqtt.connect_rate.per_second,

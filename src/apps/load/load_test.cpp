@@ -160,7 +160,8 @@ TEST_F(LoadRun, who_is_cut_off_and_what_is_lost_is_told) {
             if (view.subscriptions > 0) {
                 mqtt::KickOrder order;
                 order.client = view.client_id;
-                broker.kick(order);
+                CO_TRY(const mqtt::Kicked kicked, co_await broker.kick(order));
+                EXPECT_EQ(kicked.connections, 1u);
             }
         co_return Result<>{};
     };

@@ -122,6 +122,13 @@ void WebSocketStream::end_if_both_closed() {
     if (close_sent_ && reader_.closed() && side_ == Side::server) below_->finish();
 }
 
+void WebSocketStream::leave_loop(Loop& next) {
+    below_->carry(nullptr);
+    const bool moved = below_->move_to(next);
+    ASSERT(moved);  // it is open, and what it had unsent counts as ours
+    below_->carry(this);
+}
+
 void WebSocketStream::shut() {
     if (below_->is_open()) send_close(CloseCode::normal);
     below_->close();

@@ -23,6 +23,7 @@ class WebSocketStream final : public net::Stream, private net::Rider {
     Result<std::size_t> send(ByteView bytes) override;
     void send_end() override;
     void shut() override;
+    void leave_loop(Loop& next) override;
     std::size_t transport_unsent() const override { return below_->unsent(); }
     ByteView take_early() override;
     // Rider

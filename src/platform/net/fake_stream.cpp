@@ -66,6 +66,7 @@ class FakeStream final : public Stream {
             if (std::exchange(other->starved_, false)) other->room_.arm_now();
         }
     }
+    void leave_loop(Loop&) override { ASSERT(false); }  // both ends are of one thread
     struct Room final : Timer {
         explicit Room(FakeStream& of) : of(of) {}
         void arm_now() { of.loop().arm(*this, nanoseconds(0)); }

@@ -19,7 +19,7 @@ class Listener::Door final : public Watcher {
           address_(std::move(address)),
           options_(std::move(options)),
           spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-          open_(std::make_shared<std::size_t>(0)),
+          open_(std::make_shared<Seat::Taken>(0)),
           ready_({.capacity = ready_most}) {}
     ~Door() override { close(); }
 
@@ -51,7 +51,7 @@ class Listener::Door final : public Watcher {
     Address address_;
     ListenOptions options_;
     Fd spare_;  // given up to accept and close one connection when descriptors have run out
-    std::shared_ptr<std::size_t> open_;
+    std::shared_ptr<Seat::Taken> open_;
     ListenerCounters counters_;
     std::function<bool(const Address&)> may_;
     bool watched_ = false, listening_ = false;

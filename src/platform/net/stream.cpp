@@ -14,7 +14,7 @@ std::string to_text(const Address& address) {
     return (v6 ? "[" + address.host + "]" : address.host) + ":" + std::to_string(address.port);
 }
 
-Stream::Stream(Loop& loop, Address peer) : peer_(std::move(peer)), loop_(loop) {}
+Stream::Stream(Loop& loop, Address peer) : peer_(std::move(peer)), loop_(&loop) {}
 
 Stream::~Stream() {
     open_ = false;
@@ -113,9 +113,19 @@ void Stream::carry(Rider* rider) {
     if (peer_ended_) rider_->on_end();
 }
 
+bool Stream::move_to(Loop& other) {
+    ASSERT(readers_.empty() && drains_.empty() && rider_ == nullptr);
+    if (!open_ || error_ || unsent() > 0) return false;
+    unlink();
+    idle_.reset();
+    leave_loop(other);
+    loop_ = &other;
+    return true;
+}
+
 void Stream::arrived(ByteView bytes) {
     bytes_read_ += bytes.size();
-    if (idle_) idle_->heard = loop_.now();
+    if (idle_) idle_->heard = loop_->now();
     if (rider_) return rider_->on_bytes(bytes, peer_ended_);  // may destroy this stream
     Read* reader = readers_.front();
     ASSERT(reader != nullptr);
@@ -148,8 +158,8 @@ void Stream::set_idle_limit(nanoseconds limit) {
 void Stream::on_idle() {
     Read* reader = readers_.front();
     if (!reader || idle_->limit.count() <= 0) return;
-    nanoseconds silent = loop_.clock().steady() - idle_->heard;
-    if (silent < idle_->limit) return loop_.arm(*idle_, idle_->limit - silent);
+    nanoseconds silent = loop_->clock().steady() - idle_->heard;
+    if (silent < idle_->limit) return loop_->arm(*idle_, idle_->limit - silent);
     reader->wake_with(
         Error{Errc::timed_out, to_text(peer_) + " was silent for " + mw::to_text(idle_->limit)});
 }

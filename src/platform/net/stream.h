@@ -73,6 +73,9 @@ class Stream : private TurnEnd {
     void carry(Rider* rider);
     void pull() { start_reading(); }  // the rider wants more
     void push_now();                  // sends what there is before the turn ends
+    // To another loop, whose thread alone uses it from now on. Nobody reads, waits or rides on it,
+    // and nothing is unsent: flush() before. Its idle limit ends. False: it has broken meanwhile.
+    bool move_to(Loop& other);
 
  protected:
     Stream(Loop& loop, Address peer);
@@ -82,6 +85,7 @@ class Stream : private TurnEnd {
     virtual Result<std::size_t> send(ByteView) = 0;  // takes some; 0 means wait for sendable()
     virtual void send_end() = 0;                     // after the last byte of finish()
     virtual void shut() = 0;                         // releases everything
+    virtual void leave_loop(Loop& next) = 0;         // watches nothing on this one any more
     virtual std::size_t transport_unsent() const { return 0; }
     // What came before anybody read; valid until the next read.
     virtual ByteView take_early() { return {}; }
@@ -95,8 +99,8 @@ class Stream : private TurnEnd {
     bool reader_waits() const;
     bool peer_ended() const { return peer_ended_; }
     const Error* error() const { return error_.get(); }
-    void mark_dirty() { loop_.at_turn_end(*this); }
-    Loop& loop() { return loop_; }
+    void mark_dirty() { loop_->at_turn_end(*this); }
+    Loop& loop() { return *loop_; }
 
     Address peer_;
     Bytes peer_certificate_;
@@ -116,7 +120,7 @@ class Stream : private TurnEnd {
     void release_output();
     Result<> state() const;  // ok while open and whole
 
-    Loop& loop_;
+    Loop* loop_;
     Bytes out_;             // from a pool while it holds something
     std::size_t sent_ = 0;  // of out_
     std::size_t write_limit_ = default_write_limit;

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
@@ -26,11 +27,12 @@ class Fd {
     int fd_;
 };
 
-// A place among the connections of a listener, which counts those taken.
+// A place among the connections of a listener, which counts those taken; on whatever loop they are.
 class Seat {
  public:
+    using Taken = std::atomic<std::size_t>;
     Seat() = default;
-    explicit Seat(std::shared_ptr<std::size_t> taken) : taken_(std::move(taken)) { ++*taken_; }
+    explicit Seat(std::shared_ptr<Taken> taken) : taken_(std::move(taken)) { ++*taken_; }
     Seat(Seat&&) noexcept = default;
     Seat& operator=(Seat&& other) noexcept {
         std::swap(taken_, other.taken_);
@@ -41,7 +43,7 @@ class Seat {
     }
 
  private:
-    std::shared_ptr<std::size_t> taken_;
+    std::shared_ptr<Taken> taken_;
 };
 
 std::string errno_text(int error);
@@ -59,6 +61,7 @@ class TcpStream : public Stream, private Watcher {
     Result<std::size_t> send(ByteView bytes) override;
     void send_end() override;
     void shut() override;
+    void leave_loop(Loop&) override { stop_watching(); }
 
     // What a refinement makes of raw bytes.
     virtual bool wants_input() const { return reader_waits(); }

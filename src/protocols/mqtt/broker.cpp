@@ -3,185 +3,91 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "protocols/mqtt/core.h"
+#include "protocols/mqtt/home.h"
+#include "protocols/mqtt/shard.h"
 
 namespace mw::mqtt {
 namespace {
 
-constexpr nanoseconds tick_every = milliseconds{250};
-constexpr nanoseconds linger = seconds{1};  // for the last words to arrive before the reset
-constexpr nanoseconds stop_limit = seconds{2};
+// Each shard gets its part of what all may hold together.
+Limits part_of(Limits limits, ShardNumber count) {
+    for (std::size_t* bytes : {&limits.outbox_bytes_in_all, &limits.queued_bytes_in_all})
+        *bytes /= count;
+    return limits;
+}
 
-// One client: its stream and its protocol machine. It holds itself until its stream is over; then
-// until the last coroutine that uses it has ended.
-class Link final : public Wire, private net::Rider, public std::enable_shared_from_this<Link> {
- public:
-    Link(Core& core, Scope& scope, std::vector<Link*>& all, std::unique_ptr<net::Stream> stream,
-         const Identity& identity)
-        : core_(core),
-          scope_(scope),
-          all_(all),
-          stream(std::move(stream)),
-          connection(core, *this, identity) {
-        const Limits& limits = core.limits();
-        // The core keeps to outbox_bytes; the rest is for what it writes on top: answers.
-        this->stream->set_write_limit(limits.outbox_bytes + limits.packet_bytes + 65'536);
-        place_ = static_cast<std::uint32_t>(all_.size());
-        all_.push_back(this);
+// All of CONNECT, and perhaps what came with it.
+Task<Bytes> read_connect(net::Stream& stream, std::size_t packet_bytes) {
+    Bytes bytes;
+    Frame frame;
+    while (next_frame(bytes, packet_bytes, frame).ok() && frame.size == 0) {
+        CO_TRY(const ByteView more, co_await stream.read());
+        if (more.empty()) co_return Error{Errc::io_failed, "it closed before CONNECT"};
+        bytes.insert(bytes.end(), more.begin(), more.end());
     }
-    ~Link() override {
-        all_[place_] = all_.back();
-        all_[place_]->place_ = place_;
-        all_.pop_back();
-    }
+    co_return std::move(bytes);
+}
 
-    void start() {
-        self_ = shared_from_this();
-        scope_.spawn(first_bytes(self_));
-    }
-    // Without a word; from the loop's top only, as *this may be gone afterwards.
-    void cut() {
-        stream->close();
-        const auto self = std::move(self_);
-    }
-
-    void write(ByteView bytes) override {
-        core_.count().bytes_sent += bytes.size();
-        // A broken stream tells its reader, which is where it is dealt with; an answer that finds
-        // no room means a client that asks and does not read.
-        if (auto written = stream->write(bytes);
-            !written && written.error().code == Errc::overloaded)
-            core_.doom(connection);
-    }
-    std::size_t unsent() const override { return stream->unsent(); }
-    std::string peer() const override { return net::to_text(stream->peer()); }
-    void time_flush(SteadyTime received) override {
-        scope_.spawn(measure_flush(shared_from_this(), received));
-    }
-    void on_full() override { scope_.spawn(wait_for_drain(shared_from_this())); }
-    void on_readable() override {
-        if (std::exchange(peer_gone_, false)) return scope_.spawn(lose(shared_from_this()));
-        if (stream->is_open()) stream->pull();
-    }
-    void on_close(bool at_once) override {
-        if (at_once) return over();
-        stream->finish();
-        if (stream->is_open()) stream->pull();  // to see the client's end
-        if (self_) scope_.spawn(close_later(self_));
-    }
-
- private:
-    // What came behind a TLS handshake is given to a reader only. An idle connection holds no
-    // coroutine: the stream calls on_bytes() from then on.
-    static Task<> first_bytes(std::shared_ptr<Link> link) {
-        auto bytes = co_await link->stream->read();
-        if (!bytes) {
-            link->on_error(bytes.error());
-        } else if (bytes->empty()) {
-            link->on_end();
-        } else {
-            link->connection.receive(*bytes);
-            if (link->stream->is_open()) link->stream->carry(link.get());
-            if (link->stream->is_open()) link->stream->pull();
-        }
-        co_return Result<>{};
-    }
-
-    bool wants_bytes() const override { return connection.closing() || !connection.paused(); }
-    void on_bytes(ByteView bytes, bool last) override {
-        connection.receive(bytes);
-        if (last) return on_end();
-        if (stream->is_open() && wants_bytes()) stream->pull();
-    }
-    void on_end() override {
-        if (!wants_bytes()) {  // first what came before the end
-            peer_gone_ = true;
-            return;
-        }
-        connection.lost("the client closed the connection");
-        over();
-    }
-    void on_room() override {}
-    void on_error(const Error& error) override {
-        connection.lost(error.message);
-        over();
-    }
-
-    // Nothing is read any more. Lets go of itself later in this turn, as callers are above us.
-    void over() {
-        stream->close();
-        if (over_) over_->set();
-        if (self_) scope_.spawn(release(std::move(self_)));
-    }
-    static Task<> release(std::shared_ptr<Link>) { co_return Result<>{}; }
-
-    static Task<> lose(std::shared_ptr<Link> link) {
-        link->on_end();
-        co_return Result<>{};
-    }
-
-    static Task<> close_later(std::shared_ptr<Link> link) {
-        Event over;
-        link->over_ = &over;
-        if (!link->stream->is_open()) over.set();
-        ignore(co_await within(linger, over.wait()), "too late or cancelled: then now");
-        link->over_ = nullptr;
-        link->over();
-        co_return Result<>{};
-    }
-
-    static Task<> measure_flush(std::shared_ptr<Link> link, SteadyTime received) {
-        const auto flushed =
-            co_await within(link->core_.limits().write_stall, link->stream->flush());
-        Latencies& latencies = link->core_.latencies();
-        latencies.end_delivery();
-        if (flushed) latencies.delivered(link->core_.now() - received);
-        co_return Result<>{};
-    }
-
-    // As long as the client takes bytes, however slowly, it may stay.
-    static Task<> wait_for_drain(std::shared_ptr<Link> link) {
-        while (!link->connection.closing()) {
-            const std::uint64_t before = link->stream->bytes_written();
-            auto drained =
-                co_await within(link->core_.limits().write_stall, link->stream->writable());
-            if (drained) {
-                link->connection.drained();
-                link->core_.settle();
-                break;
-            }
-            if (drained.error().code != Errc::timed_out) break;  // its reader hears of it, too
-            if (link->stream->bytes_written() != before) continue;
-            ++link->core_.count().slow_consumers_dropped;
-            link->connection.abort("slow consumer: it takes no bytes");
-            link->core_.settle();
-        }
-        co_return Result<>{};
-    }
-
-    Core& core_;
-    Scope& scope_;
-    std::vector<Link*>& all_;
-    std::shared_ptr<Link> self_;
-    Event* over_ = nullptr;  // of close_later(), while it waits
-    std::uint32_t place_ = 0;
-    bool peer_gone_ = false;  // while a message waited for room
-
- public:
-    std::unique_ptr<net::Stream> stream;
-    Connection connection;  // goes before the stream
-};
+template <class T>
+Task<PageBuilder<T>> gather_here(Core& core, ListOrder order, PageBuilder<T> page) {
+    SessionWalk walk;
+    while (core.gather(order, walk, page)) CO_TRY_VOID(co_await yield());
+    co_return std::move(page);
+}
 
 }  // namespace
 
 struct Broker::Parts {
+    struct Elsewhere {  // a shard with a loop of its own
+        std::unique_ptr<LoopThread> thread;
+        std::shared_ptr<Shard> shard;
+    };
+
     Parts(Loop& loop, Random& random, const Limits& limits, const Authorizer& authorizer,
           Uplink* uplink)
-        : loop(loop),
-          core({loop.clock(), random, authorizer, uplink, limits}),
+        : random(random),
+          authorizer(authorizer),
+          uplink(uplink),
+          limits(limits),
           rate(limits.connect_rate),
-          scope(loop) {}
-    ~Parts() { cut_links(); }
+          here(std::make_shared<Shard>(loop, random, limits, authorizer, uplink, 0, 1, false)) {}
+    ~Parts() {
+        for (Elsewhere& other : elsewhere) other.thread->stop();
+    }
+
+    Core& core() { return here->core; }
+    ShardNumber count() const { return static_cast<ShardNumber>(1 + elsewhere.size()); }
+    std::vector<std::shared_ptr<Shard>> all() const {
+        std::vector<std::shared_ptr<Shard>> shards{here};
+        for (const Elsewhere& other : elsewhere) shards.push_back(other.shard);
+        return shards;
+    }
+
+    Result<> add_loops(ShardNumber more) {
+        const ShardNumber count = more + 1;
+        const Limits part = part_of(limits, count);
+        board = std::make_shared<MetricsBoard>(count);
+        Loop& loop = here->loop;
+        here = std::make_shared<Shard>(loop, random, part, authorizer, uplink, 0, count, false);
+        LoopOptions options;
+        options.clock = &loop.clock();
+        for (ShardNumber n = 1; n < count; ++n) {
+            TRY(auto thread, LoopThread::open("mqtt-" + std::to_string(n), options));
+            auto shard = std::make_shared<Shard>(thread->loop(), random, part, authorizer, nullptr,
+                                                 n, count, uplink != nullptr);
+            elsewhere.push_back({std::move(thread), std::move(shard)});
+        }
+        std::vector<std::weak_ptr<Shard>> known;
+        for (const auto& shard : all()) known.push_back(shard);
+        for (const auto& shard : all()) shard->meet(known, board);
+        return {};
+    }
+
+    void start() {
+        if (std::exchange(started, true)) return;
+        for (const auto& shard : all()) shard->start();
+        for (Elsewhere& other : elsewhere) other.thread->start();
+    }
 
     static Task<> accept(Parts& parts, std::shared_ptr<net::Listener> listener, Resolver resolver) {
         while (true) {
@@ -190,54 +96,91 @@ struct Broker::Parts {
         }
     }
 
-    static Task<> tick(Parts& parts) {
-        while (true) {
-            CO_TRY_VOID(co_await sleep_for(tick_every));
-            parts.core.tick();
-            parts.check_outboxes();
-        }
-    }
-
     // Before anything is spent on a connection.
     bool may_arrive(const net::Address& from) {
-        const auto verdict = rate.ask(from.host, core.now());
+        const auto verdict = rate.ask(from.host, core().now());
         if (verdict == ConnectRate::Verdict::admitted) return true;
-        ++core.count().connections_rate_limited;
+        ++core().count().connections_rate_limited;
         if (verdict == ConnectRate::Verdict::first_refused)
             log::warn("mqtt.address.rate_limited",
                       {{"address", from.host},
-                       {"per_second", core.limits().connect_rate.per_second},
+                       {"per_second", limits.connect_rate.per_second},
                        {"remedy", "see who connects so often, or raise the limit"}});
         return false;
     }
 
+    void refuse(net::Stream& stream, std::string_view why) {
+        ++core().count().connections_refused;
+        log::info("mqtt.connection.refused",
+                  {{"peer", net::to_text(stream.peer())}, {"reason", why}});
+        stream.close();
+    }
+
+    std::size_t connections() const {
+        return elsewhere.empty() ? here->links.size() : board->links() + greeting;
+    }
+
     void admit(std::unique_ptr<net::Stream> stream, const Resolver& resolver) {
-        auto refuse = [&](std::string_view why) {
-            ++core.count().connections_refused;
-            log::info("mqtt.connection.refused",
-                      {{"peer", net::to_text(stream->peer())}, {"reason", why}});
-            stream->close();
-        };
-        if (links.size() >= core.limits().connections) return refuse("too many connections");
+        if (connections() >= limits.connections) return refuse(*stream, "too many connections");
         auto identity = resolver(stream->peer_certificate());
-        if (!identity) return refuse(identity.error().message);
-        serve(std::move(stream), *identity);
+        if (!identity) return refuse(*stream, identity.error().message);
+        serve(std::move(stream), *std::move(identity));
     }
 
-    void serve(std::unique_ptr<net::Stream> stream, const Identity& identity) {
-        std::make_shared<Link>(core, scope, links, std::move(stream), identity)->start();
+    void serve(std::unique_ptr<net::Stream> stream, Identity identity) {
+        if (elsewhere.empty()) return here->serve(std::move(stream), identity);
+        here->scope.spawn(greet(*this, std::move(stream), std::move(identity)));
     }
 
-    void cut_links() {
-        for (Link* link : std::vector<Link*>(links)) link->cut();
+    // A session's home follows from its name, which CONNECT says.
+    static Task<> greet(Parts& parts, std::unique_ptr<net::Stream> stream, Identity identity) {
+        ++parts.greeting;
+        auto bytes = co_await within(parts.limits.idle_before_connect,
+                                     read_connect(*stream, parts.limits.packet_bytes));
+        if (bytes) ignore(co_await stream->flush(), "a broken stream tells its reader");
+        --parts.greeting;
+        if (!bytes) {
+            parts.refuse(*stream, bytes.error().message);
+            co_return Result<>{};
+        }
+        const ShardNumber home = parts.home_of(identity, *bytes);
+        if (home == 0)
+            parts.here->serve(std::move(stream), identity, *bytes);
+        else
+            parts.send_home(home, std::move(stream), std::move(identity), *std::move(bytes));
+        co_return Result<>{};
+    }
+
+    ShardNumber home_of(const Identity& identity, ByteView bytes) {
+        Frame frame;
+        Connect packet;
+        if (!next_frame(bytes, limits.packet_bytes, frame).ok()) return 0;
+        if (frame.type != PacketType::connect || !decode(frame, packet).ok()) return 0;
+        if (packet.client_id.empty()) return next++ % count();  // it gets a name there
+        return mqtt::home_of(identity, packet.client_id, count());
+    }
+
+    void send_home(ShardNumber home, std::unique_ptr<net::Stream> stream, Identity identity,
+                   Bytes first) {
+        const auto shard = elsewhere[home - 1].shard;
+        if (!stream->move_to(shard->loop)) return refuse(*stream, "it broke before CONNECT");
+        auto arrive = [there = std::weak_ptr<Shard>(shard), stream = std::move(stream),
+                       identity = std::move(identity), first = std::move(first)]() mutable {
+            if (const auto home = there.lock()) home->serve(std::move(stream), identity, first);
+        };
+        if (!shard->loop.post(std::move(arrive))) ++core().count().connections_refused;
     }
 
     template <class T>
-    static Task<Page<T>> list(Core& core, ListOrder order) {
+    static Task<Page<T>> list(Parts& parts, ListOrder order) {
         order.limit = std::clamp<std::size_t>(order.limit, 1, page_items_max);
-        SessionWalk walk;
         PageBuilder<T> page(order.after, order.limit);
-        while (core.gather(order, walk, page)) CO_TRY_VOID(co_await yield());
+        for (const auto& shard : parts.all()) {
+            auto there = [shard, order, page = std::move(page)]() mutable {
+                return gather_here<T>(shard->core, order, std::move(page));
+            };
+            CO_TRY(page, co_await run_on(shard->loop, std::move(there)));
+        }
         co_return page.take();
     }
 
@@ -249,143 +192,240 @@ struct Broker::Parts {
         co_return std::move(page);
     }
 
-    // The outboxes together have a limit, too: whoever holds most of it has to go.
-    void check_outboxes() {
-        std::size_t total = 0;
-        for (const Link* link : links) total += link->unsent();
-        while (total > core.limits().outbox_bytes_in_all) {
-            Link& most = **std::max_element(links.begin(), links.end(), [](Link* a, Link* b) {
-                return a->unsent() < b->unsent();
-            });
-            total -= most.unsent();
-            ++core.count().slow_consumers_dropped;
-            most.connection.abort("slow consumer: the server holds too many unsent bytes");
-            most.stream->close();
+    // Brings what another shard traces to the trace of this one.
+    static Task<> follow(std::weak_ptr<Trace> trace, std::shared_ptr<Shard> shard,
+                         TraceOrder order) {
+        auto open = [shard, order] { return shard->core.open_trace(order); };
+        CO_TRY(const std::shared_ptr<Trace> there, co_await run_on(shard->loop, std::move(open)));
+        while (!trace.expired()) {
+            auto next = [there] { return there->next(seconds{1}); };
+            CO_TRY(TraceBatch batch, co_await run_on(shard->loop, std::move(next)));
+            const auto here = trace.lock();
+            if (!here) break;
+            for (TraceEvent& event : batch.events) here->add(std::move(event));
+            here->add_dropped(batch.dropped);
         }
-        core.settle();
+        co_return Result<>{};
     }
 
-    Loop& loop;
-    std::unique_ptr<Journal> journal;
-    Core core;
+    Random& random;
+    const Authorizer& authorizer;
+    Uplink* uplink;
+    Limits limits;
     ConnectRate rate;
-    std::vector<Link*> links;
     std::vector<std::weak_ptr<net::Listener>> listeners;
-    Scope scope;  // last: its coroutines use all of the above
+    std::shared_ptr<MetricsBoard> board;  // of several shards
+    std::size_t greeting = 0;             // connections that have not said CONNECT
+    ShardNumber next = 0;
+    bool started = false;
+    metrics::Registry* registry = nullptr;
+    std::shared_ptr<Shard> here;
+    std::vector<Elsewhere> elsewhere;
+    mutable Metrics together;  // what metrics() gave
+};
+
+// Sessions that move to other shards as the number of loops is another than last time. They are
+// forgotten where they were when they are safe where they are.
+class Broker::Moves {
+ public:
+    void take(JournalState& state, Journal& journal, ShardNumber self, ShardNumber shards) {
+        for (Strays& strays : take_strays(state, self, shards))
+            all_.push_back({&journal, std::move(strays)});
+    }
+
+    // The journal of a shard that is no more, if there is one.
+    Result<> empty_out(files::Files& files, Workers& workers, JournalOptions options,
+                       ShardNumber shard, Parts& parts) {
+        options.directory = journal_directory(options.directory, shard);
+        if (!files.list(options.directory)) return {};
+        JournalState state;
+        auto replay = [&state](const JournalRecord& record, const Journal::Place& place) {
+            state.apply(record, place);
+        };
+        TRY(auto journal, Journal::open(files, parts.here->loop, workers, options, replay));
+        state.finish();
+        take(state, *journal, shard, parts.count());
+        for (const auto& [topic, found] : state.retained) {  // the others have it, too
+            JournalRecord record;
+            record.kind = JournalRecord::Kind::forgotten;
+            record.message.topic = topic;
+            journal->note(record);
+        }
+        gone_.push_back(std::move(journal));
+        return {};
+    }
+
+    Result<> make(const std::vector<std::shared_ptr<Shard>>& shards) {
+        if (all_.empty() && gone_.empty()) return {};
+        std::size_t sessions = 0;
+        for (auto& [from, strays] : all_) shards[strays.home]->core.adopt(std::move(strays.state));
+        for (const auto& shard : shards) TRY_VOID(sync_wait(shard->loop, shard->journal->flush()));
+        for (auto& [from, strays] : all_) {
+            sessions += strays.numbers.size();
+            for (const SessionNumber number : strays.numbers) {
+                JournalRecord record;
+                record.kind = JournalRecord::Kind::ended;
+                record.session = number;
+                from->note(record);
+            }
+        }
+        for (const auto& journal : gone_)
+            TRY_VOID(sync_wait(shards.front()->loop, journal->stop()));
+        log::info("mqtt.sessions.moved", {{"sessions", sessions}, {"loops", shards.size()}});
+        return {};
+    }
+
+ private:
+    std::vector<std::pair<Journal*, Strays>> all_;
+    std::vector<std::unique_ptr<Journal>> gone_;
 };
 
 Broker::Broker(Loop& loop, Random& random, Limits limits, const Authorizer& authorizer,
                Uplink* uplink)
-    : parts_(std::make_unique<Parts>(loop, random, limits, authorizer, uplink)) {
-    parts_->scope.spawn(Parts::tick(*parts_));
-}
+    : parts_(std::make_unique<Parts>(loop, random, limits, authorizer, uplink)) {}
 
 Broker::~Broker() = default;
 
+Result<> Broker::add_loops(unsigned more) {
+    if (more == 0) return {};
+    if (more > loops_max - 1)
+        return Error{Errc::invalid_input, "want at most " + std::to_string(loops_max) + " loops"};
+    return parts_->add_loops(more);
+}
+
 Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions options) {
-    JournalState found;
-    auto replay = [&found](const JournalRecord& record, const Journal::Place& place) {
-        found.apply(record, place);
-    };
-    TRY(parts_->journal, Journal::open(files, parts_->loop, workers, std::move(options), replay));
-    const files::LogOpenReport& report = parts_->journal->report();
-    for (const files::LogDamage& damage : report.damage)
-        log::error("mqtt.journal.damaged", {{"path", damage.path},
-                                            {"offset", damage.offset},
-                                            {"bytes", damage.bytes},
-                                            {"lost", "sessions or messages in between"}});
-    parts_->core.use(*parts_->journal, std::move(found));
-    parts_->journal->on_durable([core = &parts_->core](Ticket) { core->on_journal_durable(); });
-    log::info("mqtt.journal.opened", {{"records", report.frames},
-                                      {"sessions", parts_->core.metrics().sessions},
-                                      {"bytes", parts_->journal->bytes()}});
-    return {};
+    const auto shards = parts_->all();
+    std::vector<JournalState> found;
+    Moves moves;
+    for (const auto& shard : shards) {
+        const auto number = static_cast<ShardNumber>(found.size());
+        JournalOptions own = options;
+        own.directory = journal_directory(options.directory, number);
+        TRY(JournalState state, shard->open_journal(files, workers, std::move(own)));
+        moves.take(state, *shard->journal, number, parts_->count());
+        found.push_back(std::move(state));
+    }
+    for (ShardNumber gone = parts_->count(); gone < loops_max; ++gone)
+        TRY_VOID(moves.empty_out(files, workers, options, gone, *parts_));
+    JournalState everybodys;  // a shard that is new has not got what is retained
+    everybodys.retained = found.front().retained;
+    for (ShardNumber n = 0; n < shards.size(); ++n) {
+        const bool is_new = found[n].retained.empty();
+        shards[n]->restore(std::move(found[n]));
+        if (n > 0 && is_new) shards[n]->core.adopt(everybodys);
+    }
+    return moves.make(shards);
 }
 
 void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
+    parts_->start();
     parts_->listeners.push_back(listener);
     listener->admit_if(
         [parts = parts_.get()](const net::Address& from) { return parts->may_arrive(from); });
-    parts_->scope.spawn(Parts::accept(*parts_, std::move(listener), std::move(resolver)));
+    parts_->here->scope.spawn(Parts::accept(*parts_, std::move(listener), std::move(resolver)));
 }
 
 void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
-    parts_->serve(std::move(stream), identity);
+    parts_->start();
+    parts_->serve(std::move(stream), std::move(identity));
 }
 
 Task<> Broker::stop() {
+    parts_->start();
     for (const auto& listener : parts_->listeners)
         if (auto open = listener.lock()) open->close();
-    parts_->core.shut_down();
-    // Clients that have read their DISCONNECT close by themselves; the others get no longer.
-    for (nanoseconds waited{0}; !parts_->links.empty() && waited < stop_limit;
-         waited += milliseconds{20})
-        CO_TRY_VOID(co_await sleep_for(milliseconds{20}));
-    parts_->cut_links();
-    parts_->scope.cancel();
-    CO_TRY_VOID(co_await parts_->scope.join());
-    if (!parts_->journal) co_return Result<>{};
-    co_return co_await parts_->journal->stop();
+    for (const auto& shard : parts_->all()) {
+        auto there = [shard] { return shard->stop(); };
+        CO_TRY_VOID(co_await run_on(shard->loop, std::move(there)));
+    }
+    for (Parts::Elsewhere& other : parts_->elsewhere) other.thread->stop();
+    co_return Result<>{};
 }
 
-void Broker::on_durable(Ticket durable) { parts_->core.on_durable(durable); }
+void Broker::on_durable(Ticket durable) { parts_->core().on_durable(durable); }
 
 Result<> Broker::publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos) {
-    return parts_->core.publish_local(topic, payload, retain, qos);
+    return parts_->core().publish_local(topic, payload, retain, qos);
 }
 
 // A device that was deleted, or whose certificate was revoked.
-std::size_t Broker::kick(std::string_view identity_name) {
+void Broker::forget(std::string_view identity_name) {
     KickOrder order;
     order.identity = identity_name;
     order.forget = true;
-    return parts_->core.kick(order).sessions;
+    parts_->core().kick(order);
+    for (const Parts::Elsewhere& other : parts_->elsewhere) {
+        auto there = [shard = other.shard, order] { shard->core.kick(order); };
+        if (!other.shard->loop.post(std::move(there)))
+            log::error("mqtt.identity.stays", {{"identity", identity_name}});
+    }
 }
 
-Kicked Broker::kick(const KickOrder& order) { return parts_->core.kick(order); }
+Task<Kicked> Broker::kick(KickOrder order) {
+    Kicked all;
+    for (const auto& shard : parts_->all()) {
+        auto there = [shard, order] { return shard->core.kick(order); };
+        CO_TRY(const Kicked some, co_await run_on(shard->loop, std::move(there)));
+        all.connections += some.connections;
+        all.sessions += some.sessions;
+    }
+    co_return all;
+}
 
 Task<Page<SessionView>> Broker::clients(ListOrder order) {
-    return Parts::list<SessionView>(parts_->core, std::move(order));
+    return Parts::list<SessionView>(*parts_, std::move(order));
 }
 
 Task<Page<SubscriptionView>> Broker::subscriptions(ListOrder order) {
-    return Parts::list<SubscriptionView>(parts_->core, std::move(order));
+    return Parts::list<SubscriptionView>(*parts_, std::move(order));
 }
 
 Task<Page<RetainedView>> Broker::retained(ListOrder order) {
-    return Parts::list_retained(parts_->core, std::move(order));
+    return Parts::list_retained(parts_->core(), std::move(order));
 }
 
 Result<std::shared_ptr<Trace>> Broker::trace(TraceOrder order) {
-    return parts_->core.open_trace(std::move(order));
+    TRY(auto trace, parts_->core().open_trace(order));
+    for (const Parts::Elsewhere& other : parts_->elsewhere)
+        parts_->here->scope.spawn(Parts::follow(trace, other.shard, order));
+    return trace;
 }
 
-std::size_t Broker::drop_connections(const Unwanted& unwanted, std::string_view why) {
-    std::size_t dropped = 0;
-    for (Link* link : parts_->links) {
-        const Bytes& certificate = link->stream->peer_certificate();
-        if (link->connection.closing() || certificate.empty() || !unwanted(certificate)) continue;
-        log::info("mqtt.connection.ended",
-                  {{"identity", link->connection.identity().name}, {"reason", why}});
-        link->connection.close(ReasonCode::administrative_action, why);
-        ++dropped;
+Task<std::size_t> Broker::drop_connections(Unwanted unwanted, std::string why) {
+    std::size_t all = 0;
+    for (const auto& shard : parts_->all()) {
+        auto there = [shard, unwanted, why] { return shard->drop_connections(unwanted, why); };
+        CO_TRY(const std::size_t some, co_await run_on(shard->loop, std::move(there)));
+        all += some;
     }
-    parts_->core.settle();
-    return dropped;
+    co_return all;
 }
 
-std::vector<SessionView> Broker::sessions() const { return parts_->core.sessions(); }
+std::vector<SessionView> Broker::sessions() const { return parts_->core().sessions(); }
 
-const Metrics& Broker::metrics() const { return parts_->core.metrics(); }
+const Metrics& Broker::metrics() const {
+    const Metrics& own = parts_->core().metrics();
+    if (parts_->elsewhere.empty()) return own;
+    return parts_->together = parts_->board->sum(0, own);
+}
 
-const Journal* Broker::journal() const { return parts_->journal.get(); }
+const Journal* Broker::journal() const { return parts_->here->journal.get(); }
 
 void Broker::measure_into(metrics::Registry& registry) {
-    parts_->core.latencies().measure_into(registry);
+    for (const auto& shard : parts_->all()) shard->core.latencies().measure_into(registry);
 }
 
 void Broker::on_presence(std::function<void(const Presence&)> listener) {
-    parts_->core.on_presence(std::move(listener));
+    const auto shared = std::make_shared<std::function<void(const Presence&)>>(std::move(listener));
+    parts_->core().on_presence([shared](const Presence& presence) { (*shared)(presence); });
+    for (const Parts::Elsewhere& other : parts_->elsewhere)
+        other.shard->core.on_presence(
+            [shared, home = std::weak_ptr<Shard>(parts_->here)](const Presence& presence) {
+                const auto here = home.lock();
+                auto tell = [shared, presence] { (*shared)(presence); };
+                if (here && !here->loop.post(std::move(tell)))
+                    log::warn("mqtt.presence.lost", {{"client", presence.client_id}});
+            });
 }
 
 }  // namespace mw::mqtt

@@ -1,6 +1,7 @@
 #pragma once
-// The MQTT broker of one data loop: net streams around the I/O-free Core (core.h).
-// Belongs to its loop; every call comes from there. Limits and counters are in options.h.
+// The MQTT broker: net streams around the I/O-free Core (core.h), on one loop or on several.
+// Belongs to the loop that it was made on; every call comes from there. Limits and counters are in
+// options.h.
 
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,11 @@ class Broker {
     Broker(Loop& loop, Random& random, Limits limits, const Authorizer& authorizer, Uplink* uplink);
     ~Broker();  // after stop()
 
+    // Carries sessions on so many loops more, each with a thread of its own, on which the
+    // authorizer is asked, too. First of all. A lone message from loop to loop costs more than all
+    // else that is done for it: more loops are for a broker that fills one.
+    Result<> add_loops(unsigned more);
+    static constexpr unsigned loops_max = 16;
     // Sessions, what they are owed and what clients retain survive a power cut from now on, in a
     // journal (docs/formats/mqtt-journal.md). Blocks while it brings back what is there. Before
     // serve(). Errors: corrupt or io_failed, with the file.
@@ -51,28 +57,30 @@ class Broker {
     // retained.
     Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
     // Ends the connections of an identity (certificate revoked, device deleted) and forgets its
-    // sessions; gives how many sessions it had.
-    std::size_t kick(std::string_view identity_name);
+    // sessions.
+    void forget(std::string_view identity_name);
     // Ends the connections whose certificate is unwanted by now, and keeps their sessions: their
-    // owner may come back with another one. Gives how many. About 0.2 us a connection.
+    // owner may come back with another one. Gives how many. About 0.2 us a connection. Asked on
+    // each loop.
     using Unwanted = std::function<bool(ByteView certificate)>;
-    std::size_t drop_connections(const Unwanted& unwanted, std::string_view why);
+    Task<std::size_t> drop_connections(Unwanted unwanted, std::string why);
     // For operators (inspect.h, trace.h). Lists take their time, in slices between other work.
     Task<Page<SessionView>> clients(ListOrder order);
     Task<Page<SubscriptionView>> subscriptions(ListOrder order);
     Task<Page<RetainedView>> retained(ListOrder order);
-    Kicked kick(const KickOrder& order);
+    Task<Kicked> kick(KickOrder order);
     // Ends when the last holder lets go of it. invalid_input; overloaded: traces_max are open.
     Result<std::shared_ptr<Trace>> trace(TraceOrder order);
-    std::vector<SessionView> sessions() const;  // all at once: for tests
-    const Metrics& metrics() const;
-    const Journal* journal() const;  // null: sessions live as long as the broker
+    std::vector<SessionView> sessions() const;  // of this loop, all at once: for tests
+    const Metrics& metrics() const;             // of other loops as they were 250 ms ago
+    const Journal* journal() const;  // of this loop; null: sessions live as long as the broker
     // From now on observes latencies there; the registry outlives the broker.
     void measure_into(metrics::Registry& registry);
     void on_presence(std::function<void(const Presence&)> listener);
 
  private:
     struct Parts;
+    class Moves;
     std::unique_ptr<Parts> parts_;
 };
 

@@ -85,7 +85,7 @@ Connection::Step Connection::dispatch(const Frame& frame) {
                   "remaining length is written with more bytes than it needs"});
         return Step::next;
     }
-    if (waits_for_journal(frame)) {
+    if (must_wait(frame)) {
         pause();
         return Step::again;
     }
@@ -160,7 +160,8 @@ Connection::Step Connection::on_publish(const Frame& frame) {
     if (hand_up(packet, ticket, accepted) == Step::again) return Step::again;
     if (!accepted) return Step::next;
     ++core_.count().publishes_received;
-    const Promise promise{ticket, core_.route(packet, session_).journal};
+    const Core::Routed routed = core_.route(packet, session_);
+    const Promise promise{ticket, routed.journal, routed.peers};
     if (core_.latencies().is_turn()) core_.measure(*this, packet, heard_);
     if (packet.qos == QoS::exactly_once) session_->keep_unreleased(packet.id, promise);
     if (packet.qos != QoS::at_most_once) acknowledge(packet, ReasonCode::success, promise);
@@ -168,8 +169,9 @@ Connection::Step Connection::on_publish(const Frame& frame) {
 }
 
 // Whatever would change what the journal must know stays outside while the journal takes nothing:
-// so no answer is ever promised that can not be kept.
-bool Connection::waits_for_journal(const Frame& frame) const {
+// so no answer is ever promised that can not be kept. And so does what other shards can't take.
+bool Connection::must_wait(const Frame& frame) const {
+    if (frame.type == PacketType::publish && !core_.peers_ready()) return true;
     if (core_.journal_ready() && answers_.size() < answers_waiting_max) return false;
     switch (frame.type) {
         case PacketType::connect:
@@ -322,29 +324,47 @@ void Connection::encode_ack(PacketType type, PacketId id, ReasonCode reason) {
 // one that says nothing new waits: it may be about what another connection of this client said just
 // now. One that is larger than the client takes cannot be left out, and not be sent
 // (MQTT-3.1.2-24).
-void Connection::send_answer() {
+void Connection::send_answer(Ticket peers) {
     if (core_.output().size() > peer_packet_max_)
         return close(ReasonCode::packet_too_large,
                      "an answer would be larger than the client takes");
     const Ticket journal = session_->records() != nullptr ? core_.journal_end() : Ticket{};
-    if (answers_.empty() && journal <= core_.journal_durable()) return end_output();
-    answers_.push_back({journal, core_.output()});
+    if (answers_.empty() && journal <= core_.journal_durable() && core_.peers_reached(peers))
+        return end_output();
+    answers_.push_back({journal, peers, core_.output()});
     core_.wait_for_log(*this);
 }
 
 void Connection::answer_what_is_durable() {
-    while (!answers_.empty() && answers_.front().journal <= core_.journal_durable()) {
+    while (!answers_.empty() && answers_.front().journal <= core_.journal_durable() &&
+           core_.peers_reached(answers_.front().peers)) {
         if (!closing()) write(answers_.front().packet);
         answers_.pop_front();
     }
     if (!answers_.empty()) core_.wait_for_log(*this);
     while (!unacknowledged_.empty() && core_.is_durable(unacknowledged_.front().promise)) {
         const Unacknowledged& first = unacknowledged_.front();
-        if (!closing()) send_ack(first.type, first.id, first.reason);
+        const Error* refusal = core_.uplink_refusal(first.promise.log);
+        if (refusal != nullptr && !closing())
+            refuse_late(first, *refusal);
+        else if (!closing())
+            send_ack(first.type, first.id, first.reason);
         unacknowledged_.pop_front();
         --core_.count().acknowledgements_waiting;
     }
     if (!unacknowledged_.empty()) core_.wait_for_log(*this);
+}
+
+// The layers above, on another shard, have not taken it.
+void Connection::refuse_late(const Unacknowledged& late, const Error& why) {
+    ++core_.count().publishes_refused;
+    if (first_refusal()) log::info("mqtt.publish.refused", {{"client", client()}, {"reason", why}});
+    if (late.type == PacketType::pubrec) session_->release(late.id);
+    if (version_ != Version::v5 || why.code == Errc::io_failed)
+        return close(ReasonCode::implementation_specific_error, why.message);
+    send_ack(
+        late.type, late.id,
+        why.code == Errc::denied ? ReasonCode::not_authorized : ReasonCode::payload_format_invalid);
 }
 
 void Connection::on_puback(const Frame& frame) {
@@ -413,7 +433,7 @@ void Connection::on_subscribe(const Frame& frame) {
             wants_retained.push_back(&request);
     }
     encode(begin_output(), version_, PacketType::suback, answer);
-    send_answer();
+    send_answer(core_.peers_end());  // what is published anywhere behind SUBACK arrives
     if (closing()) return;
     for (const FilterRequest* request : wants_retained)
         core_.send_retained(*session_, request->filter, request->options.qos, id);

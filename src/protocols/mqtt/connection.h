@@ -93,6 +93,7 @@ class Connection final : public Due {
     };
     struct Answer {  // PUBREL, PUBCOMP, SUBACK, UNSUBACK
         Ticket journal;
+        Ticket peers;
         Bytes packet;
     };
 
@@ -111,8 +112,9 @@ class Connection final : public Due {
     void refuse_publish(const Publish& packet, ReasonCode reason, std::string_view why);
     bool has_window_for(const Publish& packet) const;
     void acknowledge(const Publish& packet, ReasonCode reason, Promise promise);
-    void send_answer();  // what stands in core's output
-    bool waits_for_journal(const Frame& frame) const;
+    void refuse_late(const Unacknowledged& late, const Error& why);
+    void send_answer(Ticket peers = {});  // what stands in core's output
+    bool must_wait(const Frame& frame) const;
     void on_puback(const Frame& frame);
     void on_pubrec(const Frame& frame);
     void on_pubrel(const Frame& frame);

@@ -135,8 +135,11 @@ void Core::notify(Presence::What what, const Session& session, std::string_view 
 }
 
 bool Core::subscribe(const FilterRequest& request, std::uint32_t id, Session& session) {
-    if (!is_shared_filter(request.filter))
-        return tree_.add(request.filter, {&session, request.options, id});
+    if (!is_shared_filter(request.filter)) {
+        const bool is_new = tree_.add(request.filter, {&session, request.options, id});
+        if (is_new && peers_ != nullptr) peers_->want(request.filter);
+        return is_new;
+    }
     bool is_new = false;
     SharedGroup& group = shared_.open(request.filter, is_new);
     if (is_new) tree_.add(unshared(request.filter), {nullptr, {}, group.number()});
@@ -145,7 +148,7 @@ bool Core::subscribe(const FilterRequest& request, std::uint32_t id, Session& se
 
 void Core::unsubscribe(std::string_view filter, Session& session) {
     if (!is_shared_filter(filter)) {
-        tree_.remove(filter, &session);
+        if (tree_.remove(filter, &session) && peers_ != nullptr) peers_->unwant(filter);
     } else if (const std::uint32_t gone = shared_.leave(*shared_.find(filter), session)) {
         tree_.remove(unshared(filter), {nullptr, {}, gone});
     }
@@ -181,15 +184,21 @@ const Core::Targets& Core::targets_of(std::string_view topic) {
     auto& all = targets.subscriptions;
     all.clear();
     targets.groups.clear();
+    targets.peers = 0;
     tree_.match(topic, all);
     std::stable_sort(all.begin(), all.end(), [](const Subscription& a, const Subscription& b) {
         return a.session < b.session;
     });
     if (cacheable) cached_targets_ += all.size();
-    // Groups have no session and stand in front.
+    // Groups and other shards have no session and stand in front.
     const auto first = std::find_if(all.begin(), all.end(),
                                     [](const Subscription& s) { return s.session != nullptr; });
-    for (auto at = all.begin(); at != first; ++at) targets.groups.push_back(shared_.find(at->id));
+    for (auto at = all.begin(); at != first; ++at) {
+        if (at->id >= peer_mark)
+            targets.peers |= 1u << (at->id - peer_mark);
+        else
+            targets.groups.push_back(shared_.find(at->id));
+    }
     all.erase(all.begin(), first);
     return targets;
 }
@@ -213,7 +222,13 @@ Core::Routed Core::route(const Publish& publish, Session* from) {
         from == nullptr ? RetainedStore::Share::everything : RetainedStore::Share::clients;
     Routed routed;
     routed.retained = !publish.retain || retain(delivery_.stored(), share, routed.journal);
-    deliver(delivery_, from, targets_of(publish.topic));
+    const Targets& targets = targets_of(publish.topic);
+    deliver(delivery_, from, targets);
+    deliver_to_groups(delivery_, targets);
+    if (peers_ != nullptr) {
+        const Ticket passed = pass(delivery_, targets, publish.retain, from == nullptr);
+        if (journal_ != nullptr || publish.retain) routed.peers = passed;
+    }
     if (journal_ != nullptr) routed.journal = std::max(routed.journal, record(&publish, from));
     return routed;
 }
@@ -240,7 +255,19 @@ void Core::deliver(Delivery& delivery, const Session* from, const Targets& targe
         session.deliver(delivery, granted, as_published && delivery.published_retained(),
                         subscription_ids_);
     }
-    for (SharedGroup* group : targets.groups) shared_.deliver(*group, delivery);
+}
+
+// One member of each group gets it, here or on another shard.
+void Core::deliver_to_groups(Delivery& delivery, const Targets& targets) {
+    groups_elsewhere_.clear();
+    for (SharedGroup* group : targets.groups) {
+        const ShardNumber here = peers_ != nullptr ? peers_->self() : 0;
+        const ShardNumber shard = group->choose_shard(here, delivery.publisher());
+        if (shard == here)
+            shared_.deliver(*group, delivery);
+        else
+            groups_elsewhere_.push_back({shard, group->text()});
+    }
 }
 
 Result<> Core::publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos) {
@@ -267,6 +294,7 @@ void Core::tell(std::string_view topic, std::string_view text) {
     publish.payload = bytes_of(text);
     delivery_.begin(publish, now());
     deliver(delivery_, nullptr, targets);
+    for (SharedGroup* group : targets.groups) shared_.deliver(*group, delivery_);
 }
 
 void Core::doom(Connection& connection) {
@@ -303,7 +331,10 @@ void Core::settle() {
             delivery_.begin(will.message, now());
             Ticket ticket;  // nobody waits for it
             if (will.retain) retain(will.message, RetainedStore::Share::clients, ticket);
-            deliver(delivery_, nullptr, targets_of(message.topic));
+            const Targets& targets = targets_of(message.topic);
+            deliver(delivery_, nullptr, targets);
+            deliver_to_groups(delivery_, targets);
+            if (peers_ != nullptr) pass(delivery_, targets, will.retain, false);
             if (journal_ != nullptr) record(nullptr, nullptr);
         }
         shared_.settle();
@@ -332,6 +363,7 @@ void Core::on_durable(Ticket durable) {
         connection->in_room_list = false;
         connection->retry();
     }
+    if (peers_ != nullptr) on_peers_progress();
     settle();
 }
 
@@ -349,6 +381,7 @@ void Core::tick() {
     }
     if (parts_.uplink != nullptr) on_durable(parts_.uplink->durable());
     settle();
+    if (peers_ != nullptr) peers_->flush();
 }
 
 void Core::shut_down() {
@@ -360,6 +393,10 @@ void Core::shut_down() {
 }
 
 const Metrics& Core::metrics() {
+    if (peers_ != nullptr) {
+        metrics_.shard_messages = peers_->messages_passed();
+        metrics_.shard_bytes = peers_->bytes_under_way();
+    }
     metrics_.sessions = sessions_.size();
     metrics_.subscriptions = subscriptions();
     metrics_.shared_groups = shared_.size();

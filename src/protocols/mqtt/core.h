@@ -4,6 +4,7 @@
 // owns it. Limits are in options.h; whatever reaches one is refused, dropped or disconnected, and
 // counted.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +21,7 @@
 #include "protocols/mqtt/journal_state.h"
 #include "protocols/mqtt/latency.h"
 #include "protocols/mqtt/options.h"
+#include "protocols/mqtt/peers.h"
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
@@ -48,6 +50,12 @@ class Core {
     // Keeps sessions in the journal, which outlives the core, and brings back what it says. Before
     // the first connection; without it sessions live as long as the core.
     void use(Journal& journal, JournalState state);
+    // What another journal had, as it lives here from now on.
+    void adopt(JournalState strays);
+    // core_peers.cpp: this is one shard of several. Before the first connection; uplink: of a shard
+    // that passes on what goes up.
+    void use(Peers& peers, PassedUplink* uplink);
+    void receive(ShardNumber from, Parcel parcel);
     // The log has come this far.
     void on_durable(Ticket durable);
     // The journal has.
@@ -67,6 +75,9 @@ class Core {
     void tell_traces(TraceEvent::Direction direction, const Connection& connection,
                      ByteView packet);
     const Metrics& metrics();
+    // Of all shards together; counted by somebody else, if there are several.
+    Metrics totals() { return together_ ? together_(metrics()) : metrics(); }
+    void count_together(std::function<Metrics(const Metrics& own)> sum) { together_ = sum; }
     Metrics& count() { return metrics_; }
     void on_presence(std::function<void(const Presence&)> listener) { presence_ = listener; }
     // What was put off while a message was routed: slow consumers leave, due wills are sent.
@@ -89,9 +100,18 @@ class Core {
     Ticket journal_durable() const { return journal_ != nullptr ? journal_->durable() : Ticket{}; }
     Ticket journal_end() const { return journal_ != nullptr ? journal_->end() : Ticket{}; }
     bool journal_ready() const { return journal_ == nullptr || journal_->ready(); }
+    Peers* peers() const { return peers_; }
+    Ticket peers_end() const { return peers_ != nullptr ? peers_->end() : Ticket{}; }
+    bool peers_reached(Ticket ticket) const {
+        return peers_ == nullptr || peers_->has_reached(ticket);
+    }
+    bool peers_ready() const { return peers_ == nullptr || peers_->ready(); }
+    const Error* uplink_refusal(Ticket ticket) const {
+        return passed_uplink_ != nullptr ? passed_uplink_->refusal(ticket) : nullptr;
+    }
     bool is_durable(const Promise& promise) const;
     Timestamp wall_time(SteadyTime time) const;  // 0 stays 0
-    const Session* find_session(SessionNumber number) const;
+    Session* find_session(SessionNumber number) const;
     Agenda& agenda() { return agenda_; }
     Bytes& output() { return output_; }  // to encode into, one packet at a time
     std::string_view& allowed_topic() { return allowed_topic_; }  // by the packets of this read
@@ -120,8 +140,11 @@ class Core {
     struct Routed {
         bool retained = true;
         Ticket journal;
+        Ticket peers;
     };
     Routed route(const Publish& publish, Session* from);
+    // To one member of a shared subscription on another shard.
+    Ticket pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group);
     // For a session with records: the message of this delivery is owed to it, too.
     KeptMessage* owe(Delivery& delivery, MessageTarget target);
     // What was delivered outside of route() is owed to one session instead of another. False: not
@@ -162,6 +185,21 @@ class Core {
         std::uint64_t generation = 0;
         std::vector<Subscription> subscriptions;  // those of one session stand together
         std::vector<SharedGroup*> groups;
+        std::uint32_t peers = 0;  // shards where somebody subscribed, a bit each
+    };
+    struct GroupElsewhere {
+        ShardNumber shard = 0;
+        std::string_view text;
+    };
+    struct Inbox {  // what came from another shard
+        struct Received {
+            std::uint64_t last = 0;  // its number
+            Promise promise;
+        };
+        std::deque<Parcel> parcels;  // the first waits for room in storage, from `at` on
+        std::size_t at = 0;
+        Promise promise;                // of the first one
+        std::deque<Received> received;  // not safe yet
     };
     static constexpr std::size_t cached_topics_max = 8'192;
     static constexpr std::size_t cached_targets_max = 262'144;
@@ -175,22 +213,34 @@ class Core {
 
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);
+    void deliver_to_groups(Delivery& delivery, const Targets& targets);
+    Ticket pass(Delivery& delivery, const Targets& targets, bool retain, bool by_hub);
+    void heed(ShardNumber from, const Interest& interest);
+    void heed_group(ShardNumber from, const Interest& interest);
+    void take_in(ShardNumber from);
+    void take_message(const Passed& message, Promise& promise);
+    bool take_for_uplink(ShardNumber from, const Passed& message, Promise& promise);
+    void on_peers_progress();
     bool retain(const MessageRef& message, RetainedStore::Share share, Ticket& ticket);
     Ticket record(const Publish* publish, Session* from);
     void record_done();
     void end(Session& session);
-    void restore(JournalState state);
+    void restore(JournalState state, bool from_elsewhere);
     void restore_session(SessionNumber number, const FoundSession& found,
                          std::vector<Session::Owed> owed,
                          std::vector<std::pair<Journal::Place, Journal::Item*>>& places);
     void notify(Presence::What what, const Session& session, std::string_view reason);
     // A group stands in the tree once, and counts as often as it has members.
-    std::size_t subscriptions() const { return tree_.size() - shared_.size() + shared_.members(); }
+    std::size_t subscriptions() const {
+        return tree_.size() - shared_.size() + shared_.members() - peer_filters_;
+    }
     bool has_room_for_session(const Identity& identity) const;
     static std::string key_of(const Identity& identity, std::string_view client_id);
 
     Parts parts_;
     Journal* journal_ = nullptr;
+    Peers* peers_ = nullptr;  // null: the only shard
+    PassedUplink* passed_uplink_ = nullptr;
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;
@@ -208,6 +258,12 @@ class Core {
     Bytes output_;
     Delivery delivery_;
     std::vector<std::uint32_t> subscription_ids_;
+    std::vector<GroupElsewhere> groups_elsewhere_;  // of the delivery under way
+    std::vector<Inbox> inboxes_;                    // by shard
+    Passed passed_;
+    Publish passed_publish_;
+    Bytes section_;
+    std::size_t peer_filters_ = 0;  // in the tree, of other shards
     std::vector<Connection*> waiting_for_log_;
     std::vector<Connection*> waiting_for_room_;
     std::vector<Connection*> doomed_;
@@ -221,6 +277,7 @@ class Core {
     bool settling_ = false;
     bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;
+    std::function<Metrics(const Metrics& own)> together_;
     std::vector<std::weak_ptr<Trace>> traces_;
     Latencies latencies_;
     std::unique_ptr<SysTopics> sys_;

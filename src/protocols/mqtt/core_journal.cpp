@@ -6,7 +6,7 @@
 namespace mw::mqtt {
 
 bool Core::is_durable(const Promise& promise) const {
-    if (promise.journal > journal_durable()) return false;
+    if (promise.journal > journal_durable() || !peers_reached(promise.peers)) return false;
     if (promise.log <= log_durable_) return true;
     return parts_.uplink == nullptr || promise.log <= parts_.uplink->durable();
 }
@@ -15,7 +15,7 @@ Timestamp Core::wall_time(SteadyTime time) const {
     return time.ns == 0 ? Timestamp{} : parts_.clock.now() + (time - now());
 }
 
-const Session* Core::find_session(SessionNumber number) const {
+Session* Core::find_session(SessionNumber number) const {
     const auto found = by_number_.find(number);
     return found == by_number_.end() ? nullptr : found->second;
 }
@@ -115,10 +115,31 @@ void Core::use(Journal& journal, JournalState state) {
     journal_ = &journal;
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
     state.finish();
-    restore(std::move(state));
+    restore(std::move(state), false);
 }
 
-void Core::restore(JournalState state) {
+void Core::adopt(JournalState strays) {
+    JournalState state;
+    std::unordered_map<SessionNumber, SessionNumber> numbers;
+    for (auto& [number, found] : strays.sessions) {
+        if (sessions_.contains(key_of(found.owner, found.client_id)))
+            continue;  // it came before, and a power cut brought back where it was
+        numbers.emplace(number, ++last_session_number_);
+        state.sessions.emplace(last_session_number_, std::move(found));
+    }
+    for (FoundMessage& message : strays.messages) {
+        for (MessageTarget& target : message.targets) {
+            const auto number = numbers.find(target.session);
+            target.session = number == numbers.end() ? 0 : number->second;
+        }
+        state.messages.push_back(std::move(message));
+    }
+    state.retained = std::move(strays.retained);
+    state.last_session = last_session_number_;
+    restore(std::move(state), true);
+}
+
+void Core::restore(JournalState state, bool from_elsewhere) {
     std::vector<std::pair<Journal::Place, Journal::Item*>> places;
     std::unordered_map<SessionNumber, std::vector<Session::Owed>> owed;
     std::vector<KeptMessage*> held;
@@ -161,7 +182,12 @@ void Core::restore(JournalState state) {
     };
     std::sort(places.begin() + messages, places.end(), by_frame);
     std::inplace_merge(places.begin(), places.begin() + messages, places.end(), by_frame);
-    for (const auto& [place, item] : places) journal_->keep_at(place, *item);
+    for (const auto& [place, item] : places) {
+        if (from_elsewhere)
+            item->rewrite(*journal_);
+        else
+            journal_->keep_at(place, *item);
+    }
     for (KeptMessage* kept : held) kept->release();
 }
 

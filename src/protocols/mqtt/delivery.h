@@ -40,6 +40,8 @@ class Delivery {
 
     std::string_view topic() const { return packet_.topic; }
     QoS qos() const { return packet_.qos; }
+    ByteView payload() const { return packet_.payload; }
+    const Properties& properties() const { return packet_.properties; }
     bool published_retained() const { return published_retained_; }
     std::uint32_t publisher() const { return publisher_; }
     const MessageRef& stored();

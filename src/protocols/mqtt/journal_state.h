@@ -58,7 +58,7 @@ class JournalState {
     void finish();  // after the last record
 
     std::unordered_map<SessionNumber, FoundSession> sessions;
-    std::deque<FoundMessage> messages;  // in the order of their frames
+    std::deque<FoundMessage> messages;                       // in the order of their frames
     std::unordered_map<std::string, FoundMessage> retained;  // by topic
     SessionNumber last_session = 0;                          // highest ever named
 

@@ -1,6 +1,6 @@
 // A broker on loopback for load judges and for a first look, with access control and without
 // storage:
-//     mqtt_loopback [PORT [TLS_PORT CHAIN.pem KEY.pem CLIENT_CA.pem]]
+//     mqtt_loopback [--loops N] [PORT [TLS_PORT CHAIN.pem KEY.pem CLIENT_CA.pem]]
 // 0 takes any free port. It prints its ports, a line each, and runs until a signal.
 #include <sys/resource.h>
 
@@ -69,6 +69,10 @@ Result<> run(int argc, char** argv) {
     SystemRandom random;
     const LoadTopics topics;
     mqtt::Broker broker(*loop, random, limits(), topics, nullptr);
+    if (argc > 2 && std::string_view(argv[1]) == "--loops") {
+        TRY_VOID(broker.add_loops(static_cast<unsigned>(std::atoi(argv[2])) - 1));
+        argc -= 2, argv += 2;
+    }
     const std::uint16_t port = argc > 1 ? port_of(argv[1]) : std::uint16_t{0};
     TRY_VOID(serve(*loop, broker, {.port = port}));
     if (argc > 5) {

@@ -38,6 +38,7 @@ struct Limits {
     std::size_t queued_messages = 10'000;                      // per session, QoS 1
     std::size_t queued_bytes = std::size_t{8} << 20;           // per session
     std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions
+    std::size_t shard_bytes = std::size_t{16} << 20;  // to each other shard, not yet taken there
     std::size_t retained_messages = 100'000;
     std::size_t retained_bytes = std::size_t{64} << 20;
     ShareStrategy share_strategy = ShareStrategy::round_robin;
@@ -77,6 +78,7 @@ struct Metrics {
     std::uint64_t pushbacks = 0;  // times a client had to wait for storage
     std::uint64_t wills_published = 0;
     std::uint64_t shared_passed_on = 0;  // of a shared subscription, to another member
+    std::uint64_t shard_messages = 0;    // passed to another shard
     // Levels.
     std::uint64_t connected = 0;
     std::uint64_t sessions = 0;
@@ -86,8 +88,9 @@ struct Metrics {
     std::uint64_t retained_bytes = 0;
     std::uint64_t queued_bytes = 0;
     std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
-    std::uint64_t inflight = 0;    // sent above QoS 0, and the client has not finished with it
-    std::uint64_t unreleased = 0;  // QoS 2 ids of clients that wait for PUBREL
+    std::uint64_t inflight = 0;     // sent above QoS 0, and the client has not finished with it
+    std::uint64_t unreleased = 0;   // QoS 2 ids of clients that wait for PUBREL
+    std::uint64_t shard_bytes = 0;  // under way to other shards
     // The session journal; all 0 without one.
     std::uint64_t journal_commits = 0;
     std::uint64_t journal_failures = 0;       // commits that the disk refused
@@ -98,6 +101,8 @@ struct Metrics {
     std::uint64_t journal_waiting_bytes = 0;  // level: not yet given to a sync
 };
 
+// Of several shards. Each holds all retained messages, so those are the first one's.
+void add(Metrics& sum, const Metrics& part);
 // Brings the registry's millwright_mqtt_* instruments up to these figures. Once a second is enough.
 void record(const Metrics& now, metrics::Registry& registry);
 

@@ -48,6 +48,7 @@ constexpr Counted counters[]{
      "Records that found no room in the journal"},
     {&Metrics::shared_passed_on, "shared_passed_on_total",
      "Messages of shared subscriptions that went from a member that left to another"},
+    {&Metrics::shard_messages, "shard_messages_total", "Messages passed from loop to loop"},
 };
 
 constexpr Counted gauges[]{
@@ -62,12 +63,18 @@ constexpr Counted gauges[]{
      "PUBACKs that wait for the log"},
     {&Metrics::inflight, "inflight", "Messages sent above QoS 0 and not yet finished with"},
     {&Metrics::unreleased, "unreleased", "QoS 2 identifiers that wait for PUBREL"},
+    {&Metrics::shard_bytes, "shard_bytes", "Bytes under way from loop to loop"},
     {&Metrics::journal_bytes, "journal_bytes", "Session journal, from the oldest living record"},
     {&Metrics::journal_living_bytes, "journal_living_bytes", "Of those, what still counts"},
     {&Metrics::journal_waiting_bytes, "journal_waiting_bytes", "Not yet given to a sync"},
 };
 
 }  // namespace
+
+void add(Metrics& sum, const Metrics& part) {
+    for (const Counted& row : counters) sum.*row.field += part.*row.field;
+    for (const Counted& row : gauges) sum.*row.field += part.*row.field;
+}
 
 void record(const Metrics& now, metrics::Registry& registry) {
     const std::string prefix = "millwright_mqtt_";

@@ -419,6 +419,10 @@ bool Session::give(Outgoing& outgoing, const Offer& offer) {
     }
     outgoing.message.reset();
     if (kept == nullptr) return true;
+    if (given == Given::passed) {
+        core_.shared().hold(*kept, number(), outgoing.sequence);
+        return true;
+    }
     kept->release();
     if (given != Given::recorded) records_->done(outgoing.sequence);
     return true;
@@ -450,7 +454,8 @@ const Session::Outgoing* Session::find(Sequence sequence) const {
 
 bool Session::owes(Sequence sequence) const {
     const Outgoing* outgoing = find(sequence);
-    return outgoing != nullptr && outgoing->kept != nullptr;
+    if (outgoing != nullptr && outgoing->kept != nullptr) return true;
+    return shared_ && core_.shared().holds(number(), sequence);
 }
 
 std::uint32_t Session::group_of(Sequence sequence) const {

@@ -24,10 +24,11 @@ namespace mw::mqtt {
 class Connection;
 class Core;
 
-// What an answer waits for: the log of the layers above, and the journal.
+// What an answer waits for: the log of the layers above, the journal, and the other shards.
 struct Promise {
     Ticket log;
     Ticket journal;
+    Ticket peers;
 };
 
 // A message that came to a session by a group, and that the session gives back.
@@ -38,8 +39,9 @@ struct Returned {
     SessionNumber from = 0;  // 0: the journal does not have it
     Sequence sequence = 0;
 };
-// Whether somebody takes it, and whether the journal knows already that he does.
-enum class Given { no, yes, recorded };
+// Whether somebody takes it; the journal knows already that he does; or another shard, and it is
+// this session's still until it is safe there.
+enum class Given { no, yes, recorded, passed };
 using Offer = std::function<Given(const Returned&)>;
 
 struct Will {

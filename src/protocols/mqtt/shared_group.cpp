@@ -68,6 +68,36 @@ std::vector<Session*> SharedGroup::absent() const {
     return sessions;
 }
 
+void SharedGroup::set_elsewhere(unsigned shard, std::uint32_t connected, std::uint32_t members) {
+    std::erase_if(elsewhere_, [&](const Elsewhere& e) { return e.shard == shard; });
+    if (members > 0) elsewhere_.push_back({shard, connected, members});
+}
+
+std::optional<unsigned> SharedGroup::connected_elsewhere() const {
+    for (const Elsewhere& e : elsewhere_)
+        if (e.connected > 0) return e.shard;
+    return std::nullopt;
+}
+
+unsigned SharedGroup::choose_shard(unsigned here, std::uint32_t publisher) {
+    if (elsewhere_.empty()) return here;
+    const bool anybody = connected_ > 0 || connected_elsewhere();
+    const std::uint64_t own = anybody ? connected_ : members_.size();
+    std::uint64_t all = own;
+    for (const Elsewhere& e : elsewhere_) all += anybody ? e.connected : e.members;
+    if (all == 0) return here;
+    const bool by_hash = strategy_ == ShareStrategy::hash_of_publisher;
+    std::uint64_t place = (by_hash ? affinity(publisher, 0) : next_shard_++) % all;
+    if (place < own) return here;
+    place -= own;
+    for (const Elsewhere& e : elsewhere_) {
+        const std::uint64_t weight = anybody ? e.connected : e.members;
+        if (place < weight) return e.shard;
+        place -= weight;
+    }
+    return here;
+}
+
 const SharedGroup::Member* SharedGroup::choose(Delivery& delivery, bool connected_only,
                                                const Session* except) {
     const std::uint32_t publisher = delivery.publisher();

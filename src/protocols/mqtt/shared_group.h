@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,10 +38,23 @@ class SharedGroup {
     const Member* choose(Delivery& delivery, bool connected_only, const Session* except = nullptr);
     std::vector<Session*> absent() const;
 
+    // Members on another shard, as it says.
+    void set_elsewhere(unsigned shard, std::uint32_t connected, std::uint32_t members);
+    bool is_elsewhere() const { return !elsewhere_.empty(); }
+    std::optional<unsigned> connected_elsewhere() const;
+    // Where the next message goes: to each shard as often as it has members that are connected, or,
+    // with nobody connected anywhere, that are away.
+    unsigned choose_shard(unsigned here, std::uint32_t publisher);
+
  private:
     template <class Fits>
     const Member* best(std::size_t from, std::size_t to, std::uint32_t publisher, Fits fits);
     std::size_t place_of(const Session& session) const;
+    struct Elsewhere {
+        unsigned shard = 0;
+        std::uint32_t connected = 0;
+        std::uint32_t members = 0;
+    };
     void swap(std::size_t a, std::size_t b) { std::swap(members_[a], members_[b]); }
 
     std::uint32_t number_;
@@ -49,6 +63,8 @@ class SharedGroup {
     std::vector<Member> members_;  // those connected stand first
     std::size_t connected_ = 0;
     std::size_t next_ = 0;  // whose turn it is, modulo the number of candidates
+    std::vector<Elsewhere> elsewhere_;
+    std::uint64_t next_shard_ = 0;
 };
 
 }  // namespace mw::mqtt

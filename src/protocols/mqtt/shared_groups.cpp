@@ -38,22 +38,70 @@ bool SharedGroups::join(SharedGroup& group, const SharedGroup::Member& member) {
     if (!group.join(member)) return false;
     ++members_;
     roomy_.push_back(group.number());
+    tell(group);
     return true;
 }
 
 std::uint32_t SharedGroups::leave(SharedGroup& group, Session& session) {
     if (!group.leave(session)) return 0;
     --members_;
+    tell(group);
     const std::uint32_t number = group.number();
-    if (group.members() > 0) {
+    if (group.members() > 0 || group.is_elsewhere()) {
         // What it was sent it still has to answer (MQTT-3.10.4-3); what only waits goes elsewhere.
         if (session.connection() != nullptr) hand_over(session, false, number);
         return 0;
     }
+    erase(group);
+    return number;
+}
+
+void SharedGroups::erase(SharedGroup& group) {
+    const std::uint32_t number = group.number();
     std::erase(parked_, number);
     by_text_.erase(group.text());
     groups_.erase(number);
-    return number;
+}
+
+void SharedGroups::tell(const SharedGroup& group) {
+    if (core_.peers() != nullptr)
+        core_.peers()->tell_group(group.text(), static_cast<std::uint32_t>(group.connected()),
+                                  static_cast<std::uint32_t>(group.members()));
+}
+
+bool SharedGroups::set_elsewhere(const Interest& interest, ShardNumber shard, std::uint32_t& gone) {
+    bool is_new = false;
+    SharedGroup& group = open(interest.filter, is_new);
+    group.set_elsewhere(shard, interest.connected, interest.members);
+    if (interest.connected > 0) roomy_.push_back(group.number());
+    if (group.members() > 0 || group.is_elsewhere()) return is_new;
+    if (!is_new) gone = group.number();
+    erase(group);
+    return false;
+}
+
+void SharedGroups::hold(KeptMessage& kept, SessionNumber session, Sequence sequence) {
+    held_.push_back({core_.peers_end(), &kept, session, sequence});
+}
+
+bool SharedGroups::holds(SessionNumber session, Sequence sequence) const {
+    return std::any_of(held_.begin(), held_.end(), [&](const Held& held) {
+        return held.session == session && held.sequence == sequence;
+    });
+}
+
+void SharedGroups::release_safe() {
+    while (!held_.empty() && core_.peers_reached(held_.front().until)) {
+        const Held held = held_.front();
+        held_.pop_front();
+        held.kept->release();
+        if (Session* session = core_.find_session(held.session))
+            session->records()->done(held.sequence);
+    }
+}
+
+SharedGroups::~SharedGroups() {
+    for (const Held& held : held_) held.kept->release();
 }
 
 void SharedGroups::deliver(SharedGroup& group, Delivery& delivery) {
@@ -80,13 +128,17 @@ void SharedGroups::arrived(Session& session) {
         if (!is_shared_filter(filter)) continue;
         SharedGroup& group = *find(filter);
         group.arrived(session);
+        tell(group);
         roomy_.push_back(group.number());
     }
 }
 
 void SharedGroups::departed(Session& session) {
-    for (const std::string& filter : session.filters())
-        if (is_shared_filter(filter)) find(filter)->departed(session);
+    for (const std::string& filter : session.filters()) {
+        if (!is_shared_filter(filter)) continue;
+        find(filter)->departed(session);
+        tell(*find(filter));
+    }
     departed_.push_back(&session);
 }
 
@@ -148,7 +200,7 @@ void SharedGroups::park(std::uint32_t number) {
 }
 
 void SharedGroups::fetch_parked(SharedGroup& group) {
-    if (group.connected() == 0) return;
+    if (group.connected() == 0 && !group.connected_elsewhere()) return;
     std::erase(parked_, group.number());
     for (Session* session : group.absent())
         if (!hand_over(*session, true, group.number())) return;
@@ -158,10 +210,21 @@ void SharedGroups::fetch_parked(SharedGroup& group) {
 Given SharedGroups::pass_on(SharedGroup& group, const Returned& returned, const Session* ending) {
     delivery_.begin(returned.message, core_.now());
     const SharedGroup::Member* member = group.choose(delivery_, ending == nullptr, ending);
-    if (member == nullptr) return Given::no;
+    if (member == nullptr) return pass_elsewhere(group, returned);
     ++core_.count().shared_passed_on;
     give(group, *member, delivery_, returned.retain);
     return core_.record_moved(returned.from, returned.sequence) ? Given::recorded : Given::yes;
+}
+
+// What the journal has stays there until it is safe on the other shard: a power cut may deliver it
+// twice, which QoS 2 does not allow.
+Given SharedGroups::pass_elsewhere(SharedGroup& group, const Returned& returned) {
+    const auto shard = group.connected_elsewhere();
+    if (!shard || (returned.from != 0 && returned.message->qos == QoS::exactly_once))
+        return Given::no;
+    ++core_.count().shared_passed_on;
+    core_.pass_to_group(delivery_, *shard, group.text());
+    return returned.from != 0 ? Given::passed : Given::yes;
 }
 
 }  // namespace mw::mqtt

@@ -6,11 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "protocols/mqtt/peers.h"
 #include "protocols/mqtt/session.h"
 #include "protocols/mqtt/shared_group.h"
 
@@ -21,6 +23,7 @@ class Core;
 class SharedGroups {
  public:
     SharedGroups(Core& core, ShareStrategy strategy) : core_(core), strategy_(strategy) {}
+    ~SharedGroups();
 
     // The group, made if need be; is_new says so.
     SharedGroup& open(std::string_view text, bool& is_new);
@@ -35,6 +38,13 @@ class SharedGroups {
 
     // One member gets it.
     void deliver(SharedGroup& group, Delivery& delivery);
+
+    // Members on another shard. True: the group is new here; gone: it is no more.
+    bool set_elsewhere(const Interest& interest, ShardNumber shard, std::uint32_t& gone);
+    // A message of (session, sequence) that another shard was given, until it is safe there.
+    void hold(KeptMessage& kept, SessionNumber session, Sequence sequence);
+    bool holds(SessionNumber session, Sequence sequence) const;
+    void release_safe();
 
     void arrived(Session& session);
     void departed(Session& session);       // its connection is gone, and it lives on
@@ -52,6 +62,16 @@ class SharedGroups {
     void give(SharedGroup& group, const SharedGroup::Member& member, Delivery& delivery,
               bool retain);
     Given pass_on(SharedGroup& group, const Returned& returned, const Session* ending = nullptr);
+    Given pass_elsewhere(SharedGroup& group, const Returned& returned);
+    void tell(const SharedGroup& group);
+    void erase(SharedGroup& group);
+
+    struct Held {
+        Ticket until;  // the other shards have come this far
+        KeptMessage* kept = nullptr;
+        SessionNumber session = 0;
+        Sequence sequence = 0;
+    };
 
     Core& core_;
     ShareStrategy strategy_;
@@ -63,6 +83,7 @@ class SharedGroups {
     std::vector<std::uint32_t> roomy_;   // groups of which somebody has room again
     std::vector<std::uint32_t> parked_;  // groups whose absent members hold messages
     std::vector<std::uint32_t> subscription_ids_;
+    std::deque<Held> held_;
     Delivery delivery_;
 };
 

@@ -69,7 +69,7 @@ SysTopics::SysTopics(Core& core)
 
 void SysTopics::on_due(SteadyTime now) {
     arm(now + core_.limits().sys_every);
-    const Metrics& metrics = core_.metrics();
+    const Metrics metrics = core_.totals();
     for (std::size_t i = 0; i < loads_.size(); ++i)
         loads_[i].update(loads[i].value(metrics), now - updated_);
     updated_ = now;
@@ -94,7 +94,7 @@ void SysTopics::send_current(Session& session, std::string_view filter, QoS gran
 }
 
 void SysTopics::each(const Visit& visit) const {
-    const Metrics& metrics = core_.metrics();
+    const Metrics metrics = core_.totals();
     std::string topic(root);
     const auto tell = [&](std::string_view name, std::string_view text) {
         topic.resize(root.size());

@@ -74,6 +74,7 @@ class Trace {
     bool follows(const Identity& identity, std::string_view client_id) const;
     bool follows(const TraceEvent& event) const;
     void add(TraceEvent event);
+    void add_dropped(std::uint64_t events) { dropped_ += events; }
 
  private:
     TraceOrder order_;

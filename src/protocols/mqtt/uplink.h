@@ -30,6 +30,9 @@ class Uplink {
     virtual Result<Ticket> publish(const Identity& identity, std::string_view topic,
                                    ByteView payload, const PublishProperties& properties) = 0;
     virtual Ticket durable() const = 0;
+    // Of a durable ticket, where the answer was not known when it was given: why it is refused
+    // (denied, invalid_input, io_failed). Null: it is not.
+    virtual const Error* refusal(Ticket) const { return nullptr; }
 };
 
 }  // namespace mw::mqtt

@@ -1,0 +1,169 @@
+// The part of Core that makes it one shard of several (docs/decisions/0008).
+#include <algorithm>
+
+#include "base/log.h"
+#include "protocols/mqtt/core.h"
+#include "protocols/mqtt/wire.h"
+
+namespace mw::mqtt {
+
+void Core::use(Peers& peers, PassedUplink* uplink) {
+    ASSERT(connections_.empty() && sessions_.empty());
+    peers_ = &peers;
+    passed_uplink_ = uplink;
+    inboxes_.resize(peers.count());
+}
+
+Ticket Core::pass(Delivery& delivery, const Targets& targets, bool retain, bool by_hub) {
+    std::uint32_t to = targets.peers | (retain ? peers_->everybody() : 0);
+    for (const GroupElsewhere& group : groups_elsewhere_) to |= 1u << group.shard;
+    if (to == 0) return {};
+    section_.clear();
+    if (!delivery.properties().empty()) encode(section_, delivery.properties());
+    Passed message;
+    message.retain = retain;
+    message.by_hub = by_hub;
+    message.qos = delivery.qos();
+    message.publisher = delivery.publisher();
+    message.topic = delivery.topic();
+    message.payload = delivery.payload();
+    message.properties = section_;
+    Ticket last;
+    for (ShardNumber shard = 0; shard < peers_->count(); ++shard) {
+        if ((to >> shard & 1) == 0) continue;
+        message.to_subscribers = (targets.peers >> shard & 1) != 0;
+        message.groups.clear();
+        for (const GroupElsewhere& group : groups_elsewhere_)
+            if (group.shard == shard) message.groups.push_back(group.text);
+        last = peers_->pass(1u << shard, message);
+    }
+    return last;
+}
+
+Ticket Core::pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group) {
+    groups_elsewhere_.assign(1, {shard, group});
+    return pass(delivery, {}, false, false);
+}
+
+void Core::receive(ShardNumber from, Parcel parcel) {
+    peers_->on_taken(from, parcel.taken);
+    for (PassedRefusal& refusal : parcel.refusals) passed_uplink_->refused(std::move(refusal));
+    for (const Interest& interest : parcel.interests) heed(from, interest);
+    inboxes_[from].parcels.push_back(std::move(parcel));
+    take_in(from);
+    on_durable(passed_uplink_ != nullptr ? passed_uplink_->durable() : log_durable_);
+    if (passed_uplink_ != nullptr) passed_uplink_->forget_answered();
+}
+
+void Core::heed(ShardNumber from, const Interest& interest) {
+    if (is_shared_filter(interest.filter)) return heed_group(from, interest);
+    const Subscription shard{nullptr, {}, peer_mark + from};
+    if (interest.wanted)
+        peer_filters_ += tree_.add(interest.filter, shard) ? 1 : 0;
+    else
+        peer_filters_ -= tree_.remove(interest.filter, shard) ? 1 : 0;
+}
+
+void Core::heed_group(ShardNumber from, const Interest& interest) {
+    std::uint32_t gone = 0;
+    if (shared_.set_elsewhere(interest, from, gone))
+        tree_.add(unshared(interest.filter),
+                  {nullptr, {}, shared_.find(interest.filter)->number()});
+    if (gone != 0) tree_.remove(unshared(interest.filter), {nullptr, {}, gone});
+}
+
+void Core::take_in(ShardNumber from) {
+    Inbox& inbox = inboxes_[from];
+    for (; !inbox.parcels.empty(); inbox.parcels.pop_front()) {
+        const Parcel& parcel = inbox.parcels.front();
+        while (inbox.at < parcel.messages.size()) {
+            ByteView left = ByteView(parcel.messages).subspan(inbox.at);
+            take(left, passed_);
+            if (!passed_.to_uplink)
+                take_message(passed_, inbox.promise);
+            else if (!take_for_uplink(from, passed_, inbox.promise))
+                return;  // storage has no room: later
+            inbox.at = parcel.messages.size() - left.size();
+        }
+        if (parcel.last != 0) inbox.received.push_back({parcel.last, inbox.promise});
+        inbox.at = 0;
+        inbox.promise = {};
+    }
+}
+
+// As route(), but whoever passed it here has asked for permission and told the other shards.
+void Core::take_message(const Passed& message, Promise& promise) {
+    Publish& publish = passed_publish_;
+    publish.topic = message.topic;
+    publish.payload = message.payload;
+    publish.qos = message.qos;
+    publish.retain = message.retain;
+    publish.properties.clear();
+    if (!message.properties.empty()) {
+        Reader reader(PacketType::publish, message.properties);
+        read_properties(reader, PacketType::publish, publish.properties);
+    }
+    delivery_.begin(publish, now(), message.publisher);
+    Ticket journal;
+    if (message.retain)
+        retain(delivery_.stored(),
+               message.by_hub ? RetainedStore::Share::everything : RetainedStore::Share::clients,
+               journal);
+    if (message.to_subscribers) deliver(delivery_, nullptr, targets_of(message.topic));
+    for (const std::string_view text : message.groups) {
+        SharedGroup* group = shared_.find(text);
+        const auto elsewhere = group != nullptr ? group->connected_elsewhere() : std::nullopt;
+        if (group != nullptr && (group->members() > 0 || !elsewhere))
+            shared_.deliver(*group, delivery_);
+        else if (elsewhere)  // its members have left this shard meanwhile
+            promise.peers = pass_to_group(delivery_, *elsewhere, group->text());
+        else if (message.qos != QoS::at_most_once)
+            ++metrics_.queue_overflows;
+    }
+    if (journal_ != nullptr) journal = std::max(journal, record(nullptr, nullptr));
+    promise.journal = std::max(promise.journal, journal);
+}
+
+bool Core::take_for_uplink(ShardNumber from, const Passed& message, Promise& promise) {
+    if (parts_.uplink == nullptr) return true;
+    Publish& publish = passed_publish_;
+    publish.properties.clear();
+    PublishProperties properties;
+    properties.qos = message.qos;
+    properties.retain = message.retain;
+    properties.dup = message.dup;
+    if (!message.properties.empty()) {
+        Reader reader(PacketType::publish, message.properties);
+        read_properties(reader, PacketType::publish, publish.properties);
+        properties.content_type = publish.properties.text(Property::content_type);
+        properties.all = &publish.properties;
+    }
+    const Identity identity{message.from_kind, std::string(message.from)};
+    auto ticket = parts_.uplink->publish(identity, message.topic, message.payload, properties);
+    if (ticket) {
+        promise.log = std::max(promise.log, *ticket);
+        return true;
+    }
+    if (ticket.error().code == Errc::overloaded) return false;
+    if (message.qos == QoS::at_most_once)
+        ++metrics_.publishes_refused;  // nobody waits for an answer
+    else
+        peers_->refuse(from, message.number, std::move(ticket).error());
+    return true;
+}
+
+// Storage has room, or the disk has come further.
+void Core::on_peers_progress() {
+    shared_.release_safe();
+    for (ShardNumber from = 0; from < peers_->count(); ++from) {
+        Inbox& inbox = inboxes_[from];
+        if (!inbox.parcels.empty()) take_in(from);
+        std::uint64_t taken = 0;
+        for (; !inbox.received.empty() && is_durable(inbox.received.front().promise);
+             inbox.received.pop_front())
+            taken = inbox.received.front().last;
+        if (taken != 0) peers_->acknowledge(from, taken);
+    }
+}
+
+}  // namespace mw::mqtt

@@ -1,0 +1,147 @@
+#include "protocols/mqtt/peers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "protocols/mqtt/codec.h"
+
+namespace mw::mqtt {
+namespace {
+
+constexpr std::size_t interest_cost = 64;  // and its filter
+
+}  // namespace
+
+Peers::Peers(Post& post, ShardNumber self, ShardNumber count, std::size_t bytes_max)
+    : post_(post), self_(self), bytes_max_(bytes_max), all_(count) {
+    ASSERT(count <= 31 && self < count);
+}
+
+void Peers::want(std::string_view filter) {
+    if (++wanted_[std::string(filter)] == 1) tell({std::string(filter), true});
+}
+
+void Peers::unwant(std::string_view filter) {
+    const auto found = wanted_.find(std::string(filter));
+    ASSERT(found != wanted_.end());
+    if (--found->second > 0) return;
+    wanted_.erase(found);
+    tell({std::string(filter), false});
+}
+
+void Peers::tell_group(std::string_view text, std::uint32_t connected, std::uint32_t members) {
+    tell({std::string(text), members > 0, connected, members});
+}
+
+void Peers::tell(const Interest& interest) {
+    ++number_;
+    for (ShardNumber to = 0; to < count(); ++to) {
+        if (to == self_) continue;
+        all_[to].parcel.interests.push_back(interest);
+        account(all_[to], interest_cost + interest.filter.size());
+    }
+    post_.mark();
+}
+
+Ticket Peers::pass(std::uint32_t mask, Passed message) {
+    message.number = ++number_;
+    ++messages_;
+    for (ShardNumber to = 0; to < count(); ++to) {
+        if ((mask >> to & 1) == 0) continue;
+        Bytes& messages = all_[to].parcel.messages;
+        const std::size_t before = messages.size();
+        encode(messages, message);
+        account(all_[to], messages.size() - before);
+    }
+    post_.mark();
+    return {number_};
+}
+
+void Peers::acknowledge(ShardNumber to, std::uint64_t number) {
+    all_[to].parcel.taken = std::max(all_[to].parcel.taken, number);
+    all_[to].says_taken = true;
+    post_.mark();
+}
+
+void Peers::refuse(ShardNumber to, std::uint64_t number, Error error) {
+    all_[to].parcel.refusals.push_back({number, std::move(error)});
+    post_.mark();
+}
+
+bool Peers::has_reached(Ticket ticket) const {
+    return std::all_of(all_.begin(), all_.end(), [&](const Peer& peer) {
+        return peer.safe >= ticket.value || peer.safe >= peer.told;
+    });
+}
+
+Ticket Peers::reached(ShardNumber peer) const { return {all_[peer].safe}; }
+
+bool Peers::ready() const {
+    return std::all_of(all_.begin(), all_.end(),
+                       [&](const Peer& peer) { return peer.bytes < bytes_max_; });
+}
+
+std::size_t Peers::bytes_under_way() const {
+    std::size_t bytes = 0;
+    for (const Peer& peer : all_) bytes += peer.bytes;
+    return bytes;
+}
+
+void Peers::on_taken(ShardNumber from, std::uint64_t taken) {
+    Peer& peer = all_[from];
+    peer.safe = std::max(peer.safe, taken);
+    while (!peer.under_way.empty() && peer.under_way.front().last <= taken) {
+        peer.bytes -= peer.under_way.front().bytes;
+        peer.under_way.pop_front();
+    }
+}
+
+void Peers::flush() {
+    for (ShardNumber to = 0; to < count(); ++to) {
+        Peer& peer = all_[to];
+        if (peer.parcel.empty() && !peer.says_taken) continue;
+        const bool tells = !peer.parcel.interests.empty() || !peer.parcel.messages.empty();
+        peer.parcel.last = tells ? peer.told : 0;
+        if (!post_.send(to, peer.parcel)) continue;
+        if (tells) peer.under_way.push_back({peer.told, std::exchange(peer.in_parcel, 0)});
+        const std::uint64_t taken = peer.parcel.taken;
+        peer.parcel = {};
+        peer.parcel.taken = taken;
+        peer.says_taken = false;
+    }
+}
+
+Result<Ticket> PassedUplink::publish(const Identity& identity, std::string_view topic,
+                                     ByteView payload, const PublishProperties& properties) {
+    if (!peers_.ready()) return Error{Errc::overloaded, "the shard that stores has no room"};
+    Passed message;
+    message.to_uplink = true;
+    message.qos = properties.qos;
+    message.retain = properties.retain;
+    message.dup = properties.dup;
+    message.from_kind = identity.kind;
+    message.from = identity.name;
+    message.topic = topic;
+    message.payload = payload;
+    section_.clear();
+    if (properties.all != nullptr && !properties.all->empty()) encode(section_, *properties.all);
+    message.properties = section_;
+    return peers_.pass(1u, message);
+}
+
+const Error* PassedUplink::refusal(Ticket ticket) const {
+    if (refused_.empty()) return nullptr;
+    const auto found = refused_.find(ticket.value);
+    return found == refused_.end() ? nullptr : &found->second;
+}
+
+void PassedUplink::refused(PassedRefusal refusal) {
+    refused_.emplace(refusal.number, std::move(refusal.error));
+}
+
+void PassedUplink::forget_answered() {
+    refused_.erase(refused_.begin(), refused_.upper_bound(durable().value));
+}
+
+}  // namespace mw::mqtt
