@@ -21,6 +21,7 @@ DataPlane::DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
       parts_(parts),
       doors_(std::move(doors)),
       thread_(std::move(thread)),
+      parents_(std::make_shared<const mqtt::ParentOf>()),
       writer_({.directory = options_.history.directory}) {}
 
 DataPlane::~DataPlane() { thread_->stop(); }
@@ -45,7 +46,7 @@ Result<> DataPlane::build() {
         ingest::IngestOptions{},
         ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
                               parts_.metrics, sketches_.get()});
-    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.get(); });
+    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.load(); });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     TRY_VOID(broker_->add_loops(options_.mqtt_loops - 1));
@@ -238,7 +239,7 @@ void DataPlane::set_context(history::ContextSnapshot context) {
 }
 
 void DataPlane::set_parents(std::shared_ptr<const projection::Parents> parents) {
-    parents_.set(std::move(parents));
+    parents_.store(std::move(parents));
 }
 
 }  // namespace mw::hub

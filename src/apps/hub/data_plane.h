@@ -3,8 +3,8 @@
 // order of building: log and head, dead letters, ingest, broker. Others reach it by run_on and
 // post.
 
+#include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
@@ -39,23 +39,6 @@ struct DataPlaneOptions {
     bool durable_sessions = true;
     unsigned mqtt_loops = 1;
     std::size_t decisions_waiting = 10'000;
-};
-
-// Who belongs to which gateway now; the broker asks on each of its loops.
-class ParentsNow {
- public:
-    std::shared_ptr<const mqtt::ParentOf> get() const {
-        const std::lock_guard lock(mutex_);
-        return now_;
-    }
-    void set(std::shared_ptr<const mqtt::ParentOf> parents) {
-        const std::lock_guard lock(mutex_);
-        now_.swap(parents);
-    }
-
- private:
-    mutable std::mutex mutex_;
-    std::shared_ptr<const mqtt::ParentOf> now_ = std::make_shared<const mqtt::ParentOf>();
 };
 
 class DataPlane final : public query::HistorySource,
@@ -130,7 +113,7 @@ class DataPlane final : public query::HistorySource,
     Parts parts_;
     ControlDoors doors_;
     std::unique_ptr<LoopThread> thread_;
-    ParentsNow parents_;
+    std::atomic<std::shared_ptr<const mqtt::ParentOf>> parents_;  // each of the broker's loops asks
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;

@@ -314,7 +314,9 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
         shards[n]->restore(std::move(found[n]));
         if (n > 0 && is_new) shards[n]->core.adopt(everybodys);
     }
-    return moves.make(shards);
+    TRY_VOID(moves.make(shards));
+    agree(shards);
+    return {};
 }
 
 void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {

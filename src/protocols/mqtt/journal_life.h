@@ -72,7 +72,8 @@ class ModelClient {
     explicit ModelClient(std::string name) : name_(std::move(name)) {}
     virtual ~ModelClient() = default;
 
-    void connect(Life& life) {
+    template <class AnyLife>
+    void connect(AnyLife& life) {
         wire_ = &life.connect(name_);
         up_ = false;
         Connect packet;

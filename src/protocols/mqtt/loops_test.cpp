@@ -169,8 +169,9 @@ TEST(MqttLoops, streams_of_all_kinds_move) {
         return tls;
     };
     net::ListenOptions tls, websocket;
-    tls.tls = net::TlsContext::server(options(pki.issue("localhost", "DNS:localhost,IP:127.0.0.1")))
-                  .value();
+    auto server = options(pki.issue("localhost", "DNS:localhost,IP:127.0.0.1"));
+    server.client_certificate = net::ClientCertificate::required;
+    tls.tls = net::TlsContext::server(std::move(server)).value();
     websocket.tls = tls.tls;
     http::WebSocketOptions upgrade;
     upgrade.paths = {"/mqtt"};

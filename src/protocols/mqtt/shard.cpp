@@ -13,15 +13,13 @@ constexpr nanoseconds stop_limit = seconds{2};
 }  // namespace
 
 void MetricsBoard::put(ShardNumber shard, const Metrics& metrics) {
-    const std::lock_guard lock(mutex_);
-    all_[shard] = metrics;
+    all_[shard] = std::make_shared<const Metrics>(metrics);
 }
 
 Metrics MetricsBoard::sum(ShardNumber self, const Metrics& own) const {
-    const std::lock_guard lock(mutex_);
     Metrics sum = own;
     for (ShardNumber i = 0; i < all_.size(); ++i)
-        if (i != self) add(sum, all_[i]);
+        if (const auto other = all_[i].load(); other && i != self) add(sum, *other);
     sum.retained_messages = own.retained_messages;
     sum.retained_bytes = own.retained_bytes;
     return sum;
@@ -154,6 +152,14 @@ Task<> Shard::stop() {
     CO_TRY_VOID(co_await scope.join());
     if (!journal) co_return Result<>{};
     co_return co_await journal->stop();
+}
+
+void agree(const std::vector<std::shared_ptr<Shard>>& shards) {
+    const auto waits = [](const std::shared_ptr<Shard>& shard) {
+        return !shard->core.peers_reached(shard->core.peers_end());
+    };
+    while (std::any_of(shards.begin(), shards.end(), waits))
+        for (const auto& shard : shards) shard->loop.turn(false);
 }
 
 }  // namespace mw::mqtt

@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -26,8 +25,7 @@ class MetricsBoard {
     std::size_t links() const;
 
  private:
-    mutable std::mutex mutex_;
-    std::vector<Metrics> all_;
+    std::vector<std::atomic<std::shared_ptr<const Metrics>>> all_;
     std::vector<std::atomic<std::size_t>> links_;
 };
 
@@ -77,5 +75,9 @@ class Shard final : public std::enable_shared_from_this<Shard>,
  public:
     Scope scope;  // last: its coroutines use all of the above
 };
+
+// Until each knows what sessions of the others want, so that nothing published passes them by.
+// Before their threads run.
+void agree(const std::vector<std::shared_ptr<Shard>>& shards);
 
 }  // namespace mw::mqtt
