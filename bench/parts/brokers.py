@@ -93,7 +93,10 @@ class Broker:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE if ports is None else out, stderr=out,
                                             text=True)
         if ports is None:
-            self.ports = {"tcp": int(self.process.stdout.readline()), "tls": int(self.process.stdout.readline())}
+            tls = "--loops" not in command
+            self.ports = {"tcp": int(self.process.stdout.readline())}
+            if tls:
+                self.ports["tls"] = int(self.process.stdout.readline())
         for port in filter(None, self.ports.values()):
             self.wait_for(port, log)
 

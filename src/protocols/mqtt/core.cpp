@@ -381,7 +381,7 @@ void Core::tick() {
     }
     if (parts_.uplink != nullptr) on_durable(parts_.uplink->durable());
     settle();
-    if (peers_ != nullptr) peers_->flush();
+    if (peers_ != nullptr) peers_->flush_all();
 }
 
 void Core::shut_down() {

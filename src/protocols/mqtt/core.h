@@ -194,6 +194,8 @@ class Core {
     struct Inbox {  // what came from another shard
         struct Received {
             std::uint64_t last = 0;  // its number
+            std::size_t bytes = 0;
+            bool urgent = false;
             Promise promise;
         };
         std::deque<Parcel> parcels;  // the first waits for room in storage, from `at` on

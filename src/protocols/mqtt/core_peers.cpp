@@ -35,7 +35,7 @@ Ticket Core::pass(Delivery& delivery, const Targets& targets, bool retain, bool 
         message.groups.clear();
         for (const GroupElsewhere& group : groups_elsewhere_)
             if (group.shard == shard) message.groups.push_back(group.text);
-        last = peers_->pass(1u << shard, message);
+        last = peers_->pass(1u << shard, message, journal_ != nullptr || retain);
     }
     return last;
 }
@@ -85,7 +85,9 @@ void Core::take_in(ShardNumber from) {
                 return;  // storage has no room: later
             inbox.at = parcel.messages.size() - left.size();
         }
-        if (parcel.last != 0) inbox.received.push_back({parcel.last, inbox.promise});
+        if (parcel.last != 0)
+            inbox.received.push_back(
+                {parcel.last, parcel.messages.size(), parcel.urgent, inbox.promise});
         inbox.at = 0;
         inbox.promise = {};
     }
@@ -158,11 +160,11 @@ void Core::on_peers_progress() {
     for (ShardNumber from = 0; from < peers_->count(); ++from) {
         Inbox& inbox = inboxes_[from];
         if (!inbox.parcels.empty()) take_in(from);
-        std::uint64_t taken = 0;
         for (; !inbox.received.empty() && is_durable(inbox.received.front().promise);
-             inbox.received.pop_front())
-            taken = inbox.received.front().last;
-        if (taken != 0) peers_->acknowledge(from, taken);
+             inbox.received.pop_front()) {
+            const Inbox::Received& safe = inbox.received.front();
+            peers_->acknowledge(from, safe.last, safe.bytes, safe.urgent);
+        }
     }
 }
 

@@ -52,6 +52,7 @@ struct PassedRefusal {
 struct Parcel {
     std::uint64_t last = 0;   // the sender's number of the last thing in it
     std::uint64_t taken = 0;  // of the receiver's numbers, all through this are safe here
+    bool urgent = false;      // somebody waits until it is safe
     std::vector<Interest> interests;
     std::vector<PassedRefusal> refusals;
     Bytes messages;

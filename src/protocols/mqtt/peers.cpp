@@ -39,12 +39,13 @@ void Peers::tell(const Interest& interest) {
     for (ShardNumber to = 0; to < count(); ++to) {
         if (to == self_) continue;
         all_[to].parcel.interests.push_back(interest);
+        all_[to].parcel.urgent = true;
         account(all_[to], interest_cost + interest.filter.size());
     }
     post_.mark();
 }
 
-Ticket Peers::pass(std::uint32_t mask, Passed message) {
+Ticket Peers::pass(std::uint32_t mask, Passed message, bool urgent) {
     message.number = ++number_;
     ++messages_;
     for (ShardNumber to = 0; to < count(); ++to) {
@@ -53,14 +54,18 @@ Ticket Peers::pass(std::uint32_t mask, Passed message) {
         const std::size_t before = messages.size();
         encode(messages, message);
         account(all_[to], messages.size() - before);
+        all_[to].parcel.urgent |= urgent;
     }
     post_.mark();
     return {number_};
 }
 
-void Peers::acknowledge(ShardNumber to, std::uint64_t number) {
-    all_[to].parcel.taken = std::max(all_[to].parcel.taken, number);
-    all_[to].says_taken = true;
+void Peers::acknowledge(ShardNumber to, std::uint64_t number, std::size_t bytes, bool urgent) {
+    Peer& peer = all_[to];
+    peer.parcel.taken = std::max(peer.parcel.taken, number);
+    peer.unsaid_bytes += bytes;
+    if (!urgent && peer.unsaid_bytes < bytes_max_ / 4) return;
+    peer.says_taken = true;
     post_.mark();
 }
 
@@ -102,14 +107,20 @@ void Peers::flush() {
         Peer& peer = all_[to];
         if (peer.parcel.empty() && !peer.says_taken) continue;
         const bool tells = !peer.parcel.interests.empty() || !peer.parcel.messages.empty();
+        const std::uint64_t taken = peer.parcel.taken;
         peer.parcel.last = tells ? peer.told : 0;
         if (!post_.send(to, peer.parcel)) continue;
         if (tells) peer.under_way.push_back({peer.told, std::exchange(peer.in_parcel, 0)});
-        const std::uint64_t taken = peer.parcel.taken;
         peer.parcel = {};
-        peer.parcel.taken = taken;
+        peer.parcel.taken = peer.said_taken = taken;
         peer.says_taken = false;
+        peer.unsaid_bytes = 0;
     }
+}
+
+void Peers::flush_all() {
+    for (Peer& peer : all_) peer.says_taken |= peer.parcel.taken > peer.said_taken;
+    flush();
 }
 
 Result<Ticket> PassedUplink::publish(const Identity& identity, std::string_view topic,
@@ -127,7 +138,7 @@ Result<Ticket> PassedUplink::publish(const Identity& identity, std::string_view 
     section_.clear();
     if (properties.all != nullptr && !properties.all->empty()) encode(section_, *properties.all);
     message.properties = section_;
-    return peers_.pass(1u, message);
+    return peers_.pass(1u, message, true);
 }
 
 const Error* PassedUplink::refusal(Ticket ticket) const {

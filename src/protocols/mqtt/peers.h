@@ -42,10 +42,12 @@ class Peers {
     void want(std::string_view filter);
     void unwant(std::string_view filter);
     void tell_group(std::string_view text, std::uint32_t connected, std::uint32_t members);
-    // To all peers of the mask. Gives its number.
-    Ticket pass(std::uint32_t mask, Passed message);
-    // What peer `to` told us is safe here through this number of its own.
-    void acknowledge(ShardNumber to, std::uint64_t number);
+    // To all peers of the mask. Gives its number. urgent: somebody waits until it is safe there.
+    Ticket pass(std::uint32_t mask, Passed message, bool urgent);
+    // What peer `to` told us is safe here through this number of its own. Where nobody waits for
+    // it, it goes with the next parcel, or when it is about many bytes: a wake-up costs more than a
+    // message.
+    void acknowledge(ShardNumber to, std::uint64_t number, std::size_t bytes, bool urgent);
     void refuse(ShardNumber to, std::uint64_t number, Error error);
 
     Ticket end() const { return {number_}; }
@@ -56,7 +58,8 @@ class Peers {
     std::uint64_t messages_passed() const { return messages_; }
 
     void on_taken(ShardNumber from, std::uint64_t taken);
-    void flush();  // what a full mailbox did not take stays for the next
+    void flush();      // what a full mailbox did not take stays for the next
+    void flush_all();  // with what nobody waits for; now and then
 
  private:
     struct Sent {
@@ -64,10 +67,12 @@ class Peers {
         std::size_t bytes = 0;
     };
     struct Peer {
-        Parcel parcel;            // not sent yet
-        bool says_taken = false;  // it is worth sending for that alone
-        std::uint64_t told = 0;   // our number of the last thing for it
-        std::uint64_t safe = 0;   // and through where it is safe there
+        Parcel parcel;                 // not sent yet
+        bool says_taken = false;       // it is worth sending for that alone
+        std::uint64_t said_taken = 0;  // the peer knows
+        std::size_t unsaid_bytes = 0;  // that are safe, and the peer does not know
+        std::uint64_t told = 0;        // our number of the last thing for it
+        std::uint64_t safe = 0;        // and through where it is safe there
         std::deque<Sent> under_way;
         std::size_t bytes = 0;      // under way and in the parcel
         std::size_t in_parcel = 0;  // of those

@@ -194,6 +194,10 @@ TEST(MqttShards, a_message_goes_only_where_somebody_listens) {
     EXPECT_EQ(news(there), all);
     EXPECT_EQ(news(publisher), (Said{"PUBACK", "PUBACK", "PUBACK"}));
     EXPECT_EQ(shards[0].core.metrics().shard_messages, 3u);
+    EXPECT_GT(shards[0].core.metrics().shard_bytes, 0u);  // nobody waits for that answer
+    shards[2].core.tick();
+    shards.settle();
+    EXPECT_EQ(shards[0].core.metrics().shard_bytes, 0u);
 
     there.connection->lost("gone");
     shards.settle();
