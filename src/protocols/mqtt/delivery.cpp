@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "protocols/mqtt/blocks.h"
 #include "protocols/mqtt/wire.h"
 
 namespace mw::mqtt {
@@ -25,11 +26,11 @@ struct RoomBehind {
     template <class U>
     RoomBehind(const RoomBehind<U>& other) : bytes(other.bytes), room(other.room) {}
     T* allocate(std::size_t n) {
-        auto* block = static_cast<std::uint8_t*>(::operator new(n * sizeof(T) + bytes));
+        auto* block = static_cast<std::uint8_t*>(Blocks::take(n * sizeof(T) + bytes));
         room = block + n * sizeof(T);
         return reinterpret_cast<T*>(block);
     }
-    void deallocate(T* block, std::size_t) { ::operator delete(block); }
+    void deallocate(T* block, std::size_t n) { Blocks::give(block, n * sizeof(T) + bytes); }
     std::size_t bytes;
     std::uint8_t*& room;  // for allocate() only
 };

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "protocols/mqtt/blocks.h"
 #include "protocols/mqtt/delivery.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/journal_state.h"
@@ -22,6 +23,8 @@ class KeptMessage final : public Journal::Item {
  public:
     KeptMessage(const Core& core, MessageRef message) : core_(core), message_(std::move(message)) {}
 
+    static void* operator new(std::size_t bytes) { return Blocks::take(bytes); }
+    static void operator delete(void* block, std::size_t bytes) { Blocks::give(block, bytes); }
     const MessageRef& message() const { return message_; }
     void add(SessionNumber session, Sequence sequence);
     void release();  // one of them is owed it no more; the last one deletes it
