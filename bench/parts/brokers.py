@@ -148,6 +148,10 @@ class Peers:
         paths = self.pki.paths
         return [LOOPBACK, 0, 0, paths["server"], paths["server_key"], paths["ca"]], None
 
+    def ours_with_journal_command(self, tls):
+        command, ports = self.ours_command(tls)
+        return [command[0], "--journal", self.folder / f"journal-{self.count}", *command[1:]], ports
+
     def mosquitto_command(self, _):
         ports = {"tcp": free_port(), "tls": free_port()}
         text = MOSQUITTO.format(**ports, **self.pki.paths)

@@ -1,6 +1,7 @@
 #include "protocols/mqtt/broker.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "base/log.h"
 #include "protocols/mqtt/home.h"
@@ -230,7 +231,7 @@ class Broker::Moves {
  public:
     void take(JournalState& state, Journal& journal, ShardNumber self, ShardNumber shards) {
         for (Strays& strays : take_strays(state, self, shards))
-            all_.push_back({&journal, std::move(strays)});
+            all_.emplace_back(&journal, std::move(strays));
     }
 
     // The journal of a shard that is no more, if there is one.
@@ -243,7 +244,6 @@ class Broker::Moves {
             state.apply(record, place);
         };
         TRY(auto journal, Journal::open(files, parts.here->loop, workers, options, replay));
-        state.finish();
         take(state, *journal, shard, parts.count());
         for (const auto& [topic, found] : state.retained) {  // the others have it, too
             JournalRecord record;
@@ -276,7 +276,7 @@ class Broker::Moves {
     }
 
  private:
-    std::vector<std::pair<Journal*, Strays>> all_;
+    std::deque<std::pair<Journal*, Strays>> all_;
     std::vector<std::unique_ptr<Journal>> gone_;
 };
 
@@ -307,12 +307,14 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
     }
     for (ShardNumber gone = parts_->count(); gone < loops_max; ++gone)
         TRY_VOID(moves.empty_out(files, workers, options, gone, *parts_));
-    JournalState everybodys;  // a shard that is new has not got what is retained
-    everybodys.retained = found.front().retained;
+    const auto everybodys = found.front().retained;
     for (ShardNumber n = 0; n < shards.size(); ++n) {
         const bool is_new = found[n].retained.empty();
         shards[n]->restore(std::move(found[n]));
-        if (n > 0 && is_new) shards[n]->core.adopt(everybodys);
+        if (n == 0 || !is_new || everybodys.empty()) continue;
+        JournalState retained;  // a shard that is new has not got what is retained
+        retained.retained = everybodys;
+        shards[n]->core.adopt(std::move(retained));
     }
     TRY_VOID(moves.make(shards));
     agree(shards);

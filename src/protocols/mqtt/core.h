@@ -131,7 +131,6 @@ class Core {
     void unsubscribe(std::string_view filter, Session& session);
     bool has_room_for_subscription() const { return subscriptions() < limits().subscriptions; }
     SharedGroups& shared() { return shared_; }
-    bool has_shared() const { return shared_.size() > 0; }
     void send_retained(Session& session, std::string_view filter, QoS granted,
                        std::uint32_t subscription_id);
     // Retains if asked to, and delivers to every subscriber. from is null for the hub itself.
@@ -146,12 +145,10 @@ class Core {
     // To one member of a shared subscription on another shard.
     Ticket pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group);
     // For a session with records: the message of this delivery is owed to it, too.
-    KeptMessage* owe(Delivery& delivery, MessageTarget target);
+    KeptMessage* owe(Delivery& delivery, const MessageTarget& target);
     // What was delivered outside of route() is owed to one session instead of another. False: not
     // in the journal.
     bool record_moved(SessionNumber from, Sequence sequence);
-    // The filter of the shared subscription by which a message is owed; empty: of none.
-    std::string_view share_of(const MessageTarget& target) const;
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
     void wait_for_log(Connection& connection);
@@ -227,10 +224,11 @@ class Core {
     Ticket record(const Publish* publish, Session* from);
     void record_done();
     void end(Session& session);
+    using Places = std::vector<std::pair<Journal::Place, Journal::Item*>>;
     void restore(JournalState state, bool from_elsewhere);
-    void restore_session(SessionNumber number, const FoundSession& found,
-                         std::vector<Session::Owed> owed,
-                         std::vector<std::pair<Journal::Place, Journal::Item*>>& places);
+    void restore_session(SessionNumber number, FoundSession found, Places& places);
+    void restore_order(const JournalState& state, Places places);
+    void rewrite(const JournalState& state, const Places& places);
     void notify(Presence::What what, const Session& session, std::string_view reason);
     // A group stands in the tree once, and counts as often as it has members.
     std::size_t subscriptions() const {
@@ -270,6 +268,7 @@ class Core {
     std::vector<Connection*> waiting_for_room_;
     std::vector<Connection*> doomed_;
     KeptMessage* owed_ = nullptr;  // of the delivery under way; null: nobody with records
+    TargetList owed_to_;
     SessionNumber last_session_number_ = 0;
     std::unordered_map<SessionNumber, Session*> by_number_;  // those with records
     std::vector<Session*> waiting_for_journal_;

@@ -1,5 +1,6 @@
 // The part of Core that keeps sessions in the journal, and brings them back.
 #include <algorithm>
+#include <limits>
 
 #include "protocols/mqtt/core.h"
 
@@ -20,9 +21,13 @@ Session* Core::find_session(SessionNumber number) const {
     return found == by_number_.end() ? nullptr : found->second;
 }
 
-KeptMessage* Core::owe(Delivery& delivery, MessageTarget target) {
-    if (owed_ == nullptr) owed_ = new KeptMessage(*this, delivery.stored());
-    owed_->add(std::move(target));
+KeptMessage* Core::owe(Delivery& delivery, const MessageTarget& target) {
+    if (owed_ == nullptr) {
+        owed_ = new KeptMessage(*this, delivery.stored());
+        owed_to_.clear();
+    }
+    owed_->add(target.session, target.sequence);
+    owed_to_.add(target);
     return owed_;
 }
 
@@ -35,10 +40,10 @@ Ticket Core::record(const Publish* publish, Session* from) {
         sender != nullptr && publish != nullptr && publish->qos == QoS::exactly_once;
     if (message == nullptr) return received ? sender->received(publish->id) : Ticket{};
     if (received) {
-        message->write(*journal_, sender->number(), publish->id);
+        message->write(*journal_, owed_to_, sender->number(), publish->id);
         sender->received(publish->id, *message);
     } else {
-        message->write(*journal_, 0, 0);
+        message->write(*journal_, owed_to_, 0, 0);
     }
     const Ticket ticket = message->ticket();
     message->release();  // this delivery's own hold
@@ -48,15 +53,9 @@ Ticket Core::record(const Publish* publish, Session* from) {
 bool Core::record_moved(SessionNumber from, Sequence sequence) {
     KeptMessage* message = std::exchange(owed_, nullptr);
     if (message == nullptr) return false;
-    message->write_moved(*journal_, from, sequence);
+    message->write_moved(*journal_, owed_to_, from, sequence);
     message->release();
     return from != 0;
-}
-
-std::string_view Core::share_of(const MessageTarget& target) const {
-    const Session* session = find_session(target.session);
-    return session == nullptr ? std::string_view{}
-                              : shared_.text_of(session->group_of(target.sequence));
 }
 
 void Core::wait_for_journal(Session& session) {
@@ -114,94 +113,83 @@ void Core::use(Journal& journal, JournalState state) {
     ASSERT(connections_.empty() && sessions_.empty());
     journal_ = &journal;
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
-    state.finish();
     restore(std::move(state), false);
 }
 
 void Core::adopt(JournalState strays) {
     JournalState state;
-    std::unordered_map<SessionNumber, SessionNumber> numbers;
     for (auto& [number, found] : strays.sessions) {
         if (sessions_.contains(key_of(found.owner, found.client_id)))
             continue;  // it came before, and a power cut brought back where it was
-        numbers.emplace(number, ++last_session_number_);
-        state.sessions.emplace(last_session_number_, std::move(found));
+        state.sessions.emplace(++last_session_number_, std::move(found));
     }
-    for (FoundMessage& message : strays.messages) {
-        for (MessageTarget& target : message.targets) {
-            const auto number = numbers.find(target.session);
-            target.session = number == numbers.end() ? 0 : number->second;
-        }
-        state.messages.push_back(std::move(message));
-    }
+    state.messages = std::move(strays.messages);  // sessions point into it
     state.retained = std::move(strays.retained);
     state.last_session = last_session_number_;
     restore(std::move(state), true);
 }
 
 void Core::restore(JournalState state, bool from_elsewhere) {
-    std::vector<std::pair<Journal::Place, Journal::Item*>> places;
-    std::unordered_map<SessionNumber, std::vector<Session::Owed>> owed;
-    std::vector<KeptMessage*> held;
     const Timestamp wall = parts_.clock.now();
-    const auto steady = [&](std::int64_t wall_ns) {
-        return wall_ns == 0 ? SteadyTime{} : now() + (Timestamp{wall_ns} - wall);
+    const auto set_expiry = [&](FoundMessage& found) {
+        if (found.expires_at_ns == 0 || !found.message) return;
+        if (found.expires_at_ns <= wall.ns) return found.message.reset();
+        found.message->expires = now() + (Timestamp{found.expires_at_ns} - wall);
     };
-    const auto expired = [&](std::int64_t at_ns) { return at_ns != 0 && at_ns <= wall.ns; };
-    for (FoundMessage& found : state.messages) {
-        if (expired(found.expires_at_ns)) continue;
-        found.message->expires = steady(found.expires_at_ns);
-        auto* kept = new KeptMessage(*this, found.message);
-        held.push_back(kept);
-        for (std::size_t i = 0; i < found.targets.size(); ++i) {
-            MessageTarget& target = found.targets[i];
-            const auto session = state.sessions.find(target.session);
-            if (session == state.sessions.end() || !session->second.declared ||
-                !session->second.owes(target.sequence))
-                continue;
-            kept->add(target);
-            owed[target.session].push_back(
-                {std::move(target), found.message, kept, std::move(found.shares[i])});
-        }
-        places.emplace_back(found.place, kept);
-    }
-    const auto messages = static_cast<std::ptrdiff_t>(places.size());
+    for (FoundMessage& found : state.messages) set_expiry(found);
+    state.finish();
     last_session_number_ = state.last_session;
-    for (auto& [number, found] : state.sessions) {
-        if (!found.declared) continue;
-        restore_session(number, found, std::move(owed[number]), places);
-    }
+    Places places;
+    for (auto& [number, found] : state.sessions)
+        if (found.declared) restore_session(number, std::move(found), places);
     for (auto& [topic, found] : state.retained) {
-        if (expired(found.expires_at_ns)) continue;
-        found.message->expires = steady(found.expires_at_ns);
-        places.emplace_back(found.place, &retained_.restore(found.message));
+        set_expiry(found);
+        if (found.message) places.emplace_back(found.place, &retained_.restore(found.message));
     }
-    // Messages, by far the most, are in order: they stand as they were read.
-    const auto by_frame = [](const auto& a, const auto& b) {
-        return a.first.frame < b.first.frame;
-    };
-    std::sort(places.begin() + messages, places.end(), by_frame);
-    std::inplace_merge(places.begin(), places.begin() + messages, places.end(), by_frame);
-    for (const auto& [place, item] : places) {
-        if (from_elsewhere)
-            item->rewrite(*journal_);
-        else
-            journal_->keep_at(place, *item);
-    }
-    for (KeptMessage* kept : held) kept->release();
+    if (from_elsewhere)
+        rewrite(state, places);
+    else
+        restore_order(state, std::move(places));
 }
 
-void Core::restore_session(SessionNumber number, const FoundSession& found,
-                           std::vector<Session::Owed> owed,
-                           std::vector<std::pair<Journal::Place, Journal::Item*>>& places) {
+void Core::restore_session(SessionNumber number, FoundSession found, Places& places) {
     auto session = std::make_unique<Session>(*this, found.owner, found.client_id);
     session->begin_records(*journal_, number);
     session->records()->adopt(found, places);
     by_number_.emplace(number, session.get());
-    for (const auto& [sequence, place] : found.taken)
-        owed.push_back({{number, sequence, QoS::exactly_once, false, {}}, nullptr, nullptr, {}});
-    session->restore(found, std::move(owed), now(), parts_.clock.now());
-    sessions_.insert_or_assign(key_of(found.owner, found.client_id), std::move(session));
+    const std::string key = key_of(found.owner, found.client_id);
+    session->restore(std::move(found), now(), parts_.clock.now());
+    sessions_.insert_or_assign(key, std::move(session));
+}
+
+// What comes from another journal has no place in this one yet.
+void Core::rewrite(const JournalState& state, const Places& places) {
+    for (const auto& [place, item] : places) item->rewrite(*journal_);
+    for (const FoundMessage& found : state.messages) {
+        if (found.kept == nullptr) continue;
+        found.kept->rewrite(*journal_);
+        found.kept->release();  // what made it held it
+    }
+}
+
+// The journal wants its items in the order of their records. Messages, by far the most, are.
+void Core::restore_order(const JournalState& state, Places places) {
+    const auto by_frame = [](const auto& a, const auto& b) {
+        return a.first.frame < b.first.frame;
+    };
+    std::sort(places.begin(), places.end(), by_frame);
+    auto at = places.begin();
+    const auto keep_before = [&](std::uint64_t frame) {
+        for (; at != places.end() && at->first.frame < frame; ++at)
+            journal_->keep_at(at->first, *at->second);
+    };
+    for (const FoundMessage& found : state.messages) {
+        if (found.kept == nullptr) continue;
+        keep_before(found.place.frame);
+        journal_->keep_at(found.place, *found.kept);
+        found.kept->release();  // what made it held it
+    }
+    keep_before(std::numeric_limits<std::uint64_t>::max());
 }
 
 }  // namespace mw::mqtt

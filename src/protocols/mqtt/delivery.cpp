@@ -1,5 +1,8 @@
 #include "protocols/mqtt/delivery.h"
 
+#include <algorithm>
+
+#include "protocols/mqtt/blocks.h"
 #include "protocols/mqtt/wire.h"
 
 namespace mw::mqtt {
@@ -15,20 +18,39 @@ void keep_forwarded(const Properties& from, Properties& to) {
     to.remove(Property::will_delay);
 }
 
+// Allocates with room behind the object, and tells where it begins.
+template <class T>
+struct RoomBehind {
+    using value_type = T;
+    RoomBehind(std::size_t bytes, std::uint8_t*& room) : bytes(bytes), room(room) {}
+    template <class U>
+    RoomBehind(const RoomBehind<U>& other) : bytes(other.bytes), room(other.room) {}
+    T* allocate(std::size_t n) {
+        auto* block = static_cast<std::uint8_t*>(Blocks::take(n * sizeof(T) + bytes));
+        room = block + n * sizeof(T);
+        return reinterpret_cast<T*>(block);
+    }
+    void deallocate(T* block, std::size_t n) { Blocks::give(block, n * sizeof(T) + bytes); }
+    std::size_t bytes;
+    std::uint8_t*& room;  // for allocate() only
+};
+
 MessageRef store(std::string_view topic, ByteView payload, QoS qos, const Properties& properties,
                  SteadyTime now, std::uint32_t publisher) {
-    auto message = std::make_shared<StoredMessage>();
-    message->topic = topic;
-    message->payload.assign(payload.begin(), payload.end());
+    Bytes section;
+    SteadyTime expires;
+    if (!properties.empty()) {
+        Properties kept;
+        keep_forwarded(properties, kept);
+        if (kept.has(Property::message_expiry))
+            expires = now + seconds{kept.number(Property::message_expiry, 0)};
+        kept.remove(Property::message_expiry);
+        if (!kept.empty()) encode(section, kept);
+    }
+    auto message = make_message(topic, payload, section);
     message->qos = qos;
     message->publisher = publisher;
-    if (properties.empty()) return message;
-    Properties kept;
-    keep_forwarded(properties, kept);
-    if (kept.has(Property::message_expiry))
-        message->expires = now + seconds{kept.number(Property::message_expiry, 0)};
-    kept.remove(Property::message_expiry);
-    if (!kept.empty()) encode(message->properties, kept);
+    message->expires = expires;
     return message;
 }
 
@@ -38,6 +60,22 @@ std::uint32_t seconds_left(SteadyTime expires, SteadyTime now) {
 }
 
 }  // namespace
+
+std::shared_ptr<StoredMessage> make_message(std::string_view topic, ByteView payload,
+                                            ByteView properties) {
+    std::uint8_t* room = nullptr;
+    const std::size_t bytes = topic.size() + payload.size() + properties.size();
+    auto message = std::allocate_shared<StoredMessage>(RoomBehind<StoredMessage>(bytes, room));
+    const auto copy = [&room](ByteView from) {
+        std::uint8_t* const to = room;
+        room = std::copy(from.begin(), from.end(), to);
+        return ByteView(to, from.size());
+    };
+    message->topic = text_of(copy(bytes_of(topic)));
+    message->payload = copy(payload);
+    message->properties = copy(properties);
+    return message;
+}
 
 MessageRef store(const Publish& publish, SteadyTime now, std::uint32_t publisher) {
     return store(publish.topic, publish.payload, publish.qos, publish.properties, now, publisher);

@@ -5,18 +5,20 @@
 
 #include <array>
 #include <memory>
-#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "protocols/mqtt/codec.h"
 
 namespace mw::mqtt {
 
-// A message that outlives the packet it came in: retained, queued, in flight, or a will.
+// A message that outlives the packet it came in: retained, queued, in flight, or a will. What it
+// points to stands behind it, in the same allocation.
 struct StoredMessage {
-    std::string topic;
-    Bytes payload;
-    Bytes properties;  // an MQTT 5 property section without expiry; empty: none
+    std::string_view topic;
+    ByteView payload;
+    ByteView properties;  // an MQTT 5 property section without expiry; empty: none
     QoS qos = QoS::at_most_once;
     std::uint32_t publisher = 0;  // hash of the client; 0: the hub itself
     SteadyTime expires;           // 0: never
@@ -27,6 +29,8 @@ struct StoredMessage {
     bool expired(SteadyTime now) const { return expires.ns != 0 && expires <= now; }
 };
 using MessageRef = std::shared_ptr<const StoredMessage>;
+std::shared_ptr<StoredMessage> make_message(std::string_view topic, ByteView payload,
+                                            ByteView properties);
 
 // Keeps what travels on to subscribers: no alias, no subscription ids; expiry is apart.
 MessageRef store(const Publish& publish, SteadyTime now, std::uint32_t publisher = 0);

@@ -1,5 +1,6 @@
 #include "protocols/mqtt/home.h"
 
+#include <deque>
 #include <unordered_map>
 #include <utility>
 
@@ -12,30 +13,22 @@ std::uint64_t fnv(std::uint64_t hash, std::string_view text) {
     return hash;
 }
 
-void move_targets(FoundMessage& message,
-                  const std::unordered_map<SessionNumber, ShardNumber>& moved,
-                  std::vector<Strays>& to) {
-    std::vector<FoundMessage*> copies(to.size());
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < message.targets.size(); ++i) {
-        const auto home = moved.find(message.targets[i].session);
-        if (home == moved.end()) {
-            std::swap(message.targets[kept], message.targets[i]);
-            std::swap(message.shares[kept++], message.shares[i]);
-            continue;
+// A message may be owed to sessions of several shards: each gets it for itself.
+class MessageCopies {
+ public:
+    explicit MessageCopies(std::deque<FoundMessage>& to) : to_(to) {}
+    void take_along(FoundSession& session) {
+        for (FoundTarget& target : session.owed) {
+            FoundMessage*& copy = copies_[target.message];
+            if (copy == nullptr) copy = &to_.emplace_back(*target.message);
+            target.message = copy;
         }
-        FoundMessage*& copy = copies[home->second];
-        if (copy == nullptr) {
-            auto& messages = to[home->second].state.messages;
-            messages.push_back({message.message, message.expires_at_ns, {}, {}, {}});
-            copy = &messages.back();
-        }
-        copy->targets.push_back(std::move(message.targets[i]));
-        copy->shares.push_back(std::move(message.shares[i]));
     }
-    message.targets.resize(kept);
-    message.shares.resize(kept);
-}
+
+ private:
+    std::deque<FoundMessage>& to_;
+    std::unordered_map<const FoundMessage*, FoundMessage*> copies_;
+};
 
 }  // namespace
 
@@ -46,24 +39,26 @@ ShardNumber home_of(const Identity& identity, std::string_view client_id, ShardN
 }
 
 std::vector<Strays> take_strays(JournalState& found, ShardNumber self, ShardNumber shards) {
+    found.drop_old();
     std::vector<Strays> all(shards);
-    std::unordered_map<SessionNumber, ShardNumber> moved;
+    std::vector<MessageCopies> copies;
+    for (ShardNumber home = 0; home < shards; ++home) {
+        all[home].home = home;
+        copies.emplace_back(all[home].state.messages);
+    }
     for (auto at = found.sessions.begin(); at != found.sessions.end();) {
         auto& [number, session] = *at;
         const ShardNumber home =
             session.declared ? home_of(session.owner, session.client_id, shards) : self;
-        if (home == self || !session.declared) {
+        if (home == self) {
             ++at;
             continue;
         }
-        moved.emplace(number, home);
+        copies[home].take_along(session);
         all[home].numbers.push_back(number);
         all[home].state.sessions.emplace(number, std::move(session));
         at = found.sessions.erase(at);
     }
-    if (!moved.empty())
-        for (FoundMessage& message : found.messages) move_targets(message, moved, all);
-    for (ShardNumber home = 0; home < shards; ++home) all[home].home = home;
     std::erase_if(all, [](const Strays& strays) { return strays.numbers.empty(); });
     return all;
 }

@@ -98,7 +98,8 @@ bool Core::gather(const ListOrder& order, std::string& after, Page<RetainedView>
             page.next = page.items.back().topic;
             return false;
         }
-        RetainedView view{message->topic, message->qos, message->payload.size(), {}, {}};
+        RetainedView view{
+            std::string(message->topic), message->qos, message->payload.size(), {}, {}};
         const std::size_t shown = std::min(order.payload_bytes, message->payload.size());
         view.payload.assign(message->payload.begin(),
                             message->payload.begin() + static_cast<std::ptrdiff_t>(shown));

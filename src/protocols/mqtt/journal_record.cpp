@@ -20,10 +20,10 @@ void put_block(Bytes& out, ByteView bytes) {
 
 void put_block(Bytes& out, std::string_view text) { put_block(out, bytes_of(text)); }
 
-std::uint8_t flags_of(const MessageTarget& target, std::string_view share) {
+std::uint8_t flags_of(const MessageTarget& target) {
     const bool any_ids = !target.subscription_ids.empty();
     return static_cast<std::uint8_t>(static_cast<unsigned>(target.qos) | (target.retain ? 4u : 0u) |
-                                     (any_ids ? 8u : 0u) | (share.empty() ? 0u : 16u));
+                                     (any_ids ? 8u : 0u) | (target.share.empty() ? 0u : 16u));
 }
 
 std::uint8_t bits_of(const SubscribeOptions& options) {
@@ -55,19 +55,8 @@ void put_session(Bytes& out, const JournalRecord& record) {
 }
 
 void put_targets(Bytes& out, const JournalRecord& record) {
-    put_number(out, record.targets.size());
-    for (std::size_t i = 0; i < record.targets.size(); ++i) {
-        const MessageTarget& target = record.targets[i];
-        const std::string_view share = i < record.shares.size() ? record.shares[i] : "";
-        put_number(out, target.session);
-        put_number(out, target.sequence);
-        put_u8(out, flags_of(target, share));
-        if (!target.subscription_ids.empty()) {
-            put_number(out, target.subscription_ids.size());
-            for (const std::uint32_t id : target.subscription_ids) put_number(out, id);
-        }
-        if (!share.empty()) put_block(out, share);
-    }
+    put_number(out, record.target_count);
+    put_raw(out, record.targets);
 }
 
 // Reads in order; the first field that fails sticks.
@@ -107,7 +96,7 @@ class Fields {
     std::int64_t wall_time(std::string_view what) {
         return static_cast<std::int64_t>(number(what));
     }
-    std::size_t left() const { return left_.size(); }
+    ByteView left() const { return left_; }
     void fail(std::string_view what) {
         if (fault_.empty()) fault_ = what;
         left_ = {};
@@ -158,7 +147,7 @@ void read_options(Fields& fields, JournalRecord& out) {
     out.subscription_id = static_cast<std::uint32_t>(fields.number("a subscription id"));
 }
 
-void read_target(Fields& fields, MessageTarget& out, std::string_view& share) {
+void read_target(Fields& fields, MessageTarget& out) {
     out.session = fields.number("a session");
     out.sequence = fields.number("a sequence");
     const std::uint8_t flags = fields.byte("flags of a target", 31);
@@ -166,22 +155,41 @@ void read_target(Fields& fields, MessageTarget& out, std::string_view& share) {
     out.qos = static_cast<QoS>(flags & 3);
     out.retain = (flags & 4) != 0;
     const std::uint64_t ids = (flags & 8) != 0 ? fields.number("how many subscription ids") : 0;
-    if (ids > fields.left()) return fields.fail("as many subscription ids as it says");
+    if (ids > fields.left().size()) return fields.fail("as many subscription ids as it says");
+    out.subscription_ids.clear();
     for (std::uint64_t i = 0; i < ids; ++i)
         out.subscription_ids.push_back(
             static_cast<std::uint32_t>(fields.number("a subscription id")));
-    if ((flags & 16) != 0) share = fields.text("a shared subscription");
+    out.share = (flags & 16) != 0 ? fields.text("a shared subscription") : std::string_view{};
 }
 
 void read_targets(Fields& fields, JournalRecord& out) {
-    const std::uint64_t targets = fields.number("how many targets");
-    if (targets > fields.left()) return fields.fail("as many targets as it says");
-    out.targets.resize(targets);
-    out.shares.resize(targets);
-    for (std::size_t i = 0; i < targets; ++i) read_target(fields, out.targets[i], out.shares[i]);
+    out.target_count = fields.number("how many targets");
+    out.targets = fields.left();
+    if (out.target_count > out.targets.size()) return fields.fail("as many targets as it says");
+    MessageTarget target;
+    for (std::uint64_t i = 0; i < out.target_count; ++i) read_target(fields, target);
 }
 
 }  // namespace
+
+void TargetList::add(const MessageTarget& target) {
+    ++count;
+    put_number(bytes, target.session);
+    put_number(bytes, target.sequence);
+    put_u8(bytes, flags_of(target));
+    if (!target.subscription_ids.empty()) {
+        put_number(bytes, target.subscription_ids.size());
+        for (const std::uint32_t id : target.subscription_ids) put_number(bytes, id);
+    }
+    if (!target.share.empty()) put_block(bytes, target.share);
+}
+
+void next_target(ByteView& targets, MessageTarget& out) {
+    Fields fields(targets);
+    read_target(fields, out);
+    targets = fields.left();
+}
 
 void encode(Bytes& out, const JournalRecord& record) {
     put_u8(out, static_cast<std::uint8_t>(record.kind));

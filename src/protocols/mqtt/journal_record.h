@@ -30,6 +30,15 @@ struct MessageTarget {
     QoS qos = QoS::at_least_once;
     bool retain = false;
     std::vector<std::uint32_t> subscription_ids;
+    std::string_view share;  // the shared subscription by which it is owed; empty: none
+};
+
+// All of them, as a record has them.
+struct TargetList {
+    std::uint64_t count = 0;
+    Bytes bytes;
+    void add(const MessageTarget& target);
+    void clear() { count = 0, bytes.clear(); }
 };
 
 struct JournalRecord {
@@ -69,14 +78,15 @@ struct JournalRecord {
     std::uint32_t subscription_id = 0;
 
     MessageFields message;
-    std::vector<MessageTarget> targets;
-    // As targets, or none: the shared subscription by which it is owed, or "".
-    std::vector<std::string_view> shares;
+    std::uint64_t target_count = 0;
+    ByteView targets;  // of a TargetList
 };
 
 // Appends the record's bytes. Texts are at most 65,535 bytes long, as MQTT's are.
 void encode(Bytes& out, const JournalRecord& record);
 // corrupt: what is wrong, and where.
 Result<> decode(ByteView bytes, JournalRecord& out);
+// Takes the first target off a decoded record's.
+void next_target(ByteView& targets, MessageTarget& out);
 
 }  // namespace mw::mqtt

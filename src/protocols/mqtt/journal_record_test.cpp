@@ -26,9 +26,14 @@ JournalRecord full(RecordKind kind) {
     record.options = {QoS::exactly_once, true, true, RetainHandling::never};
     record.subscription_id = 268'435'455;
     record.message = {"t", bytes_of("payload"), bytes_of("prop"), QoS::at_least_once, 77};
-    record.targets = {{1, 2, QoS::at_least_once, true, {}},
-                      {1ull << 33, 9, QoS::exactly_once, false, {1, 300}}};
-    record.shares = {"", "$share/g/t"};
+    static const TargetList targets = [] {
+        TargetList list;
+        list.add({1, 2, QoS::at_least_once, true, {}, {}});
+        list.add({1ull << 33, 9, QoS::exactly_once, false, {1, 300}, "$share/g/t"});
+        return list;
+    }();
+    record.target_count = targets.count;
+    record.targets = targets.bytes;
     return record;
 }
 
@@ -56,12 +61,17 @@ TEST(JournalRecord, a_message_keeps_its_targets_and_where_it_came_from) {
     EXPECT_EQ(read.packet_id, 65'535);
     EXPECT_EQ(text_of(read.message.payload), "payload");
     EXPECT_EQ(read.message.expires_at_ns, 77);
-    ASSERT_EQ(read.targets.size(), 2u);
-    EXPECT_TRUE(read.targets[0].retain);
-    EXPECT_EQ(read.targets[1].session, 1ull << 33);
-    EXPECT_EQ(read.targets[1].qos, QoS::exactly_once);
-    EXPECT_EQ(read.targets[1].subscription_ids, (std::vector<std::uint32_t>{1, 300}));
-    EXPECT_EQ(read.shares, (std::vector<std::string_view>{"", "$share/g/t"}));
+    ASSERT_EQ(read.target_count, 2u);
+    MessageTarget first, second;
+    next_target(read.targets, first);
+    next_target(read.targets, second);
+    EXPECT_TRUE(read.targets.empty());
+    EXPECT_TRUE(first.retain);
+    EXPECT_EQ(first.share, "");
+    EXPECT_EQ(second.session, 1ull << 33);
+    EXPECT_EQ(second.qos, QoS::exactly_once);
+    EXPECT_EQ(second.subscription_ids, (std::vector<std::uint32_t>{1, 300}));
+    EXPECT_EQ(second.share, "$share/g/t");
 }
 
 TEST(JournalRecord, whatever_is_cut_or_longer_is_refused) {

@@ -8,10 +8,7 @@ namespace {
 using RecordKind = JournalRecord::Kind;
 
 std::shared_ptr<StoredMessage> stored(const MessageFields& fields) {
-    auto message = std::make_shared<StoredMessage>();
-    message->topic = fields.topic;
-    message->payload.assign(fields.payload.begin(), fields.payload.end());
-    message->properties.assign(fields.properties.begin(), fields.properties.end());
+    auto message = make_message(fields.topic, fields.payload, fields.properties);
     message->qos = fields.qos;
     return message;
 }
@@ -33,7 +30,7 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
             return add_message(record, place);
         case RecordKind::retained:
             retained[std::string(record.message.topic)] = {
-                stored(record.message), record.message.expires_at_ns, {}, {}, place};
+                stored(record.message), record.message.expires_at_ns, place, nullptr};
             return;
         case RecordKind::dropped:
             dropped_through_ = std::max(dropped_through_, record.sequence);
@@ -51,13 +48,16 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
     }
 }
 
-void JournalState::finish() {
+void JournalState::drop_old() {
     const auto dropped = [this](const Journal::Place& place) {
         return place.frame <= dropped_through_;
     };
     const auto at = [&](const auto& entry) { return dropped(entry.second); };
     const auto of = [&](const auto& entry) { return dropped(entry.second.place); };
-    while (!messages.empty() && dropped(messages.front().place)) messages.pop_front();
+    for (FoundMessage& found : messages) {
+        if (!dropped(found.place)) break;
+        found.message.reset();
+    }
     std::erase_if(retained, of);
     for (auto& [number, session] : sessions) {
         if (dropped(session.place)) session.declared = false;
@@ -65,6 +65,29 @@ void JournalState::finish() {
         std::erase_if(session.taken, at);
         std::erase_if(session.received, at);
     }
+}
+
+void JournalState::finish() {
+    drop_old();
+    for (auto& [number, session] : sessions) finish(session);
+}
+
+// A message that was moved stands in the log twice, for a while: the later record counts.
+void JournalState::finish(FoundSession& session) {
+    auto& owed = session.owed;
+    std::erase_if(owed, [&](const FoundTarget& target) {
+        return !target.message->message || !session.owes(target.sequence);
+    });
+    for (const auto& [sequence, place] : session.taken) owed.emplace_back().sequence = sequence;
+    const auto by_sequence = [](const FoundTarget& a, const FoundTarget& b) {
+        return a.sequence < b.sequence;
+    };
+    if (!std::is_sorted(owed.begin(), owed.end(), by_sequence))
+        std::stable_sort(owed.begin(), owed.end(), by_sequence);
+    const auto same = [](const FoundTarget& a, const FoundTarget& b) {
+        return a.sequence == b.sequence;
+    };
+    owed.erase(owed.begin(), std::unique(owed.rbegin(), owed.rend(), same).base());
 }
 
 void JournalState::apply_session(FoundSession& session, const JournalRecord& record,
@@ -119,19 +142,23 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
 void JournalState::add_message(const JournalRecord& record, const Journal::Place& place) {
     if (record.packet_id != 0)
         if (FoundSession* from = session(record.session)) from->received[record.packet_id] = place;
-    FoundMessage found{nullptr, record.message.expires_at_ns, {}, {}, place};
-    for (std::size_t i = 0; i < record.targets.size(); ++i) {
-        const MessageTarget& target = record.targets[i];
-        FoundSession* to = session(target.session);
+    FoundMessage* found = nullptr;
+    ByteView targets = record.targets;
+    for (std::uint64_t i = 0; i < record.target_count; ++i) {
+        next_target(targets, target_);
+        FoundSession* to = session(target_.session);
         if (to == nullptr) continue;
-        to->last = std::max(to->last, target.sequence);
-        if (!to->owes(target.sequence)) continue;
-        found.targets.push_back(target);
-        found.shares.emplace_back(i < record.shares.size() ? record.shares[i] : "");
+        to->last = std::max(to->last, target_.sequence);
+        if (!to->owes(target_.sequence)) continue;
+        if (found == nullptr)
+            found = &messages.emplace_back(
+                FoundMessage{stored(record.message), record.message.expires_at_ns, place, nullptr});
+        FoundTarget& owed = to->owed.emplace_back(
+            FoundTarget{target_.sequence, found, target_.qos, target_.retain, nullptr});
+        if (target_.subscription_ids.empty() && target_.share.empty()) continue;
+        owed.rare = std::make_unique<FoundTarget::Rare>(
+            FoundTarget::Rare{target_.subscription_ids, std::string(target_.share)});
     }
-    if (found.targets.empty()) return;
-    found.message = stored(record.message);
-    messages.push_back(std::move(found));
 }
 
 }  // namespace mw::mqtt

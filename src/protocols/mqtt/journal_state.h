@@ -16,12 +16,26 @@
 
 namespace mw::mqtt {
 
+class KeptMessage;
+
 struct FoundMessage {
-    std::shared_ptr<StoredMessage> message;
+    std::shared_ptr<StoredMessage> message;  // null: it counts no more
     std::int64_t expires_at_ns = 0;
-    std::vector<MessageTarget> targets;  // some may be owed it no more
-    std::vector<std::string> shares;     // as targets: the shared subscription it came by, or ""
     Journal::Place place;
+    KeptMessage* kept = nullptr;  // once a session that was brought back is owed it
+};
+
+// What a session is owed.
+struct FoundTarget {
+    Sequence sequence = 0;
+    FoundMessage* message = nullptr;  // null: it was taken, and PUBREL is owed
+    QoS qos = QoS::exactly_once;
+    bool retain = false;
+    struct Rare {
+        std::vector<std::uint32_t> subscription_ids;
+        std::string share;  // filter of the shared subscription that it came by
+    };
+    std::unique_ptr<Rare> rare;
 };
 
 struct FoundSession {
@@ -45,7 +59,8 @@ struct FoundSession {
     std::map<PacketId, Journal::Place> received;
     Sequence done_through = 0;
     std::unordered_set<Sequence> done;
-    Sequence last = 0;  // highest ever named
+    Sequence last = 0;              // highest ever named
+    std::vector<FoundTarget> owed;  // after finish(): in order, each once
 
     bool owes(Sequence sequence) const {
         return sequence > done_through && !done.contains(sequence) && !taken.contains(sequence);
@@ -55,7 +70,8 @@ struct FoundSession {
 class JournalState {
  public:
     void apply(const JournalRecord& record, const Journal::Place& place);
-    void finish();  // after the last record
+    void drop_old();  // after the last record
+    void finish();    // the same, and what each session is owed; once
 
     std::unordered_map<SessionNumber, FoundSession> sessions;
     std::deque<FoundMessage> messages;                       // in the order of their frames
@@ -66,7 +82,9 @@ class JournalState {
     void apply_session(FoundSession& session, const JournalRecord& record,
                        const Journal::Place& place);
     void add_message(const JournalRecord& record, const Journal::Place& place);
+    void finish(FoundSession& session);
     FoundSession* session(SessionNumber number);  // null: it has ended
+    MessageTarget target_;                        // scratch
     std::unordered_set<SessionNumber> ended_;
     std::uint64_t dropped_through_ = 0;
 };

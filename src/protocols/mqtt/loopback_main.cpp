@@ -1,7 +1,9 @@
 // A broker on loopback for load judges and for a first look, with access control and without
 // storage:
-//     mqtt_loopback [--loops N] [PORT [TLS_PORT CHAIN.pem KEY.pem CLIENT_CA.pem]]
-// 0 takes any free port. It prints its ports, a line each, and runs until a signal.
+//     mqtt_loopback [--loops N] [--journal DIRECTORY]
+//                   [PORT [TLS_PORT CHAIN.pem KEY.pem CLIENT_CA.pem]]
+// 0 takes any free port. It prints its ports, a line each, and runs until a signal. With a journal
+// sessions survive it.
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -9,6 +11,7 @@
 
 #include "base/log.h"
 #include "platform/crypto/crypto.h"
+#include "platform/files/files.h"
 #include "protocols/mqtt/mqtt.h"
 
 namespace {
@@ -65,14 +68,24 @@ Result<> serve(Loop& loop, mqtt::Broker& broker, net::ListenOptions options) {
 std::uint16_t port_of(const char* text) { return static_cast<std::uint16_t>(std::atoi(text)); }
 
 Result<> run(int argc, char** argv) {
+    std::string journal;
+    unsigned loops = 1;
+    if (argc > 2 && std::string_view(argv[1]) == "--loops") {
+        loops = static_cast<unsigned>(std::atoi(argv[2]));
+        argc -= 2, argv += 2;
+    }
+    if (argc > 2 && std::string_view(argv[1]) == "--journal") {
+        journal = argv[2];
+        argc -= 2, argv += 2;
+    }
+    files::RealFiles files;
+    Workers workers{{1, 16, 0, "log"}};
     TRY(auto loop, Loop::open());
     SystemRandom random;
     const LoadTopics topics;
     mqtt::Broker broker(*loop, random, limits(), topics, nullptr);
-    if (argc > 2 && std::string_view(argv[1]) == "--loops") {
-        TRY_VOID(broker.add_loops(static_cast<unsigned>(std::atoi(argv[2])) - 1));
-        argc -= 2, argv += 2;
-    }
+    TRY_VOID(broker.add_loops(loops - 1));
+    if (!journal.empty()) TRY_VOID(broker.remember(files, workers, {.directory = journal}));
     const std::uint16_t port = argc > 1 ? port_of(argv[1]) : std::uint16_t{0};
     TRY_VOID(serve(*loop, broker, {.port = port}));
     if (argc > 5) {

@@ -60,7 +60,7 @@ bool RetainedStore::set(MessageRef message, Share share, Ticket& ticket) {
     if (!known && by_topic_.size() >= messages_max_ * quarters / 4) return false;
     if (bytes_ - freed + message->cost() > bytes_max_ * quarters / 4) return false;
     bytes_ += message->cost() - freed;
-    Entry& entry = known ? found->second : by_topic_[message->topic];
+    Entry& entry = known ? found->second : by_topic_[std::string(message->topic)];
     entry.message = std::move(message);
     if (journal_ != nullptr && share == Share::clients) {
         auto record = std::make_unique<Record>(*this, entry.message);
@@ -75,7 +75,7 @@ bool RetainedStore::set(MessageRef message, Share share, Ticket& ticket) {
 
 Journal::Item& RetainedStore::restore(MessageRef message) {
     bytes_ += message->cost();
-    Entry& entry = by_topic_[message->topic];
+    Entry& entry = by_topic_[std::string(message->topic)];
     entry.record = std::make_unique<Record>(*this, message);
     entry.message = std::move(message);
     return *entry.record;

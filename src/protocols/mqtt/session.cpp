@@ -21,6 +21,13 @@ std::uint32_t hash_of(const Identity& owner, const std::string& client_id) {
     return static_cast<std::uint32_t>(both ^ both >> 32);
 }
 
+using Ids = std::vector<std::uint32_t>;
+
+const Ids& all_of(const std::unique_ptr<const Ids>& ids_or_null) {
+    static const Ids none;
+    return ids_or_null ? *ids_or_null : none;
+}
+
 }  // namespace
 
 Session::Session(Core& core, const Identity& owner, std::string client_id)
@@ -117,8 +124,18 @@ bool Session::waits_for_journal(const Outgoing& outgoing) {
 
 void Session::owe(Outgoing& outgoing, Delivery& delivery) {
     if (!records_) return;
-    outgoing.kept = core_.owe(delivery, {records_->number(), outgoing.sequence, outgoing.qos,
-                                         outgoing.retain, outgoing.subscription_ids});
+    outgoing.kept = core_.owe(delivery, target_of(outgoing));
+}
+
+MessageTarget Session::target_of(const Outgoing& outgoing) const {
+    MessageTarget target{number(),
+                         outgoing.sequence,
+                         outgoing.qos,
+                         outgoing.retain,
+                         all_of(outgoing.subscription_ids),
+                         {}};
+    if (outgoing.group != 0) target.share = core_.shared().text_of(outgoing.group);
+    return target;
 }
 
 void Session::release(Outgoing& outgoing) {
@@ -152,7 +169,9 @@ void Session::deliver(Delivery& delivery, QoS granted, bool retain,
                       .qos = std::min(granted, delivery.qos()),
                       .retain = retain,
                       .group = group,
-                      .subscription_ids = subscription_ids};
+                      .subscription_ids = subscription_ids.empty()
+                                              ? nullptr
+                                              : std::make_unique<const Ids>(subscription_ids)};
     const bool record_first = records_ != nullptr && outgoing.qos == QoS::exactly_once;
     if (!record_first && queue_.empty() && sent_ == window_.size() && may_send(outgoing.sequence)) {
         owe(outgoing, delivery);
@@ -200,12 +219,12 @@ void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
         ++core_.count().publishes_dropped;
         return forget(outgoing);
     }
-    if (outgoing.subscription_ids.empty() && !outgoing.again) {
+    if (!outgoing.subscription_ids && !outgoing.again) {
         to.write(image);
     } else {
         Bytes& own = to.begin_output();
         delivery.encode_for(own, to.version(), outgoing.qos, outgoing.retain, outgoing.again, id,
-                            outgoing.subscription_ids);
+                            all_of(outgoing.subscription_ids));
         if (own.size() > to.packet_bytes_max()) {
             ++core_.count().publishes_dropped;
             return forget(outgoing);
@@ -282,7 +301,7 @@ bool Session::resend(const Outgoing& outgoing, PacketId id) {
     again.begin(outgoing.message, core_.now());
     Bytes& out = connection_->begin_output();
     again.encode_for(out, connection_->version(), outgoing.qos, outgoing.retain, true, id,
-                     outgoing.subscription_ids);
+                     all_of(outgoing.subscription_ids));
     if (out.size() > connection_->packet_bytes_max()) {
         ++core_.count().publishes_dropped;
         return false;
@@ -452,15 +471,16 @@ const Session::Outgoing* Session::find(Sequence sequence) const {
     return low < queue_.size() && queue_[low].sequence == sequence ? &queue_[low] : nullptr;
 }
 
-bool Session::owes(Sequence sequence) const {
+bool Session::add_target(Sequence sequence, TargetList& targets) const {
     const Outgoing* outgoing = find(sequence);
-    if (outgoing != nullptr && outgoing->kept != nullptr) return true;
-    return shared_ && core_.shared().holds(number(), sequence);
-}
-
-std::uint32_t Session::group_of(Sequence sequence) const {
-    const Outgoing* outgoing = find(sequence);
-    return outgoing == nullptr ? 0 : outgoing->group;
+    if (outgoing == nullptr && shared_ && core_.shared().holds(number(), sequence)) {
+        targets.add(
+            {.session = number(), .sequence = sequence, .subscription_ids = {}, .share = {}});
+        return true;
+    }
+    if (outgoing == nullptr || outgoing->kept == nullptr) return false;
+    targets.add(target_of(*outgoing));
+    return true;
 }
 
 const Promise* Session::unreleased(PacketId id) const {

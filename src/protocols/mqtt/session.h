@@ -67,16 +67,11 @@ class Session final : public Due {
     void begin_records(Journal& journal, SessionNumber number);
     SessionRecords* records() { return records_.get(); }
     // As the journal has it: its client is away.
-    struct Owed {
-        MessageTarget target;
-        MessageRef message;  // null: taken, and owed PUBREL
-        KeptMessage* kept = nullptr;
-        std::string share;  // filter of the shared subscription that it came by
-    };
-    void restore(const FoundSession& found, std::vector<Owed> owed, SteadyTime now, Timestamp wall);
+    void restore(FoundSession found, SteadyTime now, Timestamp wall);
     // Fills in a record of how the session is now.
     void describe(JournalRecord& record) const;
-    bool owes(Sequence sequence) const;
+    // Adds itself to whom a message is owed. False: this one is owed it no more.
+    bool add_target(Sequence sequence, TargetList& targets) const;
     SessionNumber number() const { return records_ ? records_->number() : 0; }
 
     // A connection takes the session: what was in flight is sent again, then what waited.
@@ -94,7 +89,6 @@ class Session final : public Due {
     // asked, what was sent at QoS 1 and not acknowledged.
     void give_back(bool sent_too, const Offer& offer);
     bool shared() const { return shared_; }  // it is or was in a group
-    std::uint32_t group_of(Sequence sequence) const;
     // PUBACK. False: no message with this id is in flight at QoS 1.
     bool acknowledged(PacketId id);
     // PUBREC (4.3.3): from now on the message is the client's. The caller answers with PUBREL, but
@@ -139,8 +133,9 @@ class Session final : public Due {
         bool done = false;        // acknowledged, but an earlier one is not yet
         std::uint32_t group = 0;  // of the shared subscription that it came by
         Ticket taken_at{};        // in the journal
-        std::vector<std::uint32_t> subscription_ids;
+        std::unique_ptr<const std::vector<std::uint32_t>> subscription_ids;  // null: none
     };
+    MessageTarget target_of(const Outgoing& outgoing) const;
     bool may_send(Sequence sequence) const;
     bool waits_for_journal(const Outgoing& outgoing);
     void owe(Outgoing& outgoing, Delivery& delivery);
@@ -151,7 +146,7 @@ class Session final : public Due {
     void send_at_most_once(Delivery& delivery, bool retain, const std::vector<std::uint32_t>& ids);
     void send_acknowledged(Delivery& delivery, Outgoing outgoing);
     void enqueue(Outgoing outgoing);
-    void restore_owed(std::vector<Owed> owed);
+    void restore_owed(std::vector<FoundTarget> owed);
     bool has_room(std::size_t cost) const;
     bool make_room(std::size_t cost);
     void resend();

@@ -10,8 +10,11 @@ MessageFields fields_of(const StoredMessage& message, std::int64_t expires_at_ns
     return {message.topic, message.payload, message.properties, message.qos, expires_at_ns};
 }
 
-void KeptMessage::add(MessageTarget target) {
-    targets_.push_back(std::move(target));
+void KeptMessage::add(SessionNumber session, Sequence sequence) {
+    if (first_.session == 0)
+        first_ = {session, sequence};
+    else
+        others_.push_back({session, sequence});
     ++owed_;
 }
 
@@ -19,37 +22,40 @@ void KeptMessage::release() {
     if (--owed_ == 0) delete this;
 }
 
-void KeptMessage::write(Journal& journal, SessionNumber from, PacketId id) {
+void KeptMessage::write(Journal& journal, const TargetList& targets, SessionNumber from,
+                        PacketId id) {
     JournalRecord record;
     record.kind = RecordKind::message;
     record.session = from;
     record.packet_id = id;
-    write(journal, record);
+    write(journal, targets, record);
 }
 
-void KeptMessage::write_moved(Journal& journal, SessionNumber from, Sequence sequence) {
+void KeptMessage::write_moved(Journal& journal, const TargetList& targets, SessionNumber from,
+                              Sequence sequence) {
     JournalRecord record;
     record.kind = from != 0 ? RecordKind::moved : RecordKind::message;
     record.session = from;
     record.sequence = sequence;
-    write(journal, record);
+    write(journal, targets, record);
 }
 
-void KeptMessage::write(Journal& journal, JournalRecord& record) {
+void KeptMessage::write(Journal& journal, const TargetList& targets, JournalRecord& record) {
     record.message = fields_of(*message_, core_.wall_time(message_->expires).ns);
-    record.targets = targets_;
-    if (core_.has_shared())
-        for (const MessageTarget& target : targets_)
-            record.shares.push_back(core_.share_of(target));
+    record.target_count = targets.count;
+    record.targets = targets.bytes;
     journal.keep(record, *this);
 }
 
 void KeptMessage::rewrite(Journal& journal) {
-    std::erase_if(targets_, [&](const MessageTarget& target) {
-        const Session* session = core_.find_session(target.session);
-        return session == nullptr || !session->owes(target.sequence);
-    });
-    write(journal, 0, 0);
+    TargetList targets;
+    const auto add = [&](const Owner& owner) {
+        const Session* session = core_.find_session(owner.session);
+        return session != nullptr && session->add_target(owner.sequence, targets);
+    };
+    add(first_);
+    std::erase_if(others_, [&](const Owner& owner) { return !add(owner); });
+    write(journal, targets, 0, 0);
 }
 
 struct SessionRecords::Self final : Journal::Item {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "protocols/mqtt/blocks.h"
 #include "protocols/mqtt/delivery.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/journal_state.h"
@@ -22,19 +23,28 @@ class KeptMessage final : public Journal::Item {
  public:
     KeptMessage(const Core& core, MessageRef message) : core_(core), message_(std::move(message)) {}
 
-    void add(MessageTarget target);
+    static void* operator new(std::size_t bytes) { return Blocks::take(bytes); }
+    static void operator delete(void* block, std::size_t bytes) { Blocks::give(block, bytes); }
+    const MessageRef& message() const { return message_; }
+    void add(SessionNumber session, Sequence sequence);
     void release();  // one of them is owed it no more; the last one deletes it
     // (from, id): it was received from that session at QoS 2.
-    void write(Journal& journal, SessionNumber from, PacketId id);
+    void write(Journal& journal, const TargetList& targets, SessionNumber from, PacketId id);
     // It is owed no more to (from, sequence), if from is not 0.
-    void write_moved(Journal& journal, SessionNumber from, Sequence sequence);
+    void write_moved(Journal& journal, const TargetList& targets, SessionNumber from,
+                     Sequence sequence);
     void rewrite(Journal& journal) override;
 
  private:
-    void write(Journal& journal, JournalRecord& record);
+    struct Owner {
+        SessionNumber session = 0;
+        Sequence sequence = 0;
+    };
+    void write(Journal& journal, const TargetList& targets, JournalRecord& record);
     const Core& core_;
     MessageRef message_;
-    std::vector<MessageTarget> targets_;
+    Owner first_;  // nearly always the only one
+    std::vector<Owner> others_;
     std::size_t owed_ = 1;
 };
 

@@ -24,8 +24,7 @@ void Session::describe(JournalRecord& record) const {
 }
 
 // The end of the broker was the end of the connection: from there the delays count.
-void Session::restore(const FoundSession& found, std::vector<Owed> owed, SteadyTime now,
-                      Timestamp wall) {
+void Session::restore(FoundSession found, SteadyTime now, Timestamp wall) {
     expiry_s_ = found.expiry_s;
     const nanoseconds longest = seconds{found.expiry_s};
     const nanoseconds left = found.ends_at_ns == 0 ? longest : Timestamp{found.ends_at_ns} - wall;
@@ -42,31 +41,38 @@ void Session::restore(const FoundSession& found, std::vector<Owed> owed, SteadyT
     for (const auto& [id, place] : found.received) keep_unreleased(id, {});
     next_sequence_ = found.last + 1;
     done_told_ = found.done_through;
-    restore_owed(std::move(owed));
+    restore_owed(std::move(found.owed));
     arm_for_absence(now);
 }
 
 // What stands before a message that was taken was sent; of the rest nobody knows.
-void Session::restore_owed(std::vector<Owed> owed) {
-    auto by_sequence = [](const Owed& a, const Owed& b) {
-        return a.target.sequence < b.target.sequence;
-    };
-    if (!std::is_sorted(owed.begin(), owed.end(), by_sequence))
-        std::sort(owed.begin(), owed.end(), by_sequence);
+void Session::restore_owed(std::vector<FoundTarget> owed) {
     std::size_t sent = owed.size();
-    while (sent > 0 && owed[sent - 1].message) --sent;
+    while (sent > 0 && owed[sent - 1].message != nullptr) --sent;
     for (std::size_t i = 0; i < owed.size(); ++i) {
-        auto& [target, message, kept, share] = owed[i];
-        const SharedGroup* group = share.empty() ? nullptr : core_.shared().find(share);
-        Outgoing outgoing{.message = std::move(message),
+        if (i + 8 < owed.size()) __builtin_prefetch(owed[i + 8].message);  // they stand far apart
+        FoundTarget& target = owed[i];
+        Outgoing outgoing{.message = nullptr,
                           .sequence = target.sequence,
-                          .kept = kept,
                           .qos = target.qos,
                           .retain = target.retain,
                           .again = true,
-                          .taken = kept == nullptr,
-                          .group = group == nullptr ? 0 : group->number(),
-                          .subscription_ids = std::move(target.subscription_ids)};
+                          .taken = target.message == nullptr,
+                          .subscription_ids = nullptr};
+        if (FoundMessage* found = target.message) {
+            if (found->kept == nullptr)
+                found->kept = new KeptMessage(core_, std::move(found->message));
+            found->kept->add(number(), target.sequence);
+            outgoing.kept = found->kept;
+            outgoing.message = found->kept->message();
+        }
+        if (target.rare) {
+            const SharedGroup* group = core_.shared().find(target.rare->share);
+            outgoing.group = group == nullptr ? 0 : group->number();
+            if (!target.rare->subscription_ids.empty())
+                outgoing.subscription_ids = std::make_unique<const std::vector<std::uint32_t>>(
+                    std::move(target.rare->subscription_ids));
+        }
         if (i >= sent) {
             enqueue(std::move(outgoing));
             continue;

@@ -103,7 +103,6 @@ Result<JournalState> Shard::open_journal(files::Files& files, Workers& workers,
                                             {"offset", damage.offset},
                                             {"bytes", damage.bytes},
                                             {"lost", "sessions or messages in between"}});
-    found.finish();
     return found;
 }
 
