@@ -1,5 +1,7 @@
 #include "apps/hub/data_plane.h"
 
+#include <filesystem>
+
 #include "base/log.h"
 
 namespace mw::hub {
@@ -50,6 +52,10 @@ Result<> DataPlane::build() {
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     broker_->measure_into(parts_.metrics);
+    if (!options_.scram_credentials.empty()) {
+        TRY(methods_, read_credentials());
+        broker_->authenticate_by(*methods_);
+    }
     if (options_.durable_sessions) {
         mqtt::JournalOptions sessions;
         sessions.directory = files::join(options_.directory, "sessions");
@@ -69,6 +75,19 @@ Result<> DataPlane::build() {
             log::warn("hub.presence.lost", {{"device", presence.identity.name}});
     });
     return {};
+}
+
+Result<std::unique_ptr<mqtt::ScramAuthenticator>> DataPlane::read_credentials() const {
+    const std::string& path = options_.scram_credentials;
+    std::error_code absent;  // reading it says so better
+    const auto mode = std::filesystem::status(path, absent).permissions();
+    using std::filesystem::perms;
+    if (!absent && (mode & (perms::group_all | perms::others_all)) != perms::none)
+        return Error{Errc::denied, path + ": others may read it. Next step: chmod 600 " + path};
+    TRY(const Bytes file, files::read_all(parts_.files, path, std::uint64_t{4} << 20));
+    TRY(auto methods, mqtt::ScramAuthenticator::open(text_of(file), parts_.random).context(path));
+    log::info("hub.credentials.read", {{"path", path}, {"names", methods->size()}});
+    return methods;
 }
 
 void DataPlane::start() { thread_->start(); }

@@ -36,6 +36,7 @@ struct DataPlaneOptions {
     history::HistoryOptions history;
     mqtt::Limits mqtt;
     bool durable_sessions = true;
+    std::string scram_credentials;  // a file; empty: no authentication method is offered
     std::size_t decisions_waiting = 10'000;
 };
 
@@ -96,6 +97,7 @@ class DataPlane final : public query::HistorySource,
               std::unique_ptr<LoopThread> thread);
     Result<> build();
     Result<mqtt::Identity> admit(ByteView certificate) const;
+    Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
 
     struct Entrance {  // a listener; the broker owns it
@@ -120,6 +122,7 @@ class DataPlane final : public query::HistorySource,
     std::unique_ptr<ingest::ReportRelay> reports_;
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<mqtt::DeviceTopics> topics_;
+    std::unique_ptr<mqtt::ScramAuthenticator> methods_;  // null: none
     std::unique_ptr<mqtt::Broker> broker_;
     std::vector<Entrance> entrances_;
 };

@@ -1,5 +1,7 @@
 #include "apps/hub/hub.h"
 
+#include <filesystem>
+
 #include "base/log.h"
 
 namespace mw::hub {
@@ -74,6 +76,9 @@ Result<> Hub::open_data() {
     TRY(blobs_, blobs::Blobs::open(world_.files, *disk_, std::move(blobs)));
     DataPlaneOptions data;
     data.durable_sessions = options_.durable_sessions;
+    if (!options_.scram_credentials.empty())
+        data.scram_credentials =
+            std::filesystem::path(options_.directory) / options_.scram_credentials;
     data.directory = options_.directory;
     data.history = options_.history;
     data.history.directory = path("history");

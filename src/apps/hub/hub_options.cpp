@@ -35,6 +35,9 @@ std::vector<config::Section> describe(HubOptions& o) {
     config::Section mqtt("mqtt", "The broker");
     mqtt.row("durable_sessions", o.durable_sessions,
              {.help = "sessions and what they are owed survive a power cut"})
+        .row("scram_credentials", o.scram_credentials,
+             {.help = "file of services and users that must prove a password by SCRAM-SHA-256 "
+                      "besides their certificate (millwright mqtt credential); empty: nobody must"})
         .row("sys_every", o.mqtt.sys_every,
              {.min = 0, .help = "between values of the $SYS topics; 0: never"})
         .row("connects_per_second", o.mqtt.connect_rate.per_second,

@@ -302,6 +302,8 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
     return {};
 }
 
+void Broker::authenticate_by(Authenticator& methods) { parts_->core.use(&methods); }
+
 void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
     parts_->listeners.push_back(listener);
     listener->admit_if(

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "platform/loop/loop.h"
 #include "platform/net/net.h"
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/inspect.h"
 #include "protocols/mqtt/journal.h"
@@ -36,6 +37,8 @@ class Broker {
     // journal (docs/formats/mqtt-journal.md). Blocks while it brings back what is there. Before
     // serve(). Errors: corrupt or io_failed, with the file.
     Result<> remember(files::Files& files, Workers& workers, JournalOptions options);
+    // Offers methods of enhanced authentication. They outlive the broker.
+    void authenticate_by(Authenticator& methods);
     // Serves what the listener accepts until stop(), which closes it.
     void serve(std::shared_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.

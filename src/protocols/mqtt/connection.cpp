@@ -31,7 +31,7 @@ Connection::~Connection() {
 }
 
 std::string Connection::client() const {
-    return identity_.name + "/" + (session_ != nullptr ? session_->client_id() : std::string());
+    return identity().name + "/" + (session_ != nullptr ? session_->client_id() : std::string());
 }
 
 void Connection::receive(ByteView bytes) {
@@ -73,6 +73,7 @@ std::size_t Connection::parse(ByteView bytes) {
 }
 
 Connection::Step Connection::dispatch(const Frame& frame) {
+    if (state_ == State::authenticating) return dispatch_authenticating(frame);
     const bool first = state_ == State::waiting;
     if (first != (frame.type == PacketType::connect)) {
         on_fault({ReasonCode::protocol_error, frame.type, 0,
@@ -114,6 +115,8 @@ Connection::Step Connection::dispatch(const Frame& frame) {
         case PacketType::disconnect:
             on_disconnect(frame);
             break;
+        case PacketType::auth:
+            return on_auth(frame);
         case PacketType::pingreq:
             if (const Fault fault = decode_empty(frame); !fault.ok()) {
                 on_fault(fault);
@@ -452,6 +455,7 @@ void Connection::on_fault(const Fault& fault) {
 
 void Connection::close(ReasonCode reason, std::string_view why) {
     if (closing()) return;
+    if (state_ == State::authenticating) return close_authenticating(reason, why);
     if (version_ == Version::v5 && state_ == State::open) {
         Disconnect packet;
         packet.reason = reason;
@@ -541,9 +545,11 @@ void Connection::retry() {
 
 SteadyTime Connection::deadline() const {
     if (paused()) return paused_since_ + core_.limits().pushback;
-    if (state_ == State::waiting) return heard_ + core_.limits().idle_before_connect;
-    if (keep_alive_s_ == 0) return {};
-    return heard_ + seconds{keep_alive_s_} * 3 / 2;  // MQTT 5 3.1.2.10
+    if (state_ != State::open) return heard_ + core_.limits().idle_before_connect;
+    const SteadyTime proof = authentication_deadline();
+    if (keep_alive_s_ == 0) return proof;
+    const SteadyTime silence = heard_ + seconds{keep_alive_s_} * 3 / 2;  // MQTT 5 3.1.2.10
+    return proof.ns == 0 ? silence : std::min(silence, proof);
 }
 
 void Connection::schedule() {
@@ -560,6 +566,8 @@ void Connection::on_due(SteadyTime now) {
     if (paused())
         return close(ReasonCode::quota_exceeded, "the server had no room for a message in time");
     if (state_ == State::waiting) return finish("no CONNECT in time");
+    if (state_ == State::authenticating || deadline() == authentication_deadline())
+        return refuse_authentication({.why = "the authentication was not over in time"});
     ++core_.count().keep_alive_timeouts;
     close(ReasonCode::keep_alive_timeout, "nothing was heard for 1.5 times keep alive");
 }

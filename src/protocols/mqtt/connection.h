@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/codec.h"
 #include "protocols/mqtt/due.h"
@@ -83,7 +85,7 @@ class Connection final : public Due {
     std::size_t index = 0;
 
  private:
-    enum class State : std::uint8_t { waiting, open, closing };
+    enum class State : std::uint8_t { waiting, authenticating, open, closing };
     enum class Step : std::uint8_t { next, again };  // again: the same packet later
     struct Unacknowledged {
         PacketType type = PacketType::puback;  // or PUBREC
@@ -95,10 +97,29 @@ class Connection final : public Due {
         Ticket journal;
         Bytes packet;
     };
+    struct Authentication {  // of a client whose CONNECT named a method
+        std::string method;
+        std::unique_ptr<Exchange> exchange;  // while one is under way
+        SteadyTime since;                    // of that, on an open connection
+        Bytes connect;                       // its body, until it is answered
+        bool passed = false;                 // at CONNECT
+        Bytes last_words;                    // for CONNACK
+    };
 
     std::size_t parse(ByteView bytes);
     Step dispatch(const Frame& frame);
     Step on_connect(const Frame& frame);
+    Step enter(Connect& packet);
+    Step begin_authentication(const Connect& packet, const Frame& frame);
+    Step dispatch_authenticating(const Frame& frame);
+    Step on_auth(const Frame& frame);
+    Step authenticate(std::string_view data);
+    Step enter_authenticated();
+    void refuse_authentication(const Exchange::Answer& answer);
+    void close_authenticating(ReasonCode reason, std::string_view why);
+    void send_auth(ReasonCode reason, const Bytes& data);
+    void add_method(Properties& properties, const Bytes& data) const;
+    SteadyTime authentication_deadline() const;
     Step dispatch_traced(const Frame& frame, ByteView packet);
     ReasonCode check_connect(const Connect& packet, std::string& why) const;
     Step refuse(ReasonCode reason, std::string_view why);
@@ -130,7 +151,7 @@ class Connection final : public Due {
 
     Core& core_;
     Wire& wire_;
-    const Identity& identity_;  // the core keeps it
+    std::reference_wrapper<const Identity> identity_;  // the core keeps it
     State state_ = State::waiting;
     Version version_ = Version::v3_1_1;
     bool reason_strings_ = true;  // MQTT 5 request problem information
@@ -148,6 +169,7 @@ class Connection final : public Due {
     Ring<Answer> answers_;
     Ticket connect_after_;  // the journal has forgotten the session that a clean start ends
     std::vector<std::string> aliases_;
+    std::unique_ptr<Authentication> authentication_;  // null: CONNECT named no method
 };
 
 }  // namespace mw::mqtt

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/connection.h"
 #include "protocols/mqtt/inspect.h"
@@ -48,6 +49,8 @@ class Core {
     // Keeps sessions in the journal, which outlives the core, and brings back what it says. Before
     // the first connection; without it sessions live as long as the core.
     void use(Journal& journal, JournalState state);
+    // Offers its methods from now on. It outlives the core; null: none.
+    void use(Authenticator* methods) { authenticator_ = methods; }
     // The log has come this far.
     void on_durable(Ticket durable);
     // The journal has.
@@ -86,6 +89,10 @@ class Core {
     const Limits& limits() const { return parts_.limits; }
     const Authorizer& authorizer() const { return parts_.authorizer; }
     Uplink* uplink() { return parts_.uplink; }
+    Authenticator* authenticator() { return authenticator_; }
+    std::string_view required_method(const Identity& identity) const {
+        return authenticator_ == nullptr ? "" : authenticator_->required_method(identity);
+    }
     Ticket journal_durable() const { return journal_ != nullptr ? journal_->durable() : Ticket{}; }
     Ticket journal_end() const { return journal_ != nullptr ? journal_->end() : Ticket{}; }
     bool journal_ready() const { return journal_ == nullptr || journal_->ready(); }
@@ -190,6 +197,7 @@ class Core {
 
     Parts parts_;
     Journal* journal_ = nullptr;
+    Authenticator* authenticator_ = nullptr;
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;
