@@ -16,8 +16,8 @@ constexpr std::uint64_t page_items = 500;
 constexpr std::uint64_t packets_default = 10'000;
 
 struct MqttArguments {
-    std::string identity, client, topic, filter, password_file, during = "5m";
-    bool connected = false, absent = false, payload = false, forget = false;
+    std::string identity, client, topic, filter, password_file, use_server, during = "5m";
+    bool connected = false, absent = false, payload = false, forget = false, moved = false;
     std::uint64_t limit = 100, count = packets_default;
 };
 using Query = std::vector<std::pair<std::string, std::string>>;
@@ -163,6 +163,8 @@ Result<> kick_clients(Context& context, const MqttArguments& a) {
     JsonObject order{{"forget", a.forget}};
     if (!a.identity.empty()) order["identity"] = a.identity;
     if (!a.client.empty()) order["client"] = a.client;
+    if (!a.use_server.empty()) order["use_server"] = a.use_server;
+    if (a.moved) order["moved"] = true;
     TRY(const Json done, hub->send(http::Method::post, "/v1/mqtt/kick", std::move(order)));
     if (output != Output::table) return print_json_or_yaml(done, output), Result<>{};
     const auto connections = find_integer(done, "connections").value_or(0);
@@ -322,11 +324,14 @@ void add_mqtt_verbs(CLI::App& app, Context& context) {
     kick->add_option("identity", a->identity, "of this device, user or service");
     kick->add_option("--client", a->client, "only with this client identifier");
     kick->add_flag("--forget", a->forget, "forget their sessions, too: what is queued is lost");
+    auto* elsewhere = kick->add_option("--use-server", a->use_server,
+                                       "tell them to go there, as hub-2.example:8883");
+    kick->add_flag("--moved", a->moved, "and never to come back here")->needs(elsewhere);
     add_output_option(*kick, context, "table, json, yaml");
     kick->footer(
         "They may connect again at once; to shut a device out, delete it or revoke its "
         "certificate.\nFor example:\n  millwright mqtt kick gw-1\n  millwright mqtt kick gw-1 "
-        "--client replay --forget");
+        "--client replay --forget\n  millwright mqtt kick gw-1 --use-server hub-2:8883 --moved");
     kick->callback([&context, a] { context.run([&] { return kick_clients(context, *a); }); });
 
     auto* trace = mqtt->add_subcommand("trace", "packets as they pass, until Ctrl-C or a limit");

@@ -52,6 +52,11 @@ Result<> DataPlane::build() {
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     broker_->measure_into(parts_.metrics);
+    if (const mqtt::Redirect& to = options_.redirect; !to.server.empty()) {
+        TRY_VOID(mqtt::check(to).context("mqtt.redirect"));
+        log::warn("hub.mqtt.redirected", {{"server", to.server}, {"moved", to.moved}});
+        broker_->redirect_by([&to](const mqtt::Identity&) { return std::optional(to); });
+    }
     if (!options_.scram_credentials.empty()) {
         TRY(methods_, read_credentials());
         broker_->authenticate_by(*methods_);

@@ -36,6 +36,7 @@ struct DataPlaneOptions {
     history::HistoryOptions history;
     mqtt::Limits mqtt;
     bool durable_sessions = true;
+    mqtt::Redirect redirect;        // its server is empty: clients may come in
     std::string scram_credentials;  // a file; empty: no authentication method is offered
     std::size_t decisions_waiting = 10'000;
 };

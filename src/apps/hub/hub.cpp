@@ -76,6 +76,7 @@ Result<> Hub::open_data() {
     TRY(blobs_, blobs::Blobs::open(world_.files, *disk_, std::move(blobs)));
     DataPlaneOptions data;
     data.durable_sessions = options_.durable_sessions;
+    data.redirect = options_.redirect;
     if (!options_.scram_credentials.empty())
         data.scram_credentials =
             std::filesystem::path(options_.directory) / options_.scram_credentials;

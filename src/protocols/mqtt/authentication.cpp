@@ -151,8 +151,9 @@ void Connection::refuse_authentication(const Exchange::Answer& answer) {
 }
 
 // DISCONNECT may not come before CONNACK (MQTT-3.14.0-1), which knows fewer reasons.
-void Connection::close_authenticating(ReasonCode reason, std::string_view why) {
-    refuse(reason_for(PacketType::connack, reason, ReasonCode::server_unavailable), why);
+void Connection::close_authenticating(ReasonCode reason, std::string_view why,
+                                      std::string_view server) {
+    refuse(reason_for(PacketType::connack, reason, ReasonCode::server_unavailable), why, server);
 }
 
 void Connection::send_auth(ReasonCode reason, const Bytes& data) {

@@ -304,6 +304,8 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
 
 void Broker::authenticate_by(Authenticator& methods) { parts_->core.use(&methods); }
 
+void Broker::redirect_by(Redirector redirector) { parts_->core.use(std::move(redirector)); }
+
 void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
     parts_->listeners.push_back(listener);
     listener->admit_if(

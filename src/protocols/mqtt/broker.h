@@ -18,6 +18,7 @@
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/trace.h"
 #include "protocols/mqtt/uplink.h"
 
@@ -39,6 +40,8 @@ class Broker {
     Result<> remember(files::Files& files, Workers& workers, JournalOptions options);
     // Offers methods of enhanced authentication. They outlive the broker.
     void authenticate_by(Authenticator& methods);
+    // Who connects from now on may be told to go elsewhere.
+    void redirect_by(Redirector redirector);
     // Serves what the listener accepts until stop(), which closes it.
     void serve(std::shared_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.

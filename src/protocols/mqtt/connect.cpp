@@ -35,6 +35,8 @@ Connection::Step Connection::on_connect(const Frame& frame) {
     if (!fault.ok()) return refuse(fault.reason, fault.describe());
     reason_strings_ = packet.properties.number(Property::request_problem_information, 1) != 0;
     peer_packet_max_ = packet.properties.number(Property::maximum_packet_size, 268'435'460);
+    if (const auto to = core_.redirect_of(identity_))
+        return refuse(to->reason(), "another server takes its place", to->server);
     if (packet.properties.has(Property::authentication_method))
         return begin_authentication(packet, frame);
     if (const std::string_view method = core_.required_method(identity_); !method.empty())
@@ -102,7 +104,8 @@ ReasonCode Connection::check_connect(const Connect& packet, std::string& why) co
     return ReasonCode::success;
 }
 
-Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
+Connection::Step Connection::refuse(ReasonCode reason, std::string_view why,
+                                    std::string_view server) {
     ++core_.count().connects_refused;
     log::info("mqtt.connect.refused",
               {{"client", client()}, {"code", to_string(reason)}, {"reason", why}});
@@ -113,8 +116,10 @@ Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
     if (answer) {
         Connack packet;
         packet.reason = reason;
-        // MQTT-3.2.2-19: no reason string that the client could not take.
-        if (reason_strings_ && why.size() + 16 <= peer_packet_max_)
+        // MQTT-3.2.2-19: no words that the client could not take.
+        if (!server.empty() && server.size() + 16 <= peer_packet_max_)
+            packet.properties.set(Property::server_reference, server);
+        if (reason_strings_ && server.size() + why.size() + 16 <= peer_packet_max_)
             packet.properties.set(Property::reason_string, why);
         encode(begin_output(), version_, packet);
         if (core_.output().size() <= peer_packet_max_) end_output();

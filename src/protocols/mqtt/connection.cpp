@@ -453,14 +453,17 @@ void Connection::on_fault(const Fault& fault) {
     close(fault.reason, why);
 }
 
-void Connection::close(ReasonCode reason, std::string_view why) {
+void Connection::close(ReasonCode reason, std::string_view why, std::string_view server) {
     if (closing()) return;
-    if (state_ == State::authenticating) return close_authenticating(reason, why);
+    if (state_ == State::authenticating) return close_authenticating(reason, why, server);
     if (version_ == Version::v5 && state_ == State::open) {
         Disconnect packet;
         packet.reason = reason;
-        // MQTT-3.14.2-3: no reason string that the client could not take.
-        if (reason_strings_ && why.size() + 16 <= std::min<std::size_t>(peer_packet_max_, 1024))
+        // MQTT-3.14.2-3: no words that the client could not take.
+        if (!server.empty() && server.size() + 16 <= peer_packet_max_)
+            packet.properties.set(Property::server_reference, server);
+        if (reason_strings_ &&
+            server.size() + why.size() + 16 <= std::min<std::size_t>(peer_packet_max_, 2'048))
             packet.properties.set(Property::reason_string, why);
         encode(begin_output(), version_, PacketType::disconnect, packet);
         end_output();

@@ -54,8 +54,8 @@ class Connection final : public Due {
     void lost(std::string_view why);
     const Identity& identity() const { return identity_; }
 
-    // Ends the connection; says why in MQTT 5.
-    void close(ReasonCode reason, std::string_view why);
+    // Ends the connection; says why in MQTT 5, and where to go instead.
+    void close(ReasonCode reason, std::string_view why, std::string_view server = {});
     void abort(std::string_view why);  // without a word, and without what is still unsent
 
     // For core and session.
@@ -116,13 +116,13 @@ class Connection final : public Due {
     Step authenticate(std::string_view data);
     Step enter_authenticated();
     void refuse_authentication(const Exchange::Answer& answer);
-    void close_authenticating(ReasonCode reason, std::string_view why);
+    void close_authenticating(ReasonCode reason, std::string_view why, std::string_view server);
     void send_auth(ReasonCode reason, const Bytes& data);
     void add_method(Properties& properties, const Bytes& data) const;
     SteadyTime authentication_deadline() const;
     Step dispatch_traced(const Frame& frame, ByteView packet);
     ReasonCode check_connect(const Connect& packet, std::string& why) const;
-    Step refuse(ReasonCode reason, std::string_view why);
+    Step refuse(ReasonCode reason, std::string_view why, std::string_view server = {});
     void send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
                       std::string_view assigned);
     Step on_publish(const Frame& frame);

@@ -99,7 +99,8 @@ class Player {
         }
         if (first == "lost") return client(words.at(1)).connection->lost("cut"), std::string();
         if (first == "stuck") return client(words.at(1)).wire.stuck = true, std::string();
-        if (first == "kick") return kick(words.at(1)), std::string();
+        if (first == "kick") return kick(Arguments(words)), std::string();
+        if (first == "redirect") return redirect(Arguments(words)), std::string();
         if (first == "shutdown") return world().core.shut_down(), std::string();
         if (first == "local") return local(Arguments(words));
         return "no such command: " + first;
@@ -112,8 +113,20 @@ class Player {
         if (arguments.has("required")) world().methods.required = arguments.text("required");
     }
 
-    void kick(const std::string& identity) {
-        world().core.kick({.identity = identity, .client = std::nullopt, .forget = true});
+    // use_server=NAME or server_moved=NAME; neither: nothing.
+    static std::optional<Redirect> redirection(const Arguments& arguments) {
+        if (arguments.has("server_moved")) return Redirect{arguments.text("server_moved"), true};
+        if (arguments.has("use_server")) return Redirect{arguments.text("use_server"), false};
+        return std::nullopt;
+    }
+
+    void redirect(const Arguments& arguments) {
+        world().core.use([to = redirection(arguments)](const Identity&) { return to; });
+    }
+
+    void kick(const Arguments& arguments) {
+        const auto to = redirection(arguments);
+        world().core.kick({.identity = arguments.plain.at(0), .forget = !to, .to = to});
     }
 
     FakeClient& client(const std::string& name) { return *world().clients.at(name); }
@@ -404,6 +417,8 @@ class Player {
         std::string text;
         if (properties.has(Property::reason_string)) text += " why";
         if (properties.has(Property::response_information)) text += " response";
+        if (properties.has(Property::server_reference))
+            text.append(" server=").append(properties.text(Property::server_reference));
         if (properties.has(Property::authentication_method))
             text.append(" auth=").append(properties.text(Property::authentication_method));
         if (properties.has(Property::authentication_data))

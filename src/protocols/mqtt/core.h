@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -22,6 +23,7 @@
 #include "protocols/mqtt/latency.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
 #include "protocols/mqtt/shared_groups.h"
@@ -51,6 +53,8 @@ class Core {
     void use(Journal& journal, JournalState state);
     // Offers its methods from now on. It outlives the core; null: none.
     void use(Authenticator* methods) { authenticator_ = methods; }
+    // Sends clients elsewhere, from their next CONNECT on.
+    void use(Redirector redirector) { redirector_ = std::move(redirector); }
     // The log has come this far.
     void on_durable(Ticket durable);
     // The journal has.
@@ -90,6 +94,9 @@ class Core {
     const Authorizer& authorizer() const { return parts_.authorizer; }
     Uplink* uplink() { return parts_.uplink; }
     Authenticator* authenticator() { return authenticator_; }
+    std::optional<Redirect> redirect_of(const Identity& identity) const {
+        return redirector_ ? redirector_(identity) : std::nullopt;
+    }
     std::string_view required_method(const Identity& identity) const {
         return authenticator_ == nullptr ? "" : authenticator_->required_method(identity);
     }
@@ -198,6 +205,7 @@ class Core {
     Parts parts_;
     Journal* journal_ = nullptr;
     Authenticator* authenticator_ = nullptr;
+    Redirector redirector_;
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;

@@ -10,6 +10,7 @@
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/packet.h"
 #include "protocols/mqtt/reason.h"
+#include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/scram.h"
 #include "protocols/mqtt/topics.h"
 #include "protocols/mqtt/uplink.h"
