@@ -60,7 +60,9 @@ class Core {
     // The journal has.
     void on_journal_durable();
     Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
-    void shut_down();  // every connection is told and closes; wills are not sent
+    // Every connection is told and closes. A will in the journal is left for the next start; any
+    // other is sent now, as nothing keeps it.
+    void shut_down();
 
     // inspect.cpp: for operators. One slice of a list; false when it is complete.
     bool gather(const ListOrder& order, SessionWalk& at, PageBuilder<SessionView>& page) const;
@@ -144,6 +146,7 @@ class Core {
     std::string_view share_of(const MessageTarget& target) const;
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
+    bool is_kept_for_next_start(const Session& session) const;
     void wait_for_log(Connection& connection);
     void wait_for_room(Connection& connection);
     void wait_for_journal(Session& session);  // pump() when it has come further
@@ -232,6 +235,7 @@ class Core {
     std::vector<std::pair<Will, Identity>> due_wills_;
     Ticket log_durable_;
     bool settling_ = false;
+    bool stopping_ = false;       // nothing becomes due any more
     bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;
     std::vector<std::weak_ptr<Trace>> traces_;
