@@ -1,4 +1,4 @@
-// mqtt clients, subscriptions, retained, kick, trace: the running broker.
+// mqtt clients, subscriptions, retained, kick, trace: the running broker. mqtt credential.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -6,6 +6,8 @@
 #include <iostream>
 
 #include "apps/ctl/command.h"
+#include "base/random.h"
+#include "protocols/mqtt/mqtt.h"
 
 namespace mw::ctl {
 namespace {
@@ -14,8 +16,8 @@ constexpr std::uint64_t page_items = 500;
 constexpr std::uint64_t packets_default = 10'000;
 
 struct MqttArguments {
-    std::string identity, client, topic, filter, during = "5m";
-    bool connected = false, absent = false, payload = false, forget = false;
+    std::string identity, client, topic, filter, password_file, use_server, during = "5m";
+    bool connected = false, absent = false, payload = false, forget = false, moved = false;
     std::uint64_t limit = 100, count = packets_default;
 };
 using Query = std::vector<std::pair<std::string, std::string>>;
@@ -161,6 +163,8 @@ Result<> kick_clients(Context& context, const MqttArguments& a) {
     JsonObject order{{"forget", a.forget}};
     if (!a.identity.empty()) order["identity"] = a.identity;
     if (!a.client.empty()) order["client"] = a.client;
+    if (!a.use_server.empty()) order["use_server"] = a.use_server;
+    if (a.moved) order["moved"] = true;
     TRY(const Json done, hub->send(http::Method::post, "/v1/mqtt/kick", std::move(order)));
     if (output != Output::table) return print_json_or_yaml(done, output), Result<>{};
     const auto connections = find_integer(done, "connections").value_or(0);
@@ -233,6 +237,34 @@ Result<> trace_packets(Context& context, const MqttArguments& a) {
     return hub->follow("/v1/mqtt/trace", std::move(query), print);
 }
 
+// A line for the hub's file; the password itself goes nowhere.
+Result<> print_credential(const MqttArguments& a) {
+    TRY(std::string password, read_file(a.password_file.empty() ? "-" : a.password_file));
+    password.resize(std::min(password.find('\n'), password.size()));
+    if (a.identity.find_first_of(" #\n") != std::string::npos)
+        return Error{Errc::invalid_input, "name: want the name in the certificate"};
+    Bytes salt(16);
+    SystemRandom().fill(salt);
+    TRY(const auto verifier, mqtt::scram_verifier(password, salt, mqtt::scram_rounds));
+    std::cout << a.identity << ' ' << mqtt::to_text(verifier) << '\n';
+    return {};
+}
+
+void add_credential(CLI::App& mqtt, Context& context) {
+    auto* credential = mqtt.add_subcommand(
+        "credential", "a line for the hub's mqtt.scram_credentials, from a password");
+    auto a = std::make_shared<MqttArguments>();
+    credential->add_option("name", a->identity, "of the service or user, as in its certificate")
+        ->required();
+    credential->add_option("--password-file", a->password_file,
+                           "its first line; without it, that of standard input");
+    credential->footer(
+        "The hub reads the file when it starts; it must have mode 0600. Who is in it must prove "
+        "the password by SCRAM-SHA-256 when it connects.\nFor example:\n  millwright mqtt "
+        "credential historian --password-file pw >> DATA/scram");
+    credential->callback([&context, a] { context.run([&] { return print_credential(*a); }); });
+}
+
 void add_whose_options(CLI::App& sub, const std::shared_ptr<MqttArguments>& a) {
     sub.add_option("--identity", a->identity, "of this device, user or service");
     sub.add_option("--client", a->client, "with this client identifier");
@@ -285,16 +317,21 @@ void add_mqtt_verbs(CLI::App& app, Context& context) {
         "gw-1\n  mosquitto_sub ... -t '$SYS/#' shows the broker's own counters");
     add_lists(*mqtt, context);
 
+    add_credential(*mqtt, context);
+
     auto* kick = mqtt->add_subcommand("kick", "end connections; an audit fact says who did it");
     auto a = std::make_shared<MqttArguments>();
     kick->add_option("identity", a->identity, "of this device, user or service");
     kick->add_option("--client", a->client, "only with this client identifier");
     kick->add_flag("--forget", a->forget, "forget their sessions, too: what is queued is lost");
+    auto* elsewhere = kick->add_option("--use-server", a->use_server,
+                                       "tell them to go there, as hub-2.example:8883");
+    kick->add_flag("--moved", a->moved, "and never to come back here")->needs(elsewhere);
     add_output_option(*kick, context, "table, json, yaml");
     kick->footer(
         "They may connect again at once; to shut a device out, delete it or revoke its "
         "certificate.\nFor example:\n  millwright mqtt kick gw-1\n  millwright mqtt kick gw-1 "
-        "--client replay --forget");
+        "--client replay --forget\n  millwright mqtt kick gw-1 --use-server hub-2:8883 --moved");
     kick->callback([&context, a] { context.run([&] { return kick_clients(context, *a); }); });
 
     auto* trace = mqtt->add_subcommand("trace", "packets as they pass, until Ctrl-C or a limit");

@@ -176,7 +176,11 @@ Task<Json> BrokerWiring::retained(Order asked) {
 }
 
 Task<Json> BrokerWiring::kick(Kick kick) {
-    mqtt::KickOrder order{std::move(kick.identity), std::move(kick.client), kick.forget};
+    mqtt::KickOrder order{std::move(kick.identity), std::move(kick.client), kick.forget, {}};
+    if (!kick.use_server.empty()) {
+        order.to = mqtt::Redirect{std::move(kick.use_server), kick.moved};
+        CO_TRY_VOID(mqtt::check(*order.to).context("use_server"));
+    }
     auto there = [this, order = std::move(order)] { return data_.broker().kick(order); };
     CO_TRY(const auto kicked, co_await run_on(data_.loop(), std::move(there)));
     co_return Json(JsonObject{{"connections", kicked.connections}, {"sessions", kicked.sessions}});

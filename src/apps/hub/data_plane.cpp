@@ -1,5 +1,7 @@
 #include "apps/hub/data_plane.h"
 
+#include <filesystem>
+
 #include "base/log.h"
 
 namespace mw::hub {
@@ -51,6 +53,15 @@ Result<> DataPlane::build() {
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     TRY_VOID(broker_->add_loops(options_.mqtt_loops - 1));
     broker_->measure_into(parts_.metrics);
+    if (const mqtt::Redirect& to = options_.redirect; !to.server.empty()) {
+        TRY_VOID(mqtt::check(to).context("mqtt.redirect"));
+        log::warn("hub.mqtt.redirected", {{"server", to.server}, {"moved", to.moved}});
+        broker_->redirect_by([&to](const mqtt::Identity&) { return std::optional(to); });
+    }
+    if (!options_.scram_credentials.empty()) {
+        TRY(methods_, read_credentials());
+        broker_->authenticate_by(*methods_);
+    }
     if (options_.durable_sessions) {
         mqtt::JournalOptions sessions;
         sessions.directory = files::join(options_.directory, "sessions");
@@ -70,6 +81,19 @@ Result<> DataPlane::build() {
             log::warn("hub.presence.lost", {{"device", presence.identity.name}});
     });
     return {};
+}
+
+Result<std::unique_ptr<mqtt::ScramAuthenticator>> DataPlane::read_credentials() const {
+    const std::string& path = options_.scram_credentials;
+    std::error_code absent;  // reading it says so better
+    const auto mode = std::filesystem::status(path, absent).permissions();
+    using std::filesystem::perms;
+    if (!absent && (mode & (perms::group_all | perms::others_all)) != perms::none)
+        return Error{Errc::denied, path + ": others may read it. Next step: chmod 600 " + path};
+    TRY(const Bytes file, files::read_all(parts_.files, path, std::uint64_t{4} << 20));
+    TRY(auto methods, mqtt::ScramAuthenticator::open(text_of(file), parts_.random).context(path));
+    log::info("hub.credentials.read", {{"path", path}, {"names", methods->size()}});
+    return methods;
 }
 
 void DataPlane::start() { thread_->start(); }

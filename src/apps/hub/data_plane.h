@@ -38,6 +38,8 @@ struct DataPlaneOptions {
     mqtt::Limits mqtt;
     bool durable_sessions = true;
     unsigned mqtt_loops = 1;
+    mqtt::Redirect redirect;        // its server is empty: clients may come in
+    std::string scram_credentials;  // a file; empty: no authentication method is offered
     std::size_t decisions_waiting = 10'000;
 };
 
@@ -98,6 +100,7 @@ class DataPlane final : public query::HistorySource,
               std::unique_ptr<LoopThread> thread);
     Result<> build();
     Result<mqtt::Identity> admit(ByteView certificate) const;
+    Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
 
     struct Entrance {  // a listener; the broker owns it
@@ -122,6 +125,7 @@ class DataPlane final : public query::HistorySource,
     std::unique_ptr<ingest::ReportRelay> reports_;
     std::unique_ptr<ingest::Ingest> ingest_;
     std::unique_ptr<mqtt::DeviceTopics> topics_;
+    std::unique_ptr<mqtt::ScramAuthenticator> methods_;  // null: none
     std::unique_ptr<mqtt::Broker> broker_;
     std::vector<Entrance> entrances_;
 };

@@ -1,5 +1,7 @@
 #include "apps/hub/hub.h"
 
+#include <filesystem>
+
 #include "base/log.h"
 
 namespace mw::hub {
@@ -75,6 +77,10 @@ Result<> Hub::open_data() {
     DataPlaneOptions data;
     data.durable_sessions = options_.durable_sessions;
     data.mqtt_loops = static_cast<unsigned>(options_.mqtt_loops);
+    data.redirect = options_.redirect;
+    if (!options_.scram_credentials.empty())
+        data.scram_credentials =
+            std::filesystem::path(options_.directory) / options_.scram_credentials;
     data.directory = options_.directory;
     data.history = options_.history;
     data.history.directory = path("history");

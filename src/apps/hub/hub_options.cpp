@@ -39,6 +39,9 @@ std::vector<config::Section> describe(HubOptions& o) {
              {.min = 1,
               .max = mqtt::Broker::loops_max,
               .help = "threads that carry sessions; more than 1 only if one is too busy"})
+        .row("scram_credentials", o.scram_credentials,
+             {.help = "file of services and users that must prove a password by SCRAM-SHA-256 "
+                      "besides their certificate (millwright mqtt credential); empty: nobody must"})
         .row("sys_every", o.mqtt.sys_every,
              {.min = 0, .help = "between values of the $SYS topics; 0: never"})
         .row("connects_per_second", o.mqtt.connect_rate.per_second,
@@ -46,13 +49,20 @@ std::vector<config::Section> describe(HubOptions& o) {
               .help = "new connections of one address, loopback exempt; 0: any number"})
         .row("connects_at_once", o.mqtt.connect_rate.burst,
              {.min = 1, .max = 1'000'000, .help = "and so many more after a pause"});
+    config::Section redirect("mqtt.redirect", "While clients move to another server");
+    redirect
+        .row("server", o.redirect.server,
+             {.max = mqtt::server_reference_bytes_max,
+              .help = "every MQTT client is refused and, with MQTT 5, told to go there, as "
+                      "hub-2.example:8883; empty: they may come in"})
+        .row("moved", o.redirect.moved, {.help = "and for good"});
     config::Section query("query", "SQL");
     query.row("threads", o.query_threads, {.min = 1, .max = 64, .help = "per statement"});
     config::Section log("log", "Log lines on standard error");
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen, server, history, mqtt, query, log};
+    return {listen, server, history, mqtt, redirect, query, log};
 }
 
 Result<> read_config(HubOptions& options) {

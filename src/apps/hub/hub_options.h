@@ -23,7 +23,9 @@ struct HubOptions {
     std::uint16_t plain_mqtt_port = 0;
     std::uint16_t plain_websocket_port = 0;
     std::uint16_t plain_api_port = 0;
-    bool durable_sessions = true;                // MQTT; false: they end with the hub
+    mqtt::Redirect redirect;        // MQTT clients; its server is empty: they may come in
+    bool durable_sessions = true;   // MQTT; false: they end with the hub
+    std::string scram_credentials;  // file, from DATA on; empty: certificates are enough
     std::vector<std::string> websocket_origins;  // of pages that may connect, beside our own host
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};

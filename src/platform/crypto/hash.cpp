@@ -4,6 +4,7 @@
 #include "platform/crypto/hash.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
 
@@ -66,6 +67,14 @@ Sha256Digest hmac_sha256(ByteView key, ByteView message) {
     static const std::uint8_t none = 0;
     ASSERT(HMAC(sha256_algorithm(), key.empty() ? &none : key.data(), static_cast<int>(key.size()),
                 message.data(), message.size(), digest.data(), &length));
+    return digest;
+}
+
+Sha256Digest pbkdf2_sha256(ByteView password, ByteView salt, unsigned rounds) {
+    Sha256Digest digest;
+    ASSERT(PKCS5_PBKDF2_HMAC(text_of(password).data(), static_cast<int>(password.size()),
+                             salt.data(), static_cast<int>(salt.size()), static_cast<int>(rounds),
+                             sha256_algorithm(), digest.size(), digest.data()) == 1);
     return digest;
 }
 

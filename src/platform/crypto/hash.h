@@ -14,6 +14,8 @@ using Sha256Digest = std::array<std::uint8_t, 32>;
 
 Sha256Digest sha256(ByteView bytes);
 Sha256Digest hmac_sha256(ByteView key, ByteView message);
+// PBKDF2 (RFC 8018 5.2) with HMAC-SHA-256, one block. 100,000 rounds take some 20 ms.
+Sha256Digest pbkdf2_sha256(ByteView password, ByteView salt, unsigned rounds);
 
 // Broken where strength matters. RFC 6455 4.2.2 wants it, to show that the peer knows the protocol.
 using Sha1Digest = std::array<std::uint8_t, 20>;

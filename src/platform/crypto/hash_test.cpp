@@ -37,6 +37,14 @@ TEST(HmacSha256, published_vectors) {
               "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+// RFC 7914 11, the first block of each.
+TEST(Pbkdf2Sha256, published_vectors) {
+    EXPECT_EQ(hex(pbkdf2_sha256(bytes_of("passwd"), bytes_of("salt"), 1)),
+              "55ac046e56e3089fec1691c22544b605f94185216dde0465e68b9d57c20dacbc");
+    EXPECT_EQ(hex(pbkdf2_sha256(bytes_of("Password"), bytes_of("NaCl"), 80'000)),
+              "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56");
+}
+
 TEST(EqualInConstantTime, compares_content_and_length) {
     EXPECT_TRUE(equal_in_constant_time(bytes_of("abc"), bytes_of("abc")));
     EXPECT_FALSE(equal_in_constant_time(bytes_of("abc"), bytes_of("abd")));

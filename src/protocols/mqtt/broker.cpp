@@ -321,6 +321,14 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
     return {};
 }
 
+void Broker::authenticate_by(Authenticator& methods) {
+    for (const auto& shard : parts_->all()) shard->core.use(&methods);
+}
+
+void Broker::redirect_by(Redirector redirector) {
+    for (const auto& shard : parts_->all()) shard->core.use(redirector);
+}
+
 void Broker::serve(std::shared_ptr<net::Listener> listener, Resolver resolver) {
     parts_->start();
     parts_->listeners.push_back(listener);

@@ -13,11 +13,13 @@
 #include "base/random.h"
 #include "platform/loop/loop.h"
 #include "platform/net/net.h"
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/inspect.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/trace.h"
 #include "protocols/mqtt/uplink.h"
 
@@ -42,6 +44,11 @@ class Broker {
     // journal (docs/formats/mqtt-journal.md). Blocks while it brings back what is there. Before
     // serve(). Errors: corrupt or io_failed, with the file.
     Result<> remember(files::Files& files, Workers& workers, JournalOptions options);
+    // Offers methods of enhanced authentication, on each loop. They outlive the broker. Before
+    // serve(), as is the next.
+    void authenticate_by(Authenticator& methods);
+    // Who connects may be told to go elsewhere; asked on each loop.
+    void redirect_by(Redirector redirector);
     // Serves what the listener accepts until stop(), which closes it.
     void serve(std::shared_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.

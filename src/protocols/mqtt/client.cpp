@@ -26,6 +26,8 @@ Error refusal(const Connack& packet) {
     words.append(to_string(packet.reason));
     const std::string_view reason = packet.properties.text(Property::reason_string);
     if (!reason.empty()) words.append(" (").append(reason).append(")");
+    const std::string_view server = packet.properties.text(Property::server_reference);
+    if (!server.empty()) words.append(": ").append(server);
     switch (packet.reason) {
         case ReasonCode::not_authorized:
         case ReasonCode::banned:
@@ -36,6 +38,7 @@ Error refusal(const Connack& packet) {
         case ReasonCode::server_busy:
         case ReasonCode::quota_exceeded:
         case ReasonCode::connection_rate_exceeded:
+        case ReasonCode::use_another_server:
             return {Errc::overloaded, words};
         default:
             return {Errc::invalid_input, words};

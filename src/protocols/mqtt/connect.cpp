@@ -35,6 +35,17 @@ Connection::Step Connection::on_connect(const Frame& frame) {
     if (!fault.ok()) return refuse(fault.reason, fault.describe());
     reason_strings_ = packet.properties.number(Property::request_problem_information, 1) != 0;
     peer_packet_max_ = packet.properties.number(Property::maximum_packet_size, 268'435'460);
+    if (const auto to = core_.redirect_of(identity_))
+        return refuse(to->reason(), "another server takes its place", to->server);
+    if (packet.properties.has(Property::authentication_method))
+        return begin_authentication(packet, frame);
+    if (const std::string_view method = core_.required_method(identity_); !method.empty())
+        return refuse(ReasonCode::not_authorized,
+                      std::string("this identity must authenticate by ").append(method));
+    return enter(packet);
+}
+
+Connection::Step Connection::enter(Connect& packet) {
     std::string why;
     if (const ReasonCode reason = check_connect(packet, why); reason != ReasonCode::success)
         return refuse(reason, why);
@@ -71,10 +82,6 @@ Connection::Step Connection::on_connect(const Frame& frame) {
 }
 
 ReasonCode Connection::check_connect(const Connect& packet, std::string& why) const {
-    if (packet.properties.has(Property::authentication_method)) {
-        why = "this server knows no enhanced authentication";
-        return ReasonCode::bad_authentication_method;
-    }
     if (packet.client_id.size() > client_id_bytes_max) {
         why = "client identifier is longer than 256 bytes";
         return ReasonCode::client_identifier_not_valid;
@@ -97,7 +104,8 @@ ReasonCode Connection::check_connect(const Connect& packet, std::string& why) co
     return ReasonCode::success;
 }
 
-Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
+Connection::Step Connection::refuse(ReasonCode reason, std::string_view why,
+                                    std::string_view server) {
     ++core_.count().connects_refused;
     log::info("mqtt.connect.refused",
               {{"client", client()}, {"code", to_string(reason)}, {"reason", why}});
@@ -108,8 +116,10 @@ Connection::Step Connection::refuse(ReasonCode reason, std::string_view why) {
     if (answer) {
         Connack packet;
         packet.reason = reason;
-        // MQTT-3.2.2-19: no reason string that the client could not take.
-        if (reason_strings_ && why.size() + 16 <= peer_packet_max_)
+        // MQTT-3.2.2-19: no words that the client could not take.
+        if (!server.empty() && server.size() + 16 <= peer_packet_max_)
+            packet.properties.set(Property::server_reference, server);
+        if (reason_strings_ && server.size() + why.size() + 16 <= peer_packet_max_)
             packet.properties.set(Property::reason_string, why);
         encode(begin_output(), version_, packet);
         if (core_.output().size() <= peer_packet_max_) end_output();
@@ -132,6 +142,7 @@ void Connection::send_connack(const Connect& packet, bool present, std::uint32_t
     properties.set(Property::topic_alias_maximum, limits.topic_alias_maximum);
     properties.set(Property::shared_available, 1);
     if (!assigned.empty()) properties.set(Property::assigned_client_id, assigned);
+    if (authentication_) add_method(properties, authentication_->last_words);
     const auto longest =
         static_cast<std::uint16_t>(std::min<std::int64_t>(limits.keep_alive.count(), 65'535));
     if (version_ == Version::v5 && longest > 0 && (keep_alive_s_ == 0 || keep_alive_s_ > longest)) {

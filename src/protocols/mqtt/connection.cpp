@@ -31,7 +31,7 @@ Connection::~Connection() {
 }
 
 std::string Connection::client() const {
-    return identity_.name + "/" + (session_ != nullptr ? session_->client_id() : std::string());
+    return identity().name + "/" + (session_ != nullptr ? session_->client_id() : std::string());
 }
 
 void Connection::receive(ByteView bytes) {
@@ -74,6 +74,7 @@ std::size_t Connection::parse(ByteView bytes) {
 }
 
 Connection::Step Connection::dispatch(const Frame& frame) {
+    if (state_ == State::authenticating) return dispatch_authenticating(frame);
     const bool first = state_ == State::waiting;
     if (first != (frame.type == PacketType::connect)) {
         on_fault({ReasonCode::protocol_error, frame.type, 0,
@@ -115,6 +116,8 @@ Connection::Step Connection::dispatch(const Frame& frame) {
         case PacketType::disconnect:
             on_disconnect(frame);
             break;
+        case PacketType::auth:
+            return on_auth(frame);
         case PacketType::pingreq:
             if (const Fault fault = decode_empty(frame); !fault.ok()) {
                 on_fault(fault);
@@ -355,18 +358,6 @@ void Connection::answer_what_is_durable() {
     if (!unacknowledged_.empty()) core_.wait_for_log(*this);
 }
 
-// The layers above, on another shard, have not taken it.
-void Connection::refuse_late(const Unacknowledged& late, const Error& why) {
-    ++core_.count().publishes_refused;
-    if (first_refusal()) log::info("mqtt.publish.refused", {{"client", client()}, {"reason", why}});
-    if (late.type == PacketType::pubrec) session_->release(late.id);
-    if (version_ != Version::v5 || why.code == Errc::io_failed)
-        return close(ReasonCode::implementation_specific_error, why.message);
-    send_ack(
-        late.type, late.id,
-        why.code == Errc::denied ? ReasonCode::not_authorized : ReasonCode::payload_format_invalid);
-}
-
 void Connection::on_puback(const Frame& frame) {
     // Nearly every PUBACK is its id alone; the rest of an Ack costs more than all that follows.
     if (const PacketId id = bare_ack(frame)) return void(session_->acknowledged(id));
@@ -475,13 +466,17 @@ void Connection::on_fault(const Fault& fault) {
     close(fault.reason, why);
 }
 
-void Connection::close(ReasonCode reason, std::string_view why) {
+void Connection::close(ReasonCode reason, std::string_view why, std::string_view server) {
     if (closing()) return;
+    if (state_ == State::authenticating) return close_authenticating(reason, why, server);
     if (version_ == Version::v5 && state_ == State::open) {
         Disconnect packet;
         packet.reason = reason;
-        // MQTT-3.14.2-3: no reason string that the client could not take.
-        if (reason_strings_ && why.size() + 16 <= std::min<std::size_t>(peer_packet_max_, 1024))
+        // MQTT-3.14.2-3: no words that the client could not take.
+        if (!server.empty() && server.size() + 16 <= peer_packet_max_)
+            packet.properties.set(Property::server_reference, server);
+        if (reason_strings_ &&
+            server.size() + why.size() + 16 <= std::min<std::size_t>(peer_packet_max_, 2'048))
             packet.properties.set(Property::reason_string, why);
         encode(begin_output(), version_, PacketType::disconnect, packet);
         end_output();
@@ -566,9 +561,11 @@ void Connection::retry() {
 
 SteadyTime Connection::deadline() const {
     if (paused()) return paused_since_ + core_.limits().pushback;
-    if (state_ == State::waiting) return heard_ + core_.limits().idle_before_connect;
-    if (keep_alive_s_ == 0) return {};
-    return heard_ + seconds{keep_alive_s_} * 3 / 2;  // MQTT 5 3.1.2.10
+    if (state_ != State::open) return heard_ + core_.limits().idle_before_connect;
+    const SteadyTime proof = authentication_deadline();
+    if (keep_alive_s_ == 0) return proof;
+    const SteadyTime silence = heard_ + seconds{keep_alive_s_} * 3 / 2;  // MQTT 5 3.1.2.10
+    return proof.ns == 0 ? silence : std::min(silence, proof);
 }
 
 void Connection::schedule() {
@@ -585,6 +582,8 @@ void Connection::on_due(SteadyTime now) {
     if (paused())
         return close(ReasonCode::quota_exceeded, "the server had no room for a message in time");
     if (state_ == State::waiting) return finish("no CONNECT in time");
+    if (state_ == State::authenticating || deadline() == authentication_deadline())
+        return refuse_authentication({.why = "the authentication was not over in time"});
     ++core_.count().keep_alive_timeouts;
     close(ReasonCode::keep_alive_timeout, "nothing was heard for 1.5 times keep alive");
 }

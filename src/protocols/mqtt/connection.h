@@ -5,12 +5,14 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/codec.h"
 #include "protocols/mqtt/due.h"
@@ -52,8 +54,8 @@ class Connection final : public Due {
     void lost(std::string_view why);
     const Identity& identity() const { return identity_; }
 
-    // Ends the connection; says why in MQTT 5.
-    void close(ReasonCode reason, std::string_view why);
+    // Ends the connection; says why in MQTT 5, and where to go instead.
+    void close(ReasonCode reason, std::string_view why, std::string_view server = {});
     void abort(std::string_view why);  // without a word, and without what is still unsent
 
     // For core and session.
@@ -83,7 +85,7 @@ class Connection final : public Due {
     std::uint32_t index = 0;
 
  private:
-    enum class State : std::uint8_t { waiting, open, closing };
+    enum class State : std::uint8_t { waiting, authenticating, open, closing };
     enum class Step : std::uint8_t { next, again };  // again: the same packet later
     struct Unacknowledged {
         PacketType type = PacketType::puback;  // or PUBREC
@@ -96,13 +98,32 @@ class Connection final : public Due {
         Ticket peers;
         Bytes packet;
     };
+    struct Authentication {  // of a client whose CONNECT named a method
+        std::string method;
+        std::unique_ptr<Exchange> exchange;  // while one is under way
+        SteadyTime since;                    // of that, on an open connection
+        Bytes connect;                       // its body, until it is answered
+        bool passed = false;                 // at CONNECT
+        Bytes last_words;                    // for CONNACK
+    };
 
     std::size_t parse(ByteView bytes);
     Step dispatch(const Frame& frame);
     Step on_connect(const Frame& frame);
+    Step enter(Connect& packet);
+    Step begin_authentication(const Connect& packet, const Frame& frame);
+    Step dispatch_authenticating(const Frame& frame);
+    Step on_auth(const Frame& frame);
+    Step authenticate(std::string_view data);
+    Step enter_authenticated();
+    void refuse_authentication(const Exchange::Answer& answer);
+    void close_authenticating(ReasonCode reason, std::string_view why, std::string_view server);
+    void send_auth(ReasonCode reason, const Bytes& data);
+    void add_method(Properties& properties, const Bytes& data) const;
+    SteadyTime authentication_deadline() const;
     Step dispatch_traced(const Frame& frame, ByteView packet);
     ReasonCode check_connect(const Connect& packet, std::string& why) const;
-    Step refuse(ReasonCode reason, std::string_view why);
+    Step refuse(ReasonCode reason, std::string_view why, std::string_view server = {});
     void send_connack(const Connect& packet, bool present, std::uint32_t expiry_s,
                       std::string_view assigned);
     Step on_publish(const Frame& frame);
@@ -132,7 +153,7 @@ class Connection final : public Due {
 
     Core& core_;
     Wire& wire_;
-    const Identity& identity_;  // the core keeps it
+    std::reference_wrapper<const Identity> identity_;  // the core keeps it
     State state_ = State::waiting;
     Version version_ = Version::v3_1_1;
     bool reason_strings_ = true;   // MQTT 5 request problem information
@@ -150,6 +171,7 @@ class Connection final : public Due {
     Ring<Answer> answers_;
     Ticket connect_after_;  // the journal has forgotten the session that a clean start ends
     std::vector<std::string> aliases_;
+    std::unique_ptr<Authentication> authentication_;  // null: CONNECT named no method
 };
 
 }  // namespace mw::mqtt

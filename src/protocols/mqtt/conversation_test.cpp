@@ -88,6 +88,7 @@ class Player {
         if (first.ends_with('>')) return send(first.substr(0, first.size() - 1), tail(words));
         if (first.ends_with('<')) return expect(first.substr(0, first.size() - 1), tail(words));
         if (first == "limit") return set_limit(Arguments(words));
+        if (first == "methods") return methods(Arguments(words)), std::string();
         if (first == "device-topics") return authorizer_ = &device_topics_, std::string();
         if (first == "device") return identities_[words.at(1)] = words.at(2), std::string();
         if (first == "uplink") return uplink(words);
@@ -98,7 +99,8 @@ class Player {
         }
         if (first == "lost") return client(words.at(1)).connection->lost("cut"), std::string();
         if (first == "stuck") return client(words.at(1)).wire.stuck = true, std::string();
-        if (first == "kick") return kick(words.at(1)), std::string();
+        if (first == "kick") return kick(Arguments(words)), std::string();
+        if (first == "redirect") return redirect(Arguments(words)), std::string();
         if (first == "shutdown") return world().core.shut_down(), std::string();
         if (first == "local") return local(Arguments(words));
         return "no such command: " + first;
@@ -106,8 +108,25 @@ class Player {
 
     static Words tail(const Words& words) { return {words.begin() + 1, words.end()}; }
 
-    void kick(const std::string& identity) {
-        world().core.kick({.identity = identity, .client = std::nullopt, .forget = true});
+    void methods(const Arguments& arguments) {
+        world().core.use(&world().methods);
+        if (arguments.has("required")) world().methods.required = arguments.text("required");
+    }
+
+    // use_server=NAME or server_moved=NAME; neither: nothing.
+    static std::optional<Redirect> redirection(const Arguments& arguments) {
+        if (arguments.has("server_moved")) return Redirect{arguments.text("server_moved"), true};
+        if (arguments.has("use_server")) return Redirect{arguments.text("use_server"), false};
+        return std::nullopt;
+    }
+
+    void redirect(const Arguments& arguments) {
+        world().core.use([to = redirection(arguments)](const Identity&) { return to; });
+    }
+
+    void kick(const Arguments& arguments) {
+        const auto to = redirection(arguments);
+        world().core.kick({.identity = arguments.plain.at(0), .forget = !to, .to = to});
     }
 
     FakeClient& client(const std::string& name) { return *world().clients.at(name); }
@@ -231,6 +250,8 @@ class Player {
         if (type == "DISCONNECT" || type == "AUTH") {
             Disconnect packet;
             packet.reason = static_cast<ReasonCode>(a.number("reason", 0));
+            const std::string method = a.text("auth"), data = method_data(a);
+            add_method(packet.properties, method, data);
             if (a.has("expiry"))
                 packet.properties.set(Property::session_expiry, a.number("expiry", 0));
             encode(out, from.version, type == "AUTH" ? PacketType::auth : PacketType::disconnect,
@@ -248,6 +269,19 @@ class Player {
         return encode(out, from.version, acks.at(type), packet), std::string();
     }
 
+    // data=pass_gw-1: "pass gw-1".
+    static std::string method_data(const Arguments& a) {
+        std::string data(a.number("data_size", 0), 'x');
+        if (data.empty()) data = a.text("data");
+        std::replace(data.begin(), data.end(), '_', ' ');
+        return data;
+    }
+    static void add_method(Properties& properties, const std::string& method,
+                           const std::string& data) {
+        if (!method.empty()) properties.set(Property::authentication_method, method);
+        if (!data.empty()) properties.set(Property::authentication_data, data);
+    }
+
     // "b:1,a:2": in this order.
     static void add_users(const Words& pairs, Properties& properties) {
         for (const std::string& pair : pairs) {
@@ -262,7 +296,8 @@ class Player {
         const Words will_users = split(a.text("will_user"), ',');
         const std::string long_id(a.number("client_size", 0), 'x');
         packet.version = from.version = a.number("version", 5) == 5 ? Version::v5 : Version::v3_1_1;
-        const std::string id = a.text("client"), user = a.text("user"), method = a.text("auth");
+        const std::string id = a.text("client"), user = a.text("user");
+        const std::string method = a.text("auth"), data = method_data(a);
         const std::string topic = a.text("will"), payload = a.text("will_payload");
         packet.client_id = long_id.empty() ? id : long_id;
         packet.clean_start = a.number("clean", 1) != 0;
@@ -286,7 +321,7 @@ class Player {
             {"problem_information", Property::request_problem_information}};
         for (const auto& [key, property] : numbers)
             if (a.has(key)) packet.properties.set(property, a.number(key, 0));
-        if (!method.empty()) packet.properties.set(Property::authentication_method, method);
+        add_method(packet.properties, method, data);
         encode(out, packet);
         return {};
     }
@@ -382,7 +417,13 @@ class Player {
         std::string text;
         if (properties.has(Property::reason_string)) text += " why";
         if (properties.has(Property::response_information)) text += " response";
-        if (properties.has(Property::authentication_method)) text += " auth";
+        if (properties.has(Property::server_reference))
+            text.append(" server=").append(properties.text(Property::server_reference));
+        if (properties.has(Property::authentication_method))
+            text.append(" auth=").append(properties.text(Property::authentication_method));
+        if (properties.has(Property::authentication_data))
+            text.append(" data=").append(
+                underscored(properties.text(Property::authentication_data)));
         if (properties.has(Property::user_property)) text += " user=";
         for (const UserProperty& user : properties.user())
             text.append(text.ends_with('=') ? "" : ",")
@@ -426,7 +467,8 @@ class Player {
                 text += remarks(packet.properties);
                 break;
             }
-            case PacketType::disconnect: {
+            case PacketType::disconnect:
+            case PacketType::auth: {
                 Disconnect packet;
                 fault = decode(frame, version, packet);
                 text += reason_word(packet.reason) + remarks(packet.properties);

@@ -64,6 +64,9 @@ ReasonCode Core::open_session(Connection& connection, const Connect& packet, std
     }
     present = found != sessions_.end();
     if (present) {
+        // Due since the broker began, and no tick came in between.
+        if (auto will = found->second->take_due_will(now(), false))
+            send_will(*std::move(will), connection.identity());
         ++metrics_.sessions_resumed;
     } else {
         if (!has_room_for_session(connection.identity())) return ReasonCode::quota_exceeded;
@@ -114,8 +117,9 @@ void Core::close_session(Connection& connection, std::string_view reason) {
     --metrics_.connected;
     const bool lives_on = session.detach(now());
     notify(Presence::What::disconnected, session, reason);
-    if (auto will = session.take_due_will(now(), !lives_on))
-        send_will(*std::move(will), session.owner());
+    if (!is_kept_for_next_start(session))
+        if (auto will = session.take_due_will(now(), !lives_on))
+            send_will(*std::move(will), session.owner());
     if (!lives_on) end_session(session, false);
 }
 
@@ -374,7 +378,7 @@ void Core::account(std::int64_t queued_bytes) {
 
 void Core::tick() {
     const SteadyTime time = now();
-    while (!agenda_.empty() && agenda_.first().due_at() <= time) {
+    while (!stopping_ && !agenda_.empty() && agenda_.first().due_at() <= time) {
         Due& due = agenda_.first();
         due.disarm();
         due.on_due(time);
@@ -384,12 +388,27 @@ void Core::tick() {
     if (peers_ != nullptr) peers_->flush_all();
 }
 
+// A will follows the end of its connection (MQTT-3.1.2-8), so who has one goes first; the others
+// hear it before they go.
 void Core::shut_down() {
-    for (auto& [key, session] : sessions_) session->set_will(std::nullopt);
+    stopping_ = true;
+    const auto close = [](Connection& connection) {
+        connection.close(ReasonCode::server_shutting_down, "the server stops");
+    };
     for (Connection* connection : connections_)
-        connection->close(ReasonCode::server_shutting_down, "the server stops");
-    due_wills_.clear();
+        if (const Session* session = connection->session())
+            if (session->has_will() && !is_kept_for_next_start(*session)) close(*connection);
+    for (auto& [key, session] : sessions_)
+        if (!is_kept_for_next_start(*session))
+            if (auto will = session->take_due_will(now(), true))
+                send_will(*std::move(will), session->owner());
     settle();
+    for (Connection* connection : connections_) close(*connection);
+    settle();
+}
+
+bool Core::is_kept_for_next_start(const Session& session) const {
+    return stopping_ && session.number() != 0 && session.persistent();
 }
 
 const Metrics& Core::metrics() {

@@ -8,12 +8,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/random.h"
+#include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/connection.h"
 #include "protocols/mqtt/inspect.h"
@@ -23,6 +25,7 @@
 #include "protocols/mqtt/options.h"
 #include "protocols/mqtt/peers.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
 #include "protocols/mqtt/shared_groups.h"
@@ -56,12 +59,18 @@ class Core {
     // that passes on what goes up.
     void use(Peers& peers, PassedUplink* uplink);
     void receive(ShardNumber from, Parcel parcel);
+    // Offers its methods from now on. It outlives the core; null: none.
+    void use(Authenticator* methods) { authenticator_ = methods; }
+    // Sends clients elsewhere, from their next CONNECT on.
+    void use(Redirector redirector) { redirector_ = std::move(redirector); }
     // The log has come this far.
     void on_durable(Ticket durable);
     // The journal has.
     void on_journal_durable();
     Result<> publish_local(std::string_view topic, ByteView payload, bool retain, QoS qos);
-    void shut_down();  // every connection is told and closes; wills are not sent
+    // Every connection is told and closes. A will in the journal is left for the next start; any
+    // other is sent now, as nothing keeps it.
+    void shut_down();
 
     // inspect.cpp: for operators. One slice of a list; false when it is complete.
     bool gather(const ListOrder& order, SessionWalk& at, PageBuilder<SessionView>& page) const;
@@ -97,6 +106,13 @@ class Core {
     const Limits& limits() const { return parts_.limits; }
     const Authorizer& authorizer() const { return parts_.authorizer; }
     Uplink* uplink() { return parts_.uplink; }
+    Authenticator* authenticator() { return authenticator_; }
+    std::optional<Redirect> redirect_of(const Identity& identity) const {
+        return redirector_ ? redirector_(identity) : std::nullopt;
+    }
+    std::string_view required_method(const Identity& identity) const {
+        return authenticator_ == nullptr ? "" : authenticator_->required_method(identity);
+    }
     Ticket journal_durable() const { return journal_ != nullptr ? journal_->durable() : Ticket{}; }
     Ticket journal_end() const { return journal_ != nullptr ? journal_->end() : Ticket{}; }
     bool journal_ready() const { return journal_ == nullptr || journal_->ready(); }
@@ -151,6 +167,7 @@ class Core {
     bool record_moved(SessionNumber from, Sequence sequence);
     void doom(Connection& connection);  // a slow consumer: closes at settle()
     void send_will(Will will, const Identity& identity);
+    bool is_kept_for_next_start(const Session& session) const;
     void wait_for_log(Connection& connection);
     void wait_for_room(Connection& connection);
     void wait_for_journal(Session& session);  // pump() when it has come further
@@ -241,6 +258,8 @@ class Core {
     Journal* journal_ = nullptr;
     Peers* peers_ = nullptr;  // null: the only shard
     PassedUplink* passed_uplink_ = nullptr;
+    Authenticator* authenticator_ = nullptr;
+    Redirector redirector_;
     Metrics metrics_;
     Agenda agenda_;
     SubscriptionTree tree_;
@@ -276,6 +295,7 @@ class Core {
     std::vector<std::pair<Will, Identity>> due_wills_;
     Ticket log_durable_;
     bool settling_ = false;
+    bool stopping_ = false;       // nothing becomes due any more
     bool retained_full_ = false;  // logged once, until there is room again
     std::function<void(const Presence&)> presence_;
     std::function<Metrics(const Metrics& own)> together_;

@@ -1,4 +1,4 @@
-// The part of Core that makes it one shard of several (docs/decisions/0008).
+// The part of Core, and of Connection, that makes it one shard of several (docs/decisions/0008).
 #include <algorithm>
 
 #include "base/log.h"
@@ -166,6 +166,18 @@ void Core::on_peers_progress() {
             peers_->acknowledge(from, safe.last, safe.bytes, safe.urgent);
         }
     }
+}
+
+// The layers above, on another shard, have not taken it.
+void Connection::refuse_late(const Unacknowledged& late, const Error& why) {
+    ++core_.count().publishes_refused;
+    if (first_refusal()) log::info("mqtt.publish.refused", {{"client", client()}, {"reason", why}});
+    if (late.type == PacketType::pubrec) session_->release(late.id);
+    if (version_ != Version::v5 || why.code == Errc::io_failed)
+        return close(ReasonCode::implementation_specific_error, why.message);
+    send_ack(
+        late.type, late.id,
+        why.code == Errc::denied ? ReasonCode::not_authorized : ReasonCode::payload_format_invalid);
 }
 
 }  // namespace mw::mqtt

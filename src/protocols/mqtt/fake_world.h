@@ -67,6 +67,40 @@ class FakeUplink final : public Uplink {
     std::deque<Got> got;
 };
 
+// The method TEST does what the client's data says: "pass", "pass NAME" (as that device), "fail",
+// "ban"; anything else goes on.
+class FakeAuthenticator final : public Authenticator {
+ public:
+    std::unique_ptr<Exchange> begin(std::string_view method, const Identity&) override {
+        if (method != "TEST" && method != "OTHER") return nullptr;
+        return std::make_unique<Obedient>();
+    }
+    std::string_view required_method(const Identity& identity) const override {
+        return identity.name == required ? "TEST" : "";
+    }
+    std::string required = "nobody";  // an identity
+
+ private:
+    struct Obedient final : Exchange {
+        Answer step(ByteView data) override {
+            const std::string_view text = text_of(data);
+            Answer answer;
+            answer.data.assign(data.begin(), data.end());
+            if (text.starts_with("pass")) {
+                answer.verdict = Answer::Verdict::passed;
+                if (text.size() > 5)
+                    answer.identity = {Identity::Kind::device, std::string(text.substr(5))};
+            } else if (text == "fail" || text == "ban") {
+                answer.reason = text == "ban" ? ReasonCode::banned : ReasonCode::not_authorized;
+                answer.why = "as it said";
+            } else {
+                answer.verdict = Answer::Verdict::go_on;
+            }
+            return answer;
+        }
+    };
+};
+
 struct FakeClient {
     FakeWire wire;
     std::unique_ptr<Connection> connection;  // goes before the wire
@@ -103,6 +137,7 @@ struct FakeWorld {
     SimulatedClock clock;
     SeededRandom random{1};
     FakeUplink uplink;
+    FakeAuthenticator methods;  // core.use(&methods)
     Core core;
     std::map<std::string, std::unique_ptr<FakeClient>> clients;
 };

@@ -122,7 +122,8 @@ Kicked Core::kick(const KickOrder& order) {
         if (connection->closing() ||
             !is_meant(order, connection->identity(), connection->session()))
             continue;
-        connection->close(ReasonCode::administrative_action, "ended by the operator");
+        connection->close(order.to ? order.to->reason() : ReasonCode::administrative_action,
+                          "ended by the operator", order.to ? order.to->server : "");
         ++done.connections;
     }
     std::vector<Session*> forgotten;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/redirect.h"
 
 namespace mw::mqtt {
 
@@ -55,6 +56,7 @@ struct KickOrder {  // who has all that is given; nobody when nothing is
     std::optional<std::string> identity = {};
     std::optional<std::string> client = {};  // a client identifier
     bool forget = false;                     // ends their sessions, too
+    std::optional<Redirect> to = {};         // where they are to go
 };
 struct Kicked {
     std::size_t connections = 0;

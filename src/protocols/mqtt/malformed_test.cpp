@@ -291,6 +291,37 @@ TEST(MqttMalformed, the_broker_ends_the_connection_for_each) {
     EXPECT_GT(walked, 190);
 }
 
+// What is wrong with AUTH shows where it is awaited; there any other packet is wrong.
+TEST(MqttMalformed, the_broker_ends_an_authentication_for_each) {
+    log::Capture quiet;
+    int walked = 0;
+    for (const MalformedRow& row : malformed_rows()) {
+        const bool is_auth = row.packet == "AUTH";
+        if (row.version != Version::v5 || row.packet == "DISCONNECT" || is_auth == row.fine())
+            continue;
+        if (!is_auth && !row.fine()) continue;
+        FakeWorld world(anyone_goes);
+        world.core.use(&world.methods);
+        FakeClient& client = world.open("a");
+        Connect hello;
+        hello.client_id = "a";
+        hello.properties.set(Property::authentication_method, "TEST");
+        Bytes bytes;
+        encode(bytes, hello);
+        client.connection->receive(bytes);
+        ASSERT_FALSE(client.wire.closed);
+        client.wire.written.clear();
+        client.connection->receive(row.bytes);
+        const std::string reason = is_auth ? row.reason : std::string(to_string(protocol_error));
+        EXPECT_EQ(answers_in(client.wire.written, row.version),
+                  std::vector<Answer>{(Answer{PacketType::connack, reason})})
+            << row.name();
+        EXPECT_TRUE(client.wire.closed) << row.name();
+        ++walked;
+    }
+    EXPECT_GT(walked, 15);
+}
+
 // Whatever prefix of a packet arrives, it is incomplete and not wrong.
 TEST(MqttMalformed, a_cut_packet_is_incomplete) {
     for (const MalformedRow& row : malformed_rows()) {

@@ -61,6 +61,7 @@ class Session final : public Due {
     std::uint32_t hash() const { return hash_; }  // of owner and client id
     bool persistent() const { return expiry_s_ > 0; }
     void set_expiry(std::uint32_t seconds) { expiry_s_ = seconds; }
+    bool has_will() const { return will_ != nullptr; }
     void set_will(std::optional<Will> will);
 
     // From now on the journal keeps what the session must not forget. It is a new session.

@@ -58,6 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static_cast<void>(quiet);
     const OpenAuthorizer everybody;
     FakeWorld world(everybody, tight());
+    world.core.use(&world.methods);
     mw::ByteView rest(data, size);
     while (!rest.empty()) {
         const std::uint8_t what = rest[0];

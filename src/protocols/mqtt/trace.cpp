@@ -125,6 +125,7 @@ TraceEvent describe(Direction direction, Version version, ByteView packet, std::
             describe_ack(frame, version, event);
             break;
         case PacketType::disconnect:
+        case PacketType::auth:
             describe_disconnect(frame, version, event);
             break;
         default:

@@ -12,6 +12,8 @@ constexpr std::size_t page_max = 1'000;
 constexpr std::uint64_t trace_packets_default = 10'000, trace_packets_max = 1'000'000;
 constexpr std::uint64_t trace_seconds_default = 300, trace_seconds_max = 3'600;
 
+constexpr std::size_t server_reference_bytes_max = 1'024;
+
 constexpr std::string_view clients_kind = "MqttClient";    // list, delete
 constexpr std::string_view messages_kind = "MqttMessage";  // list, watch; get: payloads
 
@@ -50,13 +52,24 @@ Result<BrokerDesk::Kick> kick_from(const Json& body) {
             kick.identity = std::string(value.get_string());
         else if (name == "client" && value.is_string())
             kick.client = std::string(value.get_string());
+        else if (name == "use_server" && value.is_string())
+            kick.use_server = std::string(value.get_string());
+        else if (name == "moved" && value.is_bool())
+            kick.moved = value.get_bool();
         else
-            return Error{Errc::invalid_input, name.substr(0, 60) +
-                                                  ": want {\"identity\":\"gw-1\"}, {\"client\":"
-                                                  "\"c1\"} or both, and \"forget\":true"};
+            return Error{Errc::invalid_input,
+                         name.substr(0, 60) +
+                             ": want {\"identity\":\"gw-1\"}, {\"client\":\"c1\"} or both, "
+                             "\"forget\":true, \"use_server\":\"hub-2:8883\", \"moved\":true"};
     }
     if (!kick.identity && !kick.client)
         return Error{Errc::invalid_input, "identity: want an identity, a client, or both"};
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' '; };
+    if (std::any_of(kick.use_server.begin(), kick.use_server.end(), is_control) ||
+        kick.use_server.size() > server_reference_bytes_max)
+        return Error{Errc::invalid_input, "use_server: want at most 1024 bytes of plain text"};
+    if (kick.moved && kick.use_server.empty())
+        return Error{Errc::invalid_input, "moved: where to? want use_server as well"};
     return kick;
 }
 
@@ -64,6 +77,8 @@ std::string words_of(const BrokerDesk::Kick& kick) {
     std::string words;
     if (kick.identity) words += "identity " + *kick.identity;
     if (kick.client) words += (words.empty() ? "client " : ", client ") + *kick.client;
+    if (!kick.use_server.empty())
+        words += (kick.moved ? ", moved to " : ", sent to ") + kick.use_server;
     return words + (kick.forget ? ", sessions forgotten" : "");
 }
 

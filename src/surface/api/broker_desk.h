@@ -34,9 +34,11 @@ class BrokerDesk {
     struct Kick {
         std::optional<std::string> identity = {};
         std::optional<std::string> client = {};
-        bool forget = false;  // end their sessions, too
+        bool forget = false;          // end their sessions, too
+        std::string use_server = {};  // where they are to go instead
+        bool moved = false;           // and for good
     };
-    // {"connections":n,"sessions":n}
+    // {"connections":n,"sessions":n}. invalid_input: no server reference
     virtual Task<Json> kick(Kick kick) = 0;
 
     // Packets as they pass. It ends when it is destroyed.

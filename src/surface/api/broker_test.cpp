@@ -57,7 +57,8 @@ TEST_F(ApiBroker, refuses_what_it_does_not_understand_and_says_where) {
     EXPECT_EQ(text_at(call(get, "/v1/mqtt/trace"), "error.path"), "topic");
     EXPECT_EQ(text_at(call(get, "/v1/mqtt/clients?limit=0"), "error.path"), "limit");
     for (const char* body :
-         {"{}", "[]", R"({"forget":true})", R"({"identity":1})", R"({"identity":"a","more":1})"})
+         {"{}", "[]", R"({"forget":true})", R"({"identity":1})", R"({"identity":"a","more":1})",
+          R"({"identity":"a","moved":true})", R"({"identity":"a","use_server":"a\u0001"})"})
         EXPECT_EQ(call(post, "/v1/mqtt/kick", body).status, 400) << body;
     EXPECT_TRUE(broker.kicked.empty());
 }
@@ -101,6 +102,14 @@ TEST_F(ApiBroker, a_kick_leaves_a_fact_that_names_who_and_whom) {
     EXPECT_EQ(broker.kicked[0].client, "c1");
     EXPECT_TRUE(broker.kicked[0].forget);
     EXPECT_TRUE(has_fact("mqtt.kick", "identity gw-1, client c1, sessions forgotten"));
+    EXPECT_EQ(
+        call(post, "/v1/mqtt/kick", R"({"identity":"gw-1","use_server":"hub-2:8883","moved":true})")
+            .status,
+        200);
+    ASSERT_EQ(broker.kicked.size(), 2u);
+    EXPECT_EQ(broker.kicked[1].use_server, "hub-2:8883");
+    EXPECT_TRUE(broker.kicked[1].moved);
+    EXPECT_TRUE(has_fact("mqtt.kick", "identity gw-1, moved to hub-2:8883"));
     EXPECT_EQ(facts().back().actor, "user:root");
 }
 
