@@ -178,6 +178,7 @@ struct Broker::Parts {
     Parts(Loop& loop, Random& random, const Limits& limits, const Authorizer& authorizer,
           Uplink* uplink)
         : loop(loop),
+          random(random),
           core({loop.clock(), random, authorizer, uplink, limits}),
           rate(limits.connect_rate),
           scope(loop) {}
@@ -266,9 +267,11 @@ struct Broker::Parts {
     }
 
     Loop& loop;
+    Random& random;
     std::unique_ptr<Journal> journal;
     Core core;
     ConnectRate rate;
+    std::vector<std::unique_ptr<Bridge>> bridges;
     std::vector<Link*> links;
     std::vector<std::weak_ptr<net::Listener>> listeners;
     Scope scope;  // last: its coroutines use all of the above
@@ -313,7 +316,25 @@ void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
     parts_->serve(std::move(stream), identity);
 }
 
+Result<> Broker::bridge(BridgeOptions options) {
+    const std::string name = options.name;
+    for (const auto& other : parts_->bridges)
+        if (other->name() == name)
+            return Error{Errc::conflict, "two bridges have the name " + name + "; want another"};
+    TRY(auto made, Bridge::make(parts_->core, parts_->random, std::move(options)));
+    parts_->bridges.push_back(std::move(made));
+    parts_->scope.spawn(Bridge::run(*parts_->bridges.back()));
+    return {};
+}
+
+std::vector<BridgeView> Broker::bridges() const {
+    std::vector<BridgeView> views;
+    for (const auto& bridge : parts_->bridges) views.push_back(bridge->view());
+    return views;
+}
+
 Task<> Broker::stop() {
+    for (const auto& bridge : parts_->bridges) bridge->say_goodbye();
     for (const auto& listener : parts_->listeners)
         if (auto open = listener.lock()) open->close();
     parts_->core.shut_down();
