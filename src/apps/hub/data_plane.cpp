@@ -116,6 +116,11 @@ Task<net::Address> DataPlane::listen(std::string name, net::ListenOptions option
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<> DataPlane::bridge(mqtt::BridgeOptions options) {
+    auto there = [this, options = std::move(options)] { return broker_->bridge(options); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<std::size_t> DataPlane::reload_tls(std::shared_ptr<const net::TlsContext> tls) {
     auto there = [this, tls]() -> Result<std::size_t> {
         for (const Entrance& entrance : entrances_)
@@ -162,6 +167,7 @@ Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device
 Task<std::optional<Error>> DataPlane::pulse() {
     auto there = [this]() -> std::optional<Error> {
         mqtt::record(broker_->metrics(), parts_.metrics);
+        mqtt::record(broker_->bridges(), parts_.metrics);
         for (Entrance& entrance : entrances_) measure(entrance);
         return history_->failure();
     };

@@ -66,6 +66,8 @@ class DataPlane final : public query::HistorySource,
     // Serves what the listener, opened on loop(), accepts.
     // `name` is its label in metrics.
     Task<net::Address> listen(std::string name, net::ListenOptions options);
+    // Bridges to another broker from now on.
+    Task<> bridge(mqtt::BridgeOptions options);
     // For connections from now on, of the listeners that speak TLS; then those leave whose
     // certificate the admission knows to be revoked. Gives how many.
     Task<std::size_t> reload_tls(std::shared_ptr<const net::TlsContext> tls);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/hub/bridge_options.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "data/history/history.h"
@@ -23,12 +24,13 @@ struct HubOptions {
     std::uint16_t plain_mqtt_port = 0;
     std::uint16_t plain_websocket_port = 0;
     std::uint16_t plain_api_port = 0;
-    bool durable_sessions = true;  // MQTT; false: they end with the hub
+    bool durable_sessions = true;                // MQTT; false: they end with the hub
     std::vector<std::string> websocket_origins;  // of pages that may connect, beside our own host
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub
     mqtt::Limits mqtt;
+    std::vector<BridgeConfig> bridges;  // to other brokers
     int query_threads = 1;
     std::string log_level = "info";
     std::string log_format = "text";
