@@ -26,6 +26,8 @@ std::string_view kind_name(Kind kind) {
             return "a duration such as 250ms, 90s or 1h30m";
         case Kind::list:
             return "a list of texts";
+        case Kind::objects:
+            return "a list of objects";
     }
     return "a value";
 }
@@ -42,7 +44,7 @@ std::string bound_text(const Row& row, double bound) {
         return to_text(nanoseconds{static_cast<std::int64_t>(bound * 1e9)});
     std::string text = to_json(number_json(bound));
     if (row.kind == Kind::text) return text + " bytes long";
-    if (row.kind == Kind::list) return text + " elements";
+    if (row.kind == Kind::list || row.kind == Kind::objects) return text + " elements";
     return row.about.unit.empty() ? text : text + " " + row.about.unit;
 }
 
@@ -63,6 +65,10 @@ bool fits(const Row& row, const Json& value) {
             return value.is_string();
         case Kind::duration:
             return value.is_string() || value == Json(0);
+        case Kind::objects:
+            return value.is_array() && std::ranges::all_of(value.as_array(), [](const Json& part) {
+                       return part.is_object();
+                   });
         case Kind::list:
             break;
     }
@@ -80,12 +86,26 @@ Result<double> measure(const Row& row, const Json& value) {
         case Kind::text:
             return static_cast<double>(value.as_string().size());
         case Kind::list:
+        case Kind::objects:
             return static_cast<double>(value.as_array().size());
         case Kind::duration:
             break;
     }
     TRY(auto duration, duration_from_json(value));
     return std::chrono::duration<double>(duration).count();
+}
+
+// "bridges[1].port: ..."
+Result<> check_elements(const Row& row, const std::string& key, const Json& value) {
+    std::size_t at = 0;
+    for (const Json& element : value.as_array()) {
+        if (auto good = row.check(element); !good) {
+            const std::string where = key + "[" + std::to_string(at) + "].";
+            return Error{Errc::invalid_input, where + good.error().message};
+        }
+        ++at;
+    }
+    return {};
 }
 
 Result<> check(const Row& row, const std::string& key, const Json& value) {
@@ -104,6 +124,7 @@ Result<> check(const Row& row, const std::string& key, const Json& value) {
     if (row.about.max && *size > *row.about.max)
         return wrong(key,
                      to_json(value) + " is above the maximum, " + bound_text(row, *row.about.max));
+    if (row.kind == Kind::objects) return check_elements(row, key, value);
     const auto& choices = row.about.one_of;
     if (row.kind != Kind::text || choices.empty()) return {};
     std::string written{value.as_string()};
@@ -215,6 +236,11 @@ JsonObject row_schema(const Row& row) {
             out["type"] = "array", out["items"] = JsonObject{{"type", "string"}};
             bounds("minItems", "maxItems");
             break;
+        case Kind::objects:
+            out["type"] = "array", out["items"] = schema(row.element);
+            out["items"].as_object().erase("$schema");
+            bounds("minItems", "maxItems");
+            break;
     }
     if (!row.about.one_of.empty()) {
         JsonArray choices;
@@ -243,7 +269,13 @@ std::string row_text(const Row& row) {
         for (const auto& choice : row.about.one_of) text += " " + choice;
         text += ".";
     }
-    return text + (row.about.reload ? " Takes effect on reload.\n" : "\n");
+    text += row.about.reload ? " Takes effect on reload.\n" : "\n";
+    if (row.kind != Kind::objects) return text;
+    std::string inner = explain(row.element);  // each key of one, further in
+    if (inner.starts_with("(top level)")) inner.replace(0, 11, "each");
+    for (std::size_t at = 0; at < inner.size(); at = inner.find('\n', at), at += at < inner.size())
+        if (inner[at] != '\n') inner.insert(at, "    ");
+    return text + inner;
 }
 
 }  // namespace

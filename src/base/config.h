@@ -38,7 +38,9 @@ struct About {
     std::string help = {};
 };
 
-enum class Kind { boolean, integer, number, text, duration, list };
+enum class Kind { boolean, integer, number, text, duration, list, objects };
+
+class Section;
 
 struct Row {
     std::string name;
@@ -46,6 +48,9 @@ struct Row {
     About about;
     Json initial;                                 // the default, as it would be written
     std::function<Result<>(const Json&)> assign;  // kind and bounds were checked
+    // Objects: the rows of each, and what speaks against one.
+    std::vector<Section> element = {};
+    std::function<Result<>(const Json&)> check = {};
 };
 
 class Section {
@@ -58,6 +63,9 @@ class Section {
     // It must outlive reading.
     template <class T>
     Section& row(std::string name, T& value, About about);
+    // A list of objects. describe(T&) gives the sections of one.
+    template <class T, class Describe>
+    Section& objects(std::string name, std::vector<T>& value, Describe describe, About about);
 
     const std::string& name() const { return name_; }
     const std::string& help() const { return help_; }
@@ -96,7 +104,9 @@ Section& Section::row(std::string name, T& value, About about) {
             .kind = {},
             .about = std::move(about),
             .initial = {},
-            .assign = {}};
+            .assign = {},
+            .element = {},
+            .check = {}};
     if constexpr (std::is_same_v<T, bool>) {
         row.kind = Kind::boolean, row.initial = value;
         row.assign = [&value](const Json& json) { return value = json.as_bool(), Result<>{}; };
@@ -143,6 +153,36 @@ Section& Section::row(std::string name, T& value, About about) {
             return value = json.as_string().c_str(), Result<>{};
         };
     }
+    rows_.push_back(std::move(row));
+    return *this;
+}
+
+template <class T, class Describe>
+Section& Section::objects(std::string name, std::vector<T>& value, Describe describe, About about) {
+    Row row{.name = std::move(name),
+            .kind = Kind::objects,
+            .about = std::move(about),
+            .initial = JsonArray{},
+            .assign = {},
+            .element = {},
+            .check = {}};
+    T example;
+    row.element = describe(example);  // its rows are shown, and assign nothing
+    const auto read_one = [describe](const Json& json, T& item) {
+        const std::vector<Section> sections = describe(item);
+        return read(json, sections);
+    };
+    row.check = [read_one](const Json& json) {
+        T item;
+        return read_one(json, item);
+    };
+    row.assign = [&value, read_one](const Json& json) -> Result<> {
+        std::vector<T> items;
+        for (const auto& element : json.as_array())
+            TRY_VOID(read_one(element, items.emplace_back()));
+        value = std::move(items);
+        return {};
+    };
     rows_.push_back(std::move(row));
     return *this;
 }

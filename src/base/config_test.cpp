@@ -148,5 +148,66 @@ TEST(Config, explain_is_for_people) {
     EXPECT_NE(explain(f.sections).find("queue                   1000 messages"), std::string::npos);
 }
 
+struct Road {
+    std::string to;
+    std::uint16_t lanes = 2;
+    std::vector<std::string> towns;
+    bool operator==(const Road&) const = default;
+};
+
+std::vector<Section> roads_of(std::vector<Road>& roads) {
+    Section section("net", "The net");
+    section.objects("roads", roads,
+                    [](Road& road) {
+                        Section one("");
+                        one.row("to", road.to, {.min = 1, .help = "Where it leads"})
+                            .row("lanes", road.lanes, {.max = 8, .help = "Side by side"});
+                        Section more("by");
+                        more.row("towns", road.towns, {.help = "On the way"});
+                        return std::vector<Section>{one, more};
+                    },
+                    {.max = 2, .help = "All roads"});
+    return {section};
+}
+
+TEST(Config, reads_lists_of_objects) {
+    std::vector<Road> roads;
+    const auto sections = roads_of(roads);
+    ASSERT_TRUE(
+        read(std::string_view("net: {roads: [{to: a, by: {towns: [x]}}, {to: b, lanes: 4}]}"),
+             sections)
+            .ok());
+    EXPECT_EQ(roads, (std::vector<Road>{{"a", 2, {"x"}}, {"b", 4, {}}}));
+    ASSERT_TRUE(read(std::string_view("net: {roads: []}"), sections).ok());
+    EXPECT_TRUE(roads.empty());
+}
+
+TEST(Config, refuses_objects_that_are_wrong_and_says_which) {
+    const std::pair<const char*, const char*> cases[]{
+        {"net: {roads: [{to: a}, {to: b, lane: 3}]}",
+         "net.roads[1].lane: unknown key; did you mean 'lanes'?"},
+        {"net: {roads: [{to: a, lanes: 9}]}", "net.roads[0].lanes: 9 is above the maximum, 8"},
+        {"net: {roads: [{to: a}, {to: a}, {to: a}]}", "is above the maximum, 2 elements"},
+        {"net: {roads: [a]}", "net.roads: want a list of objects"},
+        {"net: {roads: {to: a}}", "net.roads: want a list of objects"}};
+    for (const auto& [text, words] : cases) {
+        std::vector<Road> roads;
+        const auto outcome = read(std::string_view(text), roads_of(roads));
+        ASSERT_FALSE(outcome.ok()) << text;
+        EXPECT_NE(outcome.error().message.find(words), std::string::npos)
+            << outcome.error().message;
+        EXPECT_TRUE(roads.empty());
+    }
+}
+
+TEST(Config, shows_the_keys_of_objects) {
+    std::vector<Road> roads;
+    const auto sections = roads_of(roads);
+    const std::string text = explain(sections, "net.roads");
+    EXPECT_NE(text.find("      lanes "), std::string::npos) << text;
+    EXPECT_NE(text.find("    by\n"), std::string::npos) << text;
+    EXPECT_NE(to_json(schema(sections)).find("\"lanes\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mw::config

@@ -1,4 +1,4 @@
-// mqtt clients, subscriptions, retained, kick, trace: the running broker. mqtt credential.
+// mqtt clients, subscriptions, retained, bridges, kick, trace: the running broker. mqtt credential.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -150,6 +150,31 @@ Result<> show_retained(Context& context, const MqttArguments& a) {
                               short_time(one, "expires_s")});
         if (a.payload) table.rows.back().push_back(payload_of(one));
     }
+    return print_list(list, table), Result<>{};
+}
+
+Result<> show_bridges(Context& context) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Output output, context.output());
+    TRY(const Json page, hub->get("/v1/mqtt/bridges", {}));
+    MqttList list;
+    if (const Json* items = find(page, "items"); items && items->is_array())
+        list.items = items->get_array();
+    if (output == Output::json || output == Output::yaml)
+        return print_json_or_yaml(list.items, output), Result<>{};
+    if (list.items.empty())
+        return std::cout << "no bridges. Next step: mqtt.bridges in hub.yaml; millwright config "
+                            "explain mqtt.bridges\n",
+               Result<>{};
+    Table table{{"BRIDGE", "REMOTE", "MQTT", "STATE", "SINCE", "SENT", "RECEIVED", "LOOPS",
+                 "WAITING", "ERROR"},
+                {}};
+    for (const Json& one : list.items)
+        table.rows.push_back({cell(one, "name"), cell(one, "remote"), cell(one, "version"),
+                              find_bool(one, "connected").value_or(false) ? "connected" : "away",
+                              short_time(one, "since_s"), cell(one, "sent"), cell(one, "received"),
+                              cell(one, "dropped.loop"), cell(one, "waiting"),
+                              cell(one, "last_error")});
     return print_list(list, table), Result<>{};
 }
 
@@ -305,6 +330,14 @@ void add_lists(CLI::App& mqtt, Context& context) {
         "For example:\n  millwright mqtt retained 'mw/v1/+/desired'\n  millwright mqtt retained "
         "mw/v1/gw-1/desired --payload -o json");
     retained->callback([&context, c] { context.run([&] { return show_retained(context, *c); }); });
+
+    auto* bridges =
+        mqtt.add_subcommand("bridges", "other brokers that messages go to and come from");
+    add_output_option(*bridges, context, "table, json, yaml");
+    bridges->footer(
+        "They are configured in hub.yaml (mqtt.bridges). What waits for one that is away: "
+        "millwright mqtt clients --identity bridge:NAME\nFor example:\n  millwright mqtt bridges");
+    bridges->callback([&context] { context.run([&] { return show_bridges(context); }); });
 }
 
 }  // namespace

@@ -132,6 +132,30 @@ Json to_json(const mqtt::RetainedView& view, bool payload) {
     return json;
 }
 
+Json to_json(const mqtt::BridgeView& view) {
+    const mqtt::BridgeCounters& count = view.counters;
+    JsonObject json{{"name", view.name},
+                    {"remote", view.remote},
+                    {"tls", view.tls},
+                    {"version", view.version == mqtt::Version::v5 ? "5" : "3.1.1"},
+                    {"connected", view.connected},
+                    {"since_s", seconds_of(view.since)},
+                    {"connects", view.connects},
+                    {"failures", view.failures},
+                    {"topics", view.topics},
+                    {"sent", count.sent},
+                    {"received", count.received},
+                    {"filters_refused", count.filters_refused}};
+    json["dropped"] = JsonObject{{"loop", count.looped},
+                                 {"no_topic", count.unmapped},
+                                 {"too_large", count.oversized},
+                                 {"refused_by_remote", count.refused},
+                                 {"refused_here", count.refused_in}};
+    if (view.connected) json["waiting"] = view.waiting;
+    if (!view.last_error.empty()) json["last_error"] = view.last_error;
+    return json;
+}
+
 Json to_json(const mqtt::TraceEvent& event, bool payload) {
     JsonObject json{
         {"at", to_iso8601(event.at)},
@@ -173,6 +197,14 @@ Task<Json> BrokerWiring::retained(Order asked) {
     CO_TRY(const auto page, co_await run_on(data_.loop(), std::move(there)));
     co_return page_json(
         page, [payloads](const mqtt::RetainedView& view) { return to_json(view, payloads); });
+}
+
+Task<Json> BrokerWiring::bridges() {
+    auto there = [this] { return data_.broker().bridges(); };
+    CO_TRY(const auto bridges, co_await run_on(data_.loop(), std::move(there)));
+    JsonArray items;
+    for (const mqtt::BridgeView& bridge : bridges) items.push_back(to_json(bridge));
+    co_return Json(JsonObject{{"items", std::move(items)}});
 }
 
 Task<Json> BrokerWiring::kick(Kick kick) {

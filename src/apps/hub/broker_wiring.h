@@ -14,6 +14,7 @@ class BrokerWiring final : public api::BrokerDesk {
     Task<Json> clients(Order order) override;
     Task<Json> subscriptions(Order order) override;
     Task<Json> retained(Order order) override;
+    Task<Json> bridges() override;
     Task<Json> kick(Kick kick) override;
     Task<std::shared_ptr<Trace>> trace(TraceOrder order) override;
 
@@ -26,5 +27,6 @@ Json to_json(const mqtt::TraceEvent& event, bool payload);
 Json to_json(const mqtt::SessionView& view);
 Json to_json(const mqtt::SubscriptionView& view);
 Json to_json(const mqtt::RetainedView& view, bool payload);
+Json to_json(const mqtt::BridgeView& view);
 
 }  // namespace mw::hub

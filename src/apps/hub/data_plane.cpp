@@ -23,8 +23,9 @@ DataPlane::DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
       parts_(parts),
       doors_(std::move(doors)),
       thread_(std::move(thread)),
-      parents_(std::make_shared<const mqtt::ParentOf>()),
-      writer_({.directory = options_.history.directory}) {}
+      writer_({.directory = options_.history.directory}) {
+    parents_.set(std::make_shared<const mqtt::ParentOf>());
+}
 
 DataPlane::~DataPlane() { thread_->stop(); }
 
@@ -48,7 +49,7 @@ Result<> DataPlane::build() {
         ingest::IngestOptions{},
         ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
                               parts_.metrics, sketches_.get()});
-    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.load(); });
+    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.get(); });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     TRY_VOID(broker_->add_loops(options_.mqtt_loops - 1));
@@ -141,6 +142,11 @@ Task<net::Address> DataPlane::listen(std::string name, net::ListenOptions option
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<> DataPlane::bridge(mqtt::BridgeOptions options) {
+    auto there = [this, options = std::move(options)] { return broker_->bridge(options); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<std::size_t> DataPlane::reload_tls(std::shared_ptr<const net::TlsContext> tls) {
     auto there = [this, tls]() -> Task<std::size_t> {
         for (const Entrance& entrance : entrances_)
@@ -187,6 +193,7 @@ Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device
 Task<std::optional<Error>> DataPlane::pulse() {
     auto there = [this]() -> std::optional<Error> {
         mqtt::record(broker_->metrics(), parts_.metrics);
+        mqtt::record(broker_->bridges(), parts_.metrics);
         for (Entrance& entrance : entrances_) measure(entrance);
         return history_->failure();
     };
@@ -263,7 +270,7 @@ void DataPlane::set_context(history::ContextSnapshot context) {
 }
 
 void DataPlane::set_parents(std::shared_ptr<const projection::Parents> parents) {
-    parents_.store(std::move(parents));
+    parents_.set(std::move(parents));
 }
 
 }  // namespace mw::hub

@@ -3,7 +3,6 @@
 // order of building: log and head, dead letters, ingest, broker. Others reach it by run_on and
 // post.
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +19,7 @@
 #include "fleet/onboarding/onboarding.h"
 #include "fleet/projection/projection.h"
 #include "platform/loop/loop.h"
+#include "platform/loop/published.h"
 #include "protocols/mqtt/mqtt.h"
 
 namespace mw::hub {
@@ -70,6 +70,8 @@ class DataPlane final : public query::HistorySource,
     // Serves what the listener, opened on loop(), accepts.
     // `name` is its label in metrics.
     Task<net::Address> listen(std::string name, net::ListenOptions options);
+    // Bridges to another broker from now on.
+    Task<> bridge(mqtt::BridgeOptions options);
     // For connections from now on, of the listeners that speak TLS; then those leave whose
     // certificate the admission knows to be revoked. Gives how many.
     Task<std::size_t> reload_tls(std::shared_ptr<const net::TlsContext> tls);
@@ -116,7 +118,7 @@ class DataPlane final : public query::HistorySource,
     Parts parts_;
     ControlDoors doors_;
     std::unique_ptr<LoopThread> thread_;
-    std::atomic<std::shared_ptr<const mqtt::ParentOf>> parents_;  // each of the broker's loops asks
+    Published<mqtt::ParentOf> parents_;  // each of the broker's loops asks
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;

@@ -63,6 +63,7 @@ class Hub final : private api::EnrollmentTokens {
     Result<> listen();
     Result<> listen_for_people_and_devices();
     Result<> listen_for_mqtt();
+    Result<> start_bridges();
     Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
     Result<std::shared_ptr<const net::TlsContext>> tls_context(net::ClientCertificate certificate);
     Task<> keep_server_certificate();
@@ -84,8 +85,9 @@ class Hub final : private api::EnrollmentTokens {
 
     metrics::Registry metrics_;
     std::unique_ptr<Loop> control_;
-    std::unique_ptr<Workers> disk_;       // log and blobs: short jobs that somebody waits for
-    std::unique_ptr<Workers> queries_;    // SQL, at lower priority
+    std::unique_ptr<Workers> disk_;     // log and blobs: short jobs that somebody waits for
+    std::unique_ptr<Workers> queries_;  // SQL, at lower priority
+    std::unique_ptr<Workers> bridges_;  // names and certificates of other brokers; null: no bridge
     std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
     std::unique_ptr<identity::CertificateAuthority> authority_;
     std::unique_ptr<identity::SigningKey> release_key_;

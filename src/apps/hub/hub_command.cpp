@@ -73,6 +73,7 @@ Result<std::string> check_options(HubOptions options) {
             "risk: MQTT over WebSocket without TLS on loopback: every local process may publish "
             "and "
             "subscribe, and so may pages of websocket_origins\n";
+    text += risks_of(options.bridges);
     if (options.plain_api_port != 0)
         text += "risk: HTTP without TLS on loopback: tokens can be read by who may capture there\n";
     return text;

@@ -64,7 +64,21 @@ http::Router Hub::device_routes() {
 
 Result<> Hub::listen() {
     TRY_VOID(listen_for_people_and_devices());
-    return listen_for_mqtt();
+    TRY_VOID(listen_for_mqtt());
+    return start_bridges();
+}
+
+Result<> Hub::start_bridges() {
+    if (options_.bridges.empty()) return {};
+    bridges_ = std::make_unique<Workers>(WorkersOptions{.threads = 1, .name = "bridge"});
+    tell_risks(options_.bridges);
+    for (const BridgeConfig& config : options_.bridges) {
+        TRY(auto bridge, bridge_options(config, world_.files, options_.directory,
+                                        authority_->root_pin().substr(0, 16)));
+        bridge.workers = bridges_.get();
+        TRY_VOID(sync_wait(*control_, data_->bridge(std::move(bridge))));
+    }
+    return {};
 }
 
 Result<> Hub::listen_for_people_and_devices() {

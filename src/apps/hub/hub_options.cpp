@@ -48,7 +48,11 @@ std::vector<config::Section> describe(HubOptions& o) {
              {.max = 100'000,
               .help = "new connections of one address, loopback exempt; 0: any number"})
         .row("connects_at_once", o.mqtt.connect_rate.burst,
-             {.min = 1, .max = 1'000'000, .help = "and so many more after a pause"});
+             {.min = 1, .max = 1'000'000, .help = "and so many more after a pause"})
+        .objects(
+            "bridges", o.bridges, [](BridgeConfig& bridge) { return describe(bridge); },
+            {.max = bridges_max,
+             .help = "other brokers to and from which messages are carried; paths begin in DATA"});
     config::Section redirect("mqtt.redirect", "While clients move to another server");
     redirect
         .row("server", o.redirect.server,
@@ -72,7 +76,8 @@ Result<> read_config(HubOptions& options) {
     if (!size) return {};
     TRY(const Bytes bytes, files::read_all(files, path, 1 << 20));
     const auto sections = describe(options);
-    return config::read(text_of(bytes), sections).context(path);
+    TRY_VOID(config::read(text_of(bytes), sections).context(path));
+    return check(options.bridges).context(path);
 }
 
 }  // namespace mw::hub

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/hub/bridge_options.h"
 #include "base/config.h"
 #include "base/log.h"
 #include "data/history/history.h"
@@ -32,6 +33,7 @@ struct HubOptions {
     history::HistoryOptions history;  // its directory is set by the hub
     mqtt::Limits mqtt;
     int mqtt_loops = 1;
+    std::vector<BridgeConfig> bridges;  // to other brokers
     int query_threads = 1;
     std::string log_level = "info";
     std::string log_format = "text";

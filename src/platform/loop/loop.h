@@ -7,6 +7,7 @@
 //   sleep_for, yield, within, Event, Channel   wait.h
 //   run_on, sync_wait      run_on.h      between loops, and from outside
 //   Workers                workers.h     threads for what blocks
+//   Published<T>           published.h   a value for other threads
 //   Signals                signals.h
 //   LoopMetrics, WorkersMetrics   metrics.h
 //

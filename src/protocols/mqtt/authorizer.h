@@ -17,6 +17,9 @@ struct Identity {
     bool operator==(const Identity&) const = default;
 };
 
+// The names of our own bridges to other brokers begin with it (bridge.h).
+inline constexpr std::string_view bridge_prefix = "bridge:";
+
 class Authorizer {
  public:
     virtual ~Authorizer() = default;

@@ -219,10 +219,10 @@ struct Broker::Parts {
     std::size_t greeting = 0;             // connections that have not said CONNECT
     ShardNumber next = 0;
     bool started = false;
-    metrics::Registry* registry = nullptr;
     std::shared_ptr<Shard> here;
     std::vector<Elsewhere> elsewhere;
-    mutable Metrics together;  // what metrics() gave
+    std::vector<std::unique_ptr<Bridge>> bridges;  // on this loop
+    mutable Metrics together;                      // what metrics() gave
 };
 
 // Sessions that move to other shards as the number of loops is another than last time. They are
@@ -295,7 +295,7 @@ Result<> Broker::add_loops(unsigned more) {
 
 Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions options) {
     const auto shards = parts_->all();
-    std::vector<JournalState> found;
+    std::deque<JournalState> found;
     Moves moves;
     for (const auto& shard : shards) {
         const auto number = static_cast<ShardNumber>(found.size());
@@ -342,8 +342,26 @@ void Broker::serve(std::unique_ptr<net::Stream> stream, Identity identity) {
     parts_->serve(std::move(stream), std::move(identity));
 }
 
+Result<> Broker::bridge(BridgeOptions options) {
+    const std::string name = options.name;
+    for (const auto& other : parts_->bridges)
+        if (other->name() == name)
+            return Error{Errc::conflict, "two bridges have the name " + name + "; want another"};
+    TRY(auto made, Bridge::make(parts_->core(), parts_->random, std::move(options)));
+    parts_->bridges.push_back(std::move(made));
+    parts_->here->scope.spawn(Bridge::run(*parts_->bridges.back()));
+    return {};
+}
+
+std::vector<BridgeView> Broker::bridges() const {
+    std::vector<BridgeView> views;
+    for (const auto& bridge : parts_->bridges) views.push_back(bridge->view());
+    return views;
+}
+
 Task<> Broker::stop() {
     parts_->start();
+    for (const auto& bridge : parts_->bridges) bridge->say_goodbye();
     for (const auto& listener : parts_->listeners)
         if (auto open = listener.lock()) open->close();
     for (const auto& shard : parts_->all()) {

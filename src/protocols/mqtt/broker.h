@@ -15,6 +15,7 @@
 #include "platform/net/net.h"
 #include "protocols/mqtt/authenticator.h"
 #include "protocols/mqtt/authorizer.h"
+#include "protocols/mqtt/bridge.h"
 #include "protocols/mqtt/inspect.h"
 #include "protocols/mqtt/journal.h"
 #include "protocols/mqtt/options.h"
@@ -53,6 +54,10 @@ class Broker {
     void serve(std::shared_ptr<net::Listener> listener, Resolver resolver);
     // Serves one stream, whose handshake is done.
     void serve(std::unique_ptr<net::Stream> stream, Identity identity);
+    // Carries messages to and from another broker from now on (bridge.h). After remember().
+    // invalid_input says what is wrong with the options.
+    Result<> bridge(BridgeOptions options);
+    std::vector<BridgeView> bridges() const;
     // Says "server shutting down" to the clients, closes, and waits.
     Task<> stop();
 

@@ -32,6 +32,7 @@ Connection::Step Connection::on_connect(const Frame& frame) {
     Connect packet;
     const Fault fault = decode(frame, packet);
     version_ = packet.version;
+    bridge_ = packet.bridge;
     if (!fault.ok()) return refuse(fault.reason, fault.describe());
     reason_strings_ = packet.properties.number(Property::request_problem_information, 1) != 0;
     peer_packet_max_ = packet.properties.number(Property::maximum_packet_size, 268'435'460);

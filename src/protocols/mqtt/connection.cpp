@@ -141,7 +141,7 @@ Connection::Step Connection::on_publish(const Frame& frame) {
     }
     // MQTT 3.1.1 has no receive maximum: its surplus waits outside.
     if (!has_window_for(packet)) {
-        if (version_ == Version::v5) {
+        if (version_ == Version::v5 && !for_others) {
             close(ReasonCode::receive_maximum_exceeded,
                   "more unacknowledged publishes than receive maximum");
             return Step::next;
@@ -195,7 +195,7 @@ bool Connection::has_window_for(const Publish& packet) const {
     if (packet.qos == QoS::at_most_once) return true;
     const std::size_t most = core_.limits().receive_maximum;
     if (unacknowledged_.size() >= most) return false;
-    return version_ != Version::v5 || packet.qos != QoS::exactly_once ||
+    return version_ != Version::v5 || for_others || packet.qos != QoS::exactly_once ||
            session_->unreleased() < most || session_->unreleased(packet.id) != nullptr;
 }
 
@@ -253,6 +253,7 @@ void Connection::refuse_publish(const Publish& packet, ReasonCode reason, std::s
                                            {"reason", why}});
     if (version_ == Version::v5 && packet.qos != QoS::at_most_once)
         return acknowledge(packet, reason, {});
+    if (for_others && version_ == Version::v5) return;
     close(reason, std::string(why).append(": ").append(packet.topic));
 }
 
@@ -402,6 +403,8 @@ void Connection::on_subscribe(const Frame& frame) {
     answer.id = packet.id;
     std::vector<const FilterRequest*> wants_retained;
     for (FilterRequest& request : packet.filters) {
+        if (bridge_ && !is_shared_filter(request.filter))
+            request.options.no_local = request.options.retain_as_published = true;
         bool is_new = false;
         ReasonCode reason;
         if (!topic_filter_fault(request.filter, core_.limits().topic_levels).empty())

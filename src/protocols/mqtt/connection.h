@@ -80,6 +80,10 @@ class Connection final : public Due {
     void retry();
     void on_due(SteadyTime now) override;
 
+    // A bridge speaks for clients of another broker: the surplus over the window waits, and what
+    // may not be published ends nothing.
+    bool for_others = false;
+
     // Kept by Core in its lists.
     bool in_log_list = false, in_room_list = false, doomed = false;
     std::uint32_t index = 0;
@@ -156,6 +160,7 @@ class Connection final : public Due {
     std::reference_wrapper<const Identity> identity_;  // the core keeps it
     State state_ = State::waiting;
     Version version_ = Version::v3_1_1;
+    bool bridge_ = false;          // another broker's, which says so in its CONNECT
     bool reason_strings_ = true;   // MQTT 5 request problem information
     bool full_ = false;            // the wire was told
     bool told_ = false;            // the traces have heard of the packet that waits

@@ -42,10 +42,13 @@ void read_short_tail(Reader& reader, PacketType type, Version version, ReasonCod
 }
 
 void read_protocol(Reader& reader, Connect& out) {
+    out.bridge = false;
     out.version = Version::v3_1_1;  // the form to answer in while the level is not known
     const std::string_view name = reader.text("protocol name is missing");
     const std::uint8_t level = reader.u8("protocol level is missing");
     if (!reader.ok()) return;
+    out.bridge = name == "MQTT" && level == 0x84;
+    if (out.bridge) return;
     if (level > 4) out.version = Version::v5;
     if (name == "MQTT" && (level == 4 || level == 5)) return;
     const bool other_mqtt = name == "MQTT" || name == "MQIsdp";

@@ -43,7 +43,7 @@ void encode(Bytes& out, const Connect& packet) {
     if (packet.password) length += 2 + packet.password->size();
     put_header(out, PacketType::connect, 0, length);
     put_text(out, "MQTT");
-    put_u8(out, static_cast<std::uint8_t>(packet.version));
+    put_u8(out, static_cast<std::uint8_t>(packet.bridge ? 0x84 : unsigned(packet.version)));
     put_u8(out, connect_flags(packet));
     put_u16(out, packet.keep_alive_s);
     put_section(out, packet.version, packet.properties);

@@ -33,6 +33,7 @@ class MessageCopies {
 }  // namespace
 
 ShardNumber home_of(const Identity& identity, std::string_view client_id, ShardNumber shards) {
+    if (identity.name.starts_with(bridge_prefix)) return 0;  // where bridges are
     std::uint64_t hash = 0xCBF29CE484222325ull ^ static_cast<std::uint64_t>(identity.kind);
     hash = fnv(fnv(fnv(hash, identity.name), std::string_view("\0", 1)), client_id);
     return static_cast<ShardNumber>((hash ^ hash >> 32) % shards);

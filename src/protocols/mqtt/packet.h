@@ -47,6 +47,7 @@ struct WillView {
 
 struct Connect {
     Version version = Version::v5;
+    bool bridge = false;  // 3.1.1: says that it is one, as mosquitto does, by a bit of the level
     bool clean_start = true;
     std::uint16_t keep_alive_s = 0;
     std::string_view client_id;

@@ -104,6 +104,11 @@ class Session final : public Due {
     // PUBREL. False: no such id.
     bool release(PacketId id);
     std::size_t unreleased() const { return unreleased_.size(); }
+    std::vector<PacketId> unreleased_ids() const {
+        std::vector<PacketId> ids;
+        for (const auto& [id, promise] : unreleased_) ids.push_back(id);
+        return ids;
+    }
     // Sends what waits, as far as the client's window and the outbox have room.
     void pump();
 

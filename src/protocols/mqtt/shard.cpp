@@ -13,13 +13,13 @@ constexpr nanoseconds stop_limit = seconds{2};
 }  // namespace
 
 void MetricsBoard::put(ShardNumber shard, const Metrics& metrics) {
-    all_[shard] = std::make_shared<const Metrics>(metrics);
+    all_[shard].set(std::make_shared<const Metrics>(metrics));
 }
 
 Metrics MetricsBoard::sum(ShardNumber self, const Metrics& own) const {
     Metrics sum = own;
     for (ShardNumber i = 0; i < all_.size(); ++i)
-        if (const auto other = all_[i].load(); other && i != self) add(sum, *other);
+        if (const auto other = all_[i].get(); other && i != self) add(sum, *other);
     sum.retained_messages = own.retained_messages;
     sum.retained_bytes = own.retained_bytes;
     return sum;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "platform/loop/published.h"
 #include "protocols/mqtt/broker.h"
 #include "protocols/mqtt/core.h"
 #include "protocols/mqtt/link.h"
@@ -25,7 +26,7 @@ class MetricsBoard {
     std::size_t links() const;
 
  private:
-    std::vector<std::atomic<std::shared_ptr<const Metrics>>> all_;
+    std::vector<Published<Metrics>> all_;
     std::vector<std::atomic<std::size_t>> links_;
 };
 

@@ -178,6 +178,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/clients", list_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/subscriptions", list_mqtt_subscriptions);
     routes.add(Method::get, "/v1/mqtt/retained", list_mqtt_retained);
+    routes.add(Method::get, "/v1/mqtt/bridges", list_mqtt_bridges);
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     routes.add(Method::get, "/v1/schemas", list_schemas);

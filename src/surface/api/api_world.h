@@ -132,6 +132,9 @@ class FakeBroker final : public BrokerDesk {
         if (order.from == "zz") co_return Error{Errc::invalid_input, "continue: no hexadecimal"};
         co_return page(order.from.empty() ? "gw-1" : "gw-2", order.from.empty() ? "01" : "");
     }
+    Task<Json> bridges() override {
+        co_return Json(JsonObject{{"items", JsonArray{JsonObject{{"name", "plant"}}}}});
+    }
     Task<Json> subscriptions(Order order) override {
         asked = order;
         co_return page("t/#", "");

@@ -198,6 +198,15 @@ Task<Response> list_mqtt_retained(State& state, Caller caller, Request request) 
     co_return co_await std::move(answer);
 }
 
+Task<Response> list_mqtt_bridges(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    CO_TRY_VOID(state.authorize(caller, {Verb::list, clients_kind, "default"}));
+    if (!state.parts.broker) co_return no_broker;
+    CO_TRY(auto list, co_await state.parts.broker->bridges());
+    auto answer = list_response(state, "MqttBridgeList", std::move(list));
+    co_return co_await std::move(answer);
+}
+
 // The fact comes first: nobody is cut off without one.
 Task<Response> kick_mqtt_clients(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));

@@ -31,6 +31,9 @@ class BrokerDesk {
     virtual Task<Json> subscriptions(Order order) = 0;
     virtual Task<Json> retained(Order order) = 0;
 
+    // {"items":[...]}: all of them, there are few.
+    virtual Task<Json> bridges() = 0;
+
     struct Kick {
         std::optional<std::string> identity = {};
         std::optional<std::string> client = {};

@@ -46,6 +46,9 @@ TEST_F(ApiBroker, lists_pages_with_their_filters) {
     EXPECT_EQ(broker.asked.topic, "t/x");
     EXPECT_EQ(call(get, "/v1/mqtt/retained?filter=t/%23").status, 200);
     EXPECT_EQ(broker.asked.filter, "t/#");
+    const auto bridges = call(get, "/v1/mqtt/bridges");
+    EXPECT_EQ(text_at(bridges, "kind"), "MqttBridgeList");
+    EXPECT_EQ(find_string(find(json(bridges), "items")->get_array()[0], "name"), "plant");
 }
 
 TEST_F(ApiBroker, refuses_what_it_does_not_understand_and_says_where) {
@@ -67,7 +70,8 @@ TEST_F(ApiBroker, lets_in_who_may_see_and_only_operators_kick) {
     const auto viewer = user("vic", {"viewer"}), engineer = user("eve", {"engineer"}),
                operating = user("olga", {"operator"});
     const std::string kick = R"({"identity":"gw-1"})";
-    for (const char* path : {"/v1/mqtt/clients", "/v1/mqtt/subscriptions", "/v1/mqtt/retained"}) {
+    for (const char* path :
+         {"/v1/mqtt/clients", "/v1/mqtt/subscriptions", "/v1/mqtt/retained", "/v1/mqtt/bridges"}) {
         EXPECT_EQ(as(viewer, get, path).status, 403) << path;
         EXPECT_EQ(as(engineer, get, path).status, 200) << path;
         EXPECT_EQ(as("", get, path).status, 401) << path;

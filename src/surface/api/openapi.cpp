@@ -58,6 +58,7 @@ constexpr RouteWords all_words[] = {
      "identity,client,connected:boolean,topic,limit:integer,continue"},
     {"GET", "/v1/mqtt/retained", "Retained messages in topic order",
      "filter,payload:boolean,limit:integer,continue"},
+    {"GET", "/v1/mqtt/bridges", "Bridges to other brokers, and how they are"},
     {"POST", "/v1/mqtt/kick", "End connections of an identity, a client, or both", "",
      "application/json"},
     {"GET", "/v1/mqtt/trace", "Packets as they pass, a stream of events",

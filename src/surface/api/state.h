@@ -152,6 +152,7 @@ Task<Response> acknowledge_alert(State&, Caller, Request);
 Task<Response> list_mqtt_clients(State&, Caller, Request);
 Task<Response> list_mqtt_subscriptions(State&, Caller, Request);
 Task<Response> list_mqtt_retained(State&, Caller, Request);
+Task<Response> list_mqtt_bridges(State&, Caller, Request);
 Task<Response> kick_mqtt_clients(State&, Caller, Request);
 Task<Response> trace_mqtt(State&, Caller, Request);
 
