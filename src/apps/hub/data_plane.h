@@ -19,7 +19,6 @@
 #include "fleet/onboarding/onboarding.h"
 #include "fleet/projection/projection.h"
 #include "platform/loop/loop.h"
-#include "platform/loop/published.h"
 #include "protocols/mqtt/mqtt.h"
 
 namespace mw::hub {

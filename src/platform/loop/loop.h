@@ -17,6 +17,7 @@
 #include "platform/loop/event_loop.h"
 #include "platform/loop/loop_thread.h"  // LoopThread
 #include "platform/loop/metrics.h"
+#include "platform/loop/published.h"
 #include "platform/loop/run_on.h"
 #include "platform/loop/scope.h"
 #include "platform/loop/signals.h"

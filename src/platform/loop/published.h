@@ -1,5 +1,5 @@
 #pragma once
-// A value that one thread makes anew now and then, and that others look at. Any thread. Short locks:
+// A value that one thread makes anew now and then, and that others look at. Any thread. A lock, as
 // libstdc++ 12's atomic<shared_ptr> gives ThreadSanitizer nothing to see its order by.
 
 #include <memory>

@@ -347,6 +347,7 @@ Result<> Broker::bridge(BridgeOptions options) {
     for (const auto& other : parts_->bridges)
         if (other->name() == name)
             return Error{Errc::conflict, "two bridges have the name " + name + "; want another"};
+    parts_->start();
     TRY(auto made, Bridge::make(parts_->core(), parts_->random, std::move(options)));
     parts_->bridges.push_back(std::move(made));
     parts_->here->scope.spawn(Bridge::run(*parts_->bridges.back()));

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "platform/loop/published.h"
+#include "platform/loop/loop.h"
 #include "protocols/mqtt/broker.h"
 #include "protocols/mqtt/core.h"
 #include "protocols/mqtt/link.h"
