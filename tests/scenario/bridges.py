@@ -71,14 +71,14 @@ def scenario_bridges(context):
     plant = context.plant()
     remote = Mosquitto(plant.folder)
     port = free_port()
-    (plant.data).mkdir(parents=True)
+    plant.data.mkdir(parents=True)
     password = plant.data / "plant.password"
     password.write_text(PASSWORD + "\n")
     password.chmod(0o644)
     bridge = {"name": "plant", "host": "127.0.0.1", "port": remote.port, "user": "hub",
               "password_file": "plant.password",
               "topics": [{"filter": "line/#", "direction": "both", "qos": 2, "local_prefix": "plant/"}]}
-    (plant.data / "hub.yaml").write_text(json.dumps({"mqtt": {"bridges": [bridge]}}))
+    plant.configure_hub(json.dumps({"mqtt": {"bridges": [bridge]}}))
     refused = subprocess.run([str(plant.program), "hub", "--data", str(plant.data), "--mqtt-port=0", "--websocket-port=0",
                               "--api-port=0", "--devices-port=0"], capture_output=True, text=True, timeout=120)
     assert refused.returncode != 0 and "chmod 600" in refused.stderr, refused

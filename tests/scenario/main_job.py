@@ -173,9 +173,10 @@ def scenario_plain(context):
     return figures
 
 
-def under_chaos(context, how, **programs):
+def under_chaos(context, how, loops=1, **programs):
     """The whole job while the hub is ended three times and a gateway twice; then the same equality."""
     plant = context.plant(**programs)
+    plant.configure_hub(f"mqtt: {{loops: {loops}}}\n")
     recordings = plants.recordings(context.build, context.folder)
     names = ["gw-1", "gw-2", "gw-3"]
     chaos = Chaos(plant, context.seed, 3, 2, how, total_rows(recordings))
@@ -187,8 +188,8 @@ def under_chaos(context, how, **programs):
 
 
 def scenario_kills(context):
-    """The hub killed three times and a gateway twice, at random instants: the same equality."""
-    return under_chaos(context, signal.SIGKILL)
+    """The hub, on two loops, killed three times and a gateway twice, at random instants: the same equality."""
+    return under_chaos(context, signal.SIGKILL, loops=2)
 
 
 def scenario_power_cuts(context):

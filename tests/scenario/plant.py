@@ -128,6 +128,10 @@ class Plant:
         self.gateways = {}
 
     # ---- the hub
+    def configure_hub(self, text):
+        self.data.mkdir(parents=True, exist_ok=True)
+        (self.data / "hub.yaml").write_text(text)
+
     def start_hub(self, *more, wrapper=()):
         fixed = [f"--{name}-port={self.ports[name]}" for name in self.ports] if self.ports else \
             ["--mqtt-port=0", "--websocket-port=0", "--api-port=0", "--devices-port=0"]

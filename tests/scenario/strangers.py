@@ -96,8 +96,7 @@ def node_folder(context):
 def scenario_strangers(context):
     """curl and openssl enrol; mosquitto and MQTT.js publish over mutual TLS; hyparquet reads segments."""
     plant = context.plant()
-    plant.data.mkdir(parents=True)
-    (plant.data / "hub.yaml").write_text("history: {seal_points: 1000}\n")
+    plant.configure_hub("history: {seal_points: 1000}\n")
     plant.start_hub()
     plant.describe_plant(["gw-1"])
     folder = pathlib.Path(context.folder)
@@ -142,6 +141,7 @@ def upgrade(ca, port, *more, scheme="https", path="/mqtt"):
 def scenario_websocket(context):
     """MQTT.js by WebSocket: with a device's certificate over TLS, and plain on loopback at every QoS."""
     plant = context.plant()
+    plant.configure_hub("mqtt: {loops: 2}\n")
     port = free_port()
     plant.start_hub("--plain-websocket-port", port)
     plant.describe_plant(["gw-1"])
@@ -200,6 +200,7 @@ def server_serial(ca, port):
 def scenario_certificates(context):
     """The hub takes a new server certificate and a list of revoked ones while it runs; sessions stay."""
     plant = context.plant()
+    plant.configure_hub("mqtt: {loops: 3}\n")
     plant.start_hub()
     plant.describe_plant(["gw-1"])
     folder = pathlib.Path(context.folder)
