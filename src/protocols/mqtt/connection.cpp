@@ -382,9 +382,10 @@ void Connection::on_pubrel(const Frame& frame) {
     Ack packet;
     if (const Fault fault = decode(frame, version_, packet); !fault.ok()) return on_fault(fault);
     const bool known = session_->release(packet.id);
+    if (!known) core_.finish_exchange(*session_, packet.id);
     encode_ack(PacketType::pubcomp, packet.id,
                known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);
-    send_answer();
+    send_answer(core_.peers_end());
 }
 
 void Connection::on_pubcomp(const Frame& frame) {

@@ -131,6 +131,7 @@ void Core::end_session(Session& session, bool expired) {
 void Core::end(Session& session) {
     if (session.shared()) shared_.end(session);  // before the journal forgets it
     if (SessionRecords* records = session.records()) records->ended();
+    finish_exchange(session, 0);
     sessions_.erase(key_of(session.owner(), session.client_id()));
 }
 
@@ -230,7 +231,10 @@ Core::Routed Core::route(const Publish& publish, Session* from) {
     deliver(delivery_, from, targets);
     deliver_to_groups(delivery_, targets);
     if (peers_ != nullptr) {
-        const Ticket passed = pass(delivery_, targets, publish.retain, from == nullptr);
+        PassOptions options{publish.retain, from == nullptr, 0, publish.id};
+        if (publish.qos == QoS::exactly_once && from != nullptr && from->records() != nullptr)
+            options.exchange = seen_from_elsewhere(peers_->self(), from->number());
+        const Ticket passed = pass(delivery_, targets, options);
         if (journal_ != nullptr || publish.retain) routed.peers = passed;
     }
     if (journal_ != nullptr) routed.journal = std::max(routed.journal, record(&publish, from));
@@ -338,7 +342,7 @@ void Core::settle() {
             const Targets& targets = targets_of(message.topic);
             deliver(delivery_, nullptr, targets);
             deliver_to_groups(delivery_, targets);
-            if (peers_ != nullptr) pass(delivery_, targets, will.retain, false);
+            if (peers_ != nullptr) pass(delivery_, targets, {.retain = will.retain});
             if (journal_ != nullptr) record(nullptr, nullptr);
         }
         shared_.settle();

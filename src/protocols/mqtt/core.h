@@ -23,6 +23,7 @@
 #include "protocols/mqtt/journal_state.h"
 #include "protocols/mqtt/latency.h"
 #include "protocols/mqtt/options.h"
+#include "protocols/mqtt/passed_exchanges.h"
 #include "protocols/mqtt/peers.h"
 #include "protocols/mqtt/presence.h"
 #include "protocols/mqtt/redirect.h"
@@ -159,7 +160,10 @@ class Core {
     };
     Routed route(const Publish& publish, Session* from);
     // To one member of a shared subscription on another shard.
-    Ticket pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group);
+    Ticket pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group,
+                         const Passed* with_exchange = nullptr);
+    // The other shards may forget that they had this QoS 2 message of it; id 0: any.
+    void finish_exchange(const Session& session, PacketId id);
     // For a session with records: the message of this delivery is owed to it, too.
     KeptMessage* owe(Delivery& delivery, const MessageTarget& target);
     // What was delivered outside of route() is owed to one session instead of another. False: not
@@ -230,7 +234,15 @@ class Core {
     const Targets& targets_of(std::string_view topic);
     void deliver(Delivery& delivery, const Session* from, const Targets& targets);
     void deliver_to_groups(Delivery& delivery, const Targets& targets);
-    Ticket pass(Delivery& delivery, const Targets& targets, bool retain, bool by_hub);
+    // What a message has beyond its delivery, for other shards.
+    struct PassOptions {
+        bool retain = false;
+        bool by_hub = false;
+        std::uint64_t exchange = 0;
+        PacketId exchange_id = 0;
+    };
+    Ticket pass(Delivery& delivery, const Targets& targets, const PassOptions& options);
+    Ticket record_passed(const Passed& message);
     void heed(ShardNumber from, const Interest& interest);
     void heed_group(ShardNumber from, const Interest& interest);
     void take_in(ShardNumber from);
@@ -279,6 +291,7 @@ class Core {
     std::vector<std::uint32_t> subscription_ids_;
     std::vector<GroupElsewhere> groups_elsewhere_;  // of the delivery under way
     std::vector<Inbox> inboxes_;                    // by shard
+    PassedExchanges exchanges_;
     Passed passed_;
     Publish passed_publish_;
     Bytes section_;

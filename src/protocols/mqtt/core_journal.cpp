@@ -112,6 +112,7 @@ bool Core::forget_old_session(Connection& connection, const Connect& packet) {
 void Core::use(Journal& journal, JournalState state) {
     ASSERT(connections_.empty() && sessions_.empty());
     journal_ = &journal;
+    exchanges_.use(journal);
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
     restore(std::move(state), false);
 }
@@ -141,7 +142,11 @@ void Core::restore(JournalState state, bool from_elsewhere) {
     last_session_number_ = state.last_session;
     Places places;
     for (auto& [number, found] : state.sessions)
-        if (found.declared) restore_session(number, std::move(found), places);
+        if (found.declared)
+            restore_session(number, std::move(found), places);
+        else if (number >= first_elsewhere)
+            for (const auto& [id, place] : found.received)
+                places.emplace_back(place, &exchanges_.restore(number, id));
     for (auto& [topic, found] : state.retained) {
         set_expiry(found);
         if (found.message) places.emplace_back(found.place, &retained_.restore(found.message));

@@ -14,15 +14,17 @@ void Core::use(Peers& peers, PassedUplink* uplink) {
     inboxes_.resize(peers.count());
 }
 
-Ticket Core::pass(Delivery& delivery, const Targets& targets, bool retain, bool by_hub) {
-    std::uint32_t to = targets.peers | (retain ? peers_->everybody() : 0);
+Ticket Core::pass(Delivery& delivery, const Targets& targets, const PassOptions& options) {
+    std::uint32_t to = targets.peers | (options.retain ? peers_->everybody() : 0);
     for (const GroupElsewhere& group : groups_elsewhere_) to |= 1u << group.shard;
     if (to == 0) return {};
     section_.clear();
     if (!delivery.properties().empty()) encode(section_, delivery.properties());
     Passed message;
-    message.retain = retain;
-    message.by_hub = by_hub;
+    message.retain = options.retain;
+    message.by_hub = options.by_hub;
+    message.exchange = options.exchange;
+    message.exchange_id = options.exchange_id;
     message.qos = delivery.qos();
     message.publisher = delivery.publisher();
     message.topic = delivery.topic();
@@ -35,14 +37,25 @@ Ticket Core::pass(Delivery& delivery, const Targets& targets, bool retain, bool 
         message.groups.clear();
         for (const GroupElsewhere& group : groups_elsewhere_)
             if (group.shard == shard) message.groups.push_back(group.text);
-        last = peers_->pass(1u << shard, message, journal_ != nullptr || retain);
+        last = peers_->pass(1u << shard, message, journal_ != nullptr || options.retain);
     }
     return last;
 }
 
-Ticket Core::pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group) {
+Ticket Core::pass_to_group(Delivery& delivery, ShardNumber shard, std::string_view group,
+                           const Passed* with_exchange) {
     groups_elsewhere_.assign(1, {shard, group});
-    return pass(delivery, {}, false, false);
+    PassOptions options;
+    if (with_exchange != nullptr) {
+        options.exchange = with_exchange->exchange;
+        options.exchange_id = with_exchange->exchange_id;
+    }
+    return pass(delivery, {}, options);
+}
+
+void Core::finish_exchange(const Session& session, PacketId id) {
+    if (peers_ == nullptr || session.number() == 0) return;
+    peers_->finish({seen_from_elsewhere(peers_->self(), session.number()), id});
 }
 
 void Core::receive(ShardNumber from, Parcel parcel) {
@@ -75,7 +88,11 @@ void Core::heed_group(ShardNumber from, const Interest& interest) {
 void Core::take_in(ShardNumber from) {
     Inbox& inbox = inboxes_[from];
     for (; !inbox.parcels.empty(); inbox.parcels.pop_front()) {
-        const Parcel& parcel = inbox.parcels.front();
+        Parcel& parcel = inbox.parcels.front();
+        for (const FinishedExchange& exchange : std::exchange(parcel.finished, {}))
+            if (journal_ != nullptr)
+                inbox.promise.journal =
+                    std::max(inbox.promise.journal, exchanges_.finish(exchange));
         while (inbox.at < parcel.messages.size()) {
             ByteView left = ByteView(parcel.messages).subspan(inbox.at);
             take(left, passed_);
@@ -95,6 +112,8 @@ void Core::take_in(ShardNumber from) {
 
 // As route(), but whoever passed it here has asked for permission and told the other shards.
 void Core::take_message(const Passed& message, Promise& promise) {
+    if (message.exchange != 0 && exchanges_.knows(message.exchange, message.exchange_id))
+        return;  // before a power cut, after which its publisher sent it again
     Publish& publish = passed_publish_;
     publish.topic = message.topic;
     publish.payload = message.payload;
@@ -118,12 +137,24 @@ void Core::take_message(const Passed& message, Promise& promise) {
         if (group != nullptr && (group->members() > 0 || !elsewhere))
             shared_.deliver(*group, delivery_);
         else if (elsewhere)  // its members have left this shard meanwhile
-            promise.peers = pass_to_group(delivery_, *elsewhere, group->text());
+            promise.peers = pass_to_group(delivery_, *elsewhere, group->text(), &message);
         else if (message.qos != QoS::at_most_once)
             ++metrics_.queue_overflows;
     }
-    if (journal_ != nullptr) journal = std::max(journal, record(nullptr, nullptr));
+    if (journal_ != nullptr) journal = std::max(journal, record_passed(message));
     promise.journal = std::max(promise.journal, journal);
+}
+
+// As record(): one record says to whom the message is owed, and that it came.
+Ticket Core::record_passed(const Passed& message) {
+    if (message.exchange == 0) return record(nullptr, nullptr);
+    KeptMessage* kept = std::exchange(owed_, nullptr);
+    if (kept == nullptr) return {};
+    kept->write(*journal_, owed_to_, message.exchange, message.exchange_id);
+    exchanges_.keep(message.exchange, message.exchange_id, *kept);
+    const Ticket ticket = kept->ticket();
+    kept->release();  // this delivery's own hold
+    return ticket;
 }
 
 bool Core::take_for_uplink(ShardNumber from, const Passed& message, Promise& promise) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "protocols/mqtt/passed_exchanges.h"
+
 namespace mw::mqtt {
 namespace {
 
@@ -16,7 +18,7 @@ std::shared_ptr<StoredMessage> stored(const MessageFields& fields) {
 }  // namespace
 
 FoundSession* JournalState::session(SessionNumber number) {
-    last_session = std::max(last_session, number);
+    if (number < first_elsewhere) last_session = std::max(last_session, number);
     if (number == 0 || ended_.contains(number)) return nullptr;
     return &sessions[number];
 }
@@ -39,7 +41,8 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
             retained.erase(std::string(record.message.topic));
             return;
         case RecordKind::ended:
-            last_session = std::max(last_session, record.session);
+            if (record.session < first_elsewhere)
+                last_session = std::max(last_session, record.session);
             ended_.insert(record.session);
             sessions.erase(record.session);
             return;

@@ -8,21 +8,24 @@ namespace mw::mqtt {
 namespace {
 
 constexpr unsigned qos_bits = 3;
-constexpr unsigned subscribers_bit = 4, uplink_bit = 8, retain_bit = 16, hub_bit = 32, dup_bit = 64;
+constexpr unsigned subscribers_bit = 4, uplink_bit = 8, retain_bit = 16, hub_bit = 32, dup_bit = 64,
+                   exchange_bit = 128;
 // The bits, the publisher, and the sizes of topic, payload, properties and the rest. The rest is
-// the number and whose it is, for the uplink; or groups, each behind its size.
+// the number and whose it is, for the uplink; or the exchange, if any, and groups, each behind its
+// size.
 constexpr std::size_t head_size = 1 + 5 * 4;
 
 std::uint8_t bits_of(const Passed& message) {
     return static_cast<std::uint8_t>(
         static_cast<unsigned>(message.qos) | (message.to_subscribers ? subscribers_bit : 0u) |
         (message.to_uplink ? uplink_bit : 0u) | (message.retain ? retain_bit : 0u) |
-        (message.by_hub ? hub_bit : 0u) | (message.dup ? dup_bit : 0u));
+        (message.by_hub ? hub_bit : 0u) | (message.dup ? dup_bit : 0u) |
+        (message.exchange != 0 ? exchange_bit : 0u));
 }
 
 std::size_t rest_of(const Passed& message) {
     if (message.to_uplink) return 8 + 1 + message.from.size();
-    std::size_t size = 0;
+    std::size_t size = message.exchange != 0 ? 10 : 0;
     for (const std::string_view group : message.groups) size += 4 + group.size();
     return size;
 }
@@ -80,6 +83,10 @@ void encode(Bytes& out, const Passed& message) {
         to.bytes(message.from.data(), message.from.size());
         return;
     }
+    if (message.exchange != 0) {
+        to.number(message.exchange);
+        to.number(message.exchange_id);
+    }
     for (const std::string_view group : message.groups) {
         to.size(group.size());
         to.bytes(group.data(), group.size());
@@ -103,11 +110,16 @@ void take(ByteView& left, Passed& out) {
     out.properties = take_bytes(left, sizes[2]);
     ByteView rest = take_bytes(left, sizes[3]);
     out.groups.clear();
+    out.exchange = 0;
     if (out.to_uplink) {
         out.number = take_number<std::uint64_t>(rest);
         out.from_kind = static_cast<Identity::Kind>(take_number<std::uint8_t>(rest));
         out.from = text_of(rest);
         return;
+    }
+    if ((bits & exchange_bit) != 0) {
+        out.exchange = take_number<std::uint64_t>(rest);
+        out.exchange_id = take_number<PacketId>(rest);
     }
     while (!rest.empty()) {
         const auto size = take_number<std::uint32_t>(rest);

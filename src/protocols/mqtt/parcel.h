@@ -28,12 +28,22 @@ struct Passed {
     std::string_view from;
     std::string_view topic;
     ByteView payload;
-    ByteView properties;                   // a section as in a packet; empty: none
+    ByteView properties;  // a section as in a packet; empty: none
+    // At QoS 2, of a publisher whose session lasts: its session, as other shards see it, and packet
+    // id. 0: none.
+    std::uint64_t exchange = 0;
+    PacketId exchange_id = 0;
     std::vector<std::string_view> groups;  // shared subscriptions of which that shard has a member
 };
 void encode(Bytes& out, const Passed& message);
 // Takes the first one off `left`. What another shard encoded is whole.
 void take(ByteView& left, Passed& out);
+
+// A QoS 2 exchange of a client of another shard is over; id 0: the session is.
+struct FinishedExchange {
+    std::uint64_t session = 0;
+    PacketId id = 0;
+};
 
 // What a shard wants to be told from now on.
 struct Interest {
@@ -54,10 +64,12 @@ struct Parcel {
     std::uint64_t taken = 0;  // of the receiver's numbers, all through this are safe here
     bool urgent = false;      // somebody waits until it is safe
     std::vector<Interest> interests;
+    std::vector<FinishedExchange> finished;  // before the messages
     std::vector<PassedRefusal> refusals;
     Bytes messages;
 
-    bool empty() const { return interests.empty() && refusals.empty() && messages.empty(); }
+    bool empty() const { return !tells() && refusals.empty(); }
+    bool tells() const { return !interests.empty() || !finished.empty() || !messages.empty(); }
 };
 
 }  // namespace mw::mqtt

@@ -45,6 +45,17 @@ void Peers::tell(const Interest& interest) {
     post_.mark();
 }
 
+void Peers::finish(const FinishedExchange& exchange) {
+    ++number_;
+    for (ShardNumber to = 0; to < count(); ++to) {
+        if (to == self_) continue;
+        all_[to].parcel.finished.push_back(exchange);
+        all_[to].parcel.urgent = true;
+        account(all_[to], sizeof exchange);
+    }
+    post_.mark();
+}
+
 Ticket Peers::pass(std::uint32_t mask, Passed message, bool urgent) {
     message.number = ++number_;
     ++messages_;
@@ -106,7 +117,7 @@ void Peers::flush() {
     for (ShardNumber to = 0; to < count(); ++to) {
         Peer& peer = all_[to];
         if (peer.parcel.empty() && !peer.says_taken) continue;
-        const bool tells = !peer.parcel.interests.empty() || !peer.parcel.messages.empty();
+        const bool tells = peer.parcel.tells();
         const std::uint64_t taken = peer.parcel.taken;
         peer.parcel.last = tells ? peer.told : 0;
         if (!post_.send(to, peer.parcel)) continue;

@@ -496,6 +496,7 @@ bool Session::release(PacketId id) {
     if (unreleased_.erase(id) == 0) return false;
     --core_.count().unreleased;
     if (records_) records_->released(id);
+    core_.finish_exchange(*this, id);
     return true;
 }
 

@@ -101,7 +101,7 @@ class ShardsSurvival : public testing::Test {
         for (int i = 0; i < steps && !life.files->is_cut(); ++i) {
             Publisher& publisher = publishers_[random_() % publishers_.size()];
             if (subscribers_[0].subscribed && subscribers_[1].subscribed)
-                publisher.publish(QoS::at_least_once);
+                publisher.publish(random_() % 2 == 0 ? QoS::at_least_once : QoS::exactly_once);
             if (random_() % 40 == 0) publisher.disconnect(), publisher.connect(life);
             if (random_() % 3 == 0)
                 life.flush();
@@ -164,8 +164,12 @@ TEST_F(ShardsSurvival, power_cuts_lose_nothing_that_crossed_shards) {
     for (const auto& publisher : publishers_) {
         acknowledged += publisher.acknowledged.size();
         for (auto& subscriber : subscribers_) {
-            const auto& got = subscriber.got["one/" + publisher.name()];
-            const std::set<int> arrived(got.begin(), got.end());
+            const auto& once = subscriber.got["two/" + publisher.name()];
+            std::set<int> arrived(once.begin(), once.end());
+            ASSERT_EQ(arrived.size(), once.size()) << publisher.name() << ": twice at QoS 2";
+            ASSERT_TRUE(std::is_sorted(once.begin(), once.end())) << publisher.name();
+            for (const int number : subscriber.got["one/" + publisher.name()])
+                arrived.insert(number);
             for (const int number : publisher.acknowledged)
                 ASSERT_TRUE(arrived.contains(number)) << publisher.name() << " lost " << number;
         }
