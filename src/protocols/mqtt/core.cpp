@@ -228,15 +228,9 @@ Core::Routed Core::route(const Publish& publish, Session* from) {
     Routed routed;
     routed.retained = !publish.retain || retain(delivery_.stored(), share, routed.journal);
     const Targets& targets = targets_of(publish.topic);
+    if (peers_ != nullptr) return route_among_shards(publish, from, targets, routed);
     deliver(delivery_, from, targets);
     deliver_to_groups(delivery_, targets);
-    if (peers_ != nullptr) {
-        PassOptions options{publish.retain, from == nullptr, 0, publish.id};
-        if (publish.qos == QoS::exactly_once && from != nullptr && from->records() != nullptr)
-            options.exchange = seen_from_elsewhere(peers_->self(), from->number());
-        const Ticket passed = pass(delivery_, targets, options);
-        if (journal_ != nullptr || publish.retain) routed.peers = passed;
-    }
     if (journal_ != nullptr) routed.journal = std::max(routed.journal, record(&publish, from));
     return routed;
 }

@@ -242,7 +242,9 @@ class Core {
         PacketId exchange_id = 0;
     };
     Ticket pass(Delivery& delivery, const Targets& targets, const PassOptions& options);
-    Ticket record_passed(const Passed& message);
+    Routed route_among_shards(const Publish& publish, Session* from, const Targets& targets,
+                              Routed routed);
+    Ticket record_exchange(SessionNumber session, PacketId id);
     void heed(ShardNumber from, const Interest& interest);
     void heed_group(ShardNumber from, const Interest& interest);
     void take_in(ShardNumber from);

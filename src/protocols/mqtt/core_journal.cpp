@@ -114,6 +114,10 @@ void Core::use(Journal& journal, JournalState state) {
     journal_ = &journal;
     exchanges_.use(journal);
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
+    // Other shards remember sessions by number: none is ever used twice, also if a power cut takes
+    // a session back.
+    const auto now_ms = static_cast<SessionNumber>(parts_.clock.now().ns / 1'000'000);
+    if (peers_ != nullptr) state.last_session = std::max(state.last_session, now_ms << 12);
     restore(std::move(state), false);
 }
 

@@ -55,7 +55,31 @@ Ticket Core::pass_to_group(Delivery& delivery, ShardNumber shard, std::string_vi
 
 void Core::finish_exchange(const Session& session, PacketId id) {
     if (peers_ == nullptr || session.number() == 0) return;
-    peers_->finish({seen_from_elsewhere(peers_->self(), session.number()), id});
+    const FinishedExchange exchange{seen_from_elsewhere(peers_->self(), session.number()), id};
+    exchanges_.finish(exchange);
+    peers_->finish(exchange);
+}
+
+// The journals of the shards have no common commit. Had this one alone kept that a QoS 2 message
+// was received, its publisher would be told so after a power cut, and the others would lack it. So
+// of a message that crosses each shard keeps, beside whom it owes it to, that it came; all are
+// asked again when the publisher sends it again, and PUBREC waits for all.
+Core::Routed Core::route_among_shards(const Publish& publish, Session* from, const Targets& targets,
+                                      Routed routed) {
+    PassOptions options{publish.retain, from == nullptr, 0, publish.id};
+    if (publish.qos == QoS::exactly_once && from != nullptr && from->records() != nullptr)
+        options.exchange = seen_from_elsewhere(peers_->self(), from->number());
+    if (options.exchange == 0 || !exchanges_.knows(options.exchange, publish.id))
+        deliver(delivery_, from, targets);
+    deliver_to_groups(delivery_, targets);
+    const Ticket passed = pass(delivery_, targets, options);
+    if (journal_ != nullptr || publish.retain) routed.peers = passed;
+    if (journal_ == nullptr) return routed;
+    const bool crosses = passed.value != 0 && options.exchange != 0;
+    const Ticket recorded =
+        crosses ? record_exchange(options.exchange, publish.id) : record(&publish, from);
+    routed.journal = std::max(routed.journal, recorded);
+    return routed;
 }
 
 void Core::receive(ShardNumber from, Parcel parcel) {
@@ -141,17 +165,18 @@ void Core::take_message(const Passed& message, Promise& promise) {
         else if (message.qos != QoS::at_most_once)
             ++metrics_.queue_overflows;
     }
-    if (journal_ != nullptr) journal = std::max(journal, record_passed(message));
+    if (journal_ != nullptr)
+        journal = std::max(journal, record_exchange(message.exchange, message.exchange_id));
     promise.journal = std::max(promise.journal, journal);
 }
 
 // As record(): one record says to whom the message is owed, and that it came.
-Ticket Core::record_passed(const Passed& message) {
-    if (message.exchange == 0) return record(nullptr, nullptr);
+Ticket Core::record_exchange(SessionNumber session, PacketId id) {
+    if (session == 0) return record(nullptr, nullptr);
     KeptMessage* kept = std::exchange(owed_, nullptr);
     if (kept == nullptr) return {};
-    kept->write(*journal_, owed_to_, message.exchange, message.exchange_id);
-    exchanges_.keep(message.exchange, message.exchange_id, *kept);
+    kept->write(*journal_, owed_to_, session, id);
+    exchanges_.keep(session, id, *kept);
     const Ticket ticket = kept->ticket();
     kept->release();  // this delivery's own hold
     return ticket;

@@ -1,8 +1,8 @@
 #pragma once
-// Inside the module: QoS 2 messages that came from clients of other shards and were not released
-// yet. The journals of two shards have no common commit: after a power cut the client's shard may
-// not know any more that it had such a message, and passes it again. Belongs to its Core. Limit:
-// what those clients may have unreleased.
+// Inside the module: QoS 2 messages that crossed shards, came to this one, and were not released by
+// their publishers yet. The journals of two shards have no common commit: after a power cut some
+// have such a message and some do not, its publisher sends it again, and it is passed again.
+// Belongs to its Core. Limit: what those clients may have unreleased.
 
 #include <map>
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace mw::mqtt {
 
-// Numbers from here on are sessions of other shards; smaller ones are our own.
+// Numbers from here on are sessions as other shards see them; smaller ones are our own.
 inline constexpr SessionNumber first_elsewhere = SessionNumber{1} << 56;
 inline SessionNumber seen_from_elsewhere(unsigned shard, SessionNumber session) {
     return session + first_elsewhere * (shard + 1);
