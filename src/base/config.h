@@ -49,7 +49,7 @@ struct Row {
     Json initial;                                 // the default, as it would be written
     std::function<Result<>(const Json&)> assign;  // kind and bounds were checked
     // Objects: the rows of each, and what speaks against one.
-    std::vector<Section> element = {};
+    std::vector<Section> element;
     std::function<Result<>(const Json&)> check = {};
 };
 
