@@ -6,6 +6,16 @@
 #include "protocols/mqtt/wire.h"
 
 namespace mw::mqtt {
+namespace {
+
+void read_section(ByteView section, Properties& out) {
+    out.clear();
+    if (section.empty()) return;
+    Reader reader(PacketType::publish, section);
+    read_properties(reader, PacketType::publish, out);
+}
+
+}  // namespace
 
 void Core::use(Peers& peers, PassedUplink* uplink) {
     ASSERT(connections_.empty() && sessions_.empty());
@@ -143,11 +153,7 @@ void Core::take_message(const Passed& message, Promise& promise) {
     publish.payload = message.payload;
     publish.qos = message.qos;
     publish.retain = message.retain;
-    publish.properties.clear();
-    if (!message.properties.empty()) {
-        Reader reader(PacketType::publish, message.properties);
-        read_properties(reader, PacketType::publish, publish.properties);
-    }
+    read_section(message.properties, publish.properties);
     delivery_.begin(publish, now(), message.publisher);
     Ticket journal;
     if (message.retain)
@@ -184,17 +190,15 @@ Ticket Core::record_exchange(SessionNumber session, PacketId id) {
 
 bool Core::take_for_uplink(ShardNumber from, const Passed& message, Promise& promise) {
     if (parts_.uplink == nullptr) return true;
-    Publish& publish = passed_publish_;
-    publish.properties.clear();
+    Properties& all = passed_publish_.properties;
+    read_section(message.properties, all);
     PublishProperties properties;
     properties.qos = message.qos;
     properties.retain = message.retain;
     properties.dup = message.dup;
-    if (!message.properties.empty()) {
-        Reader reader(PacketType::publish, message.properties);
-        read_properties(reader, PacketType::publish, publish.properties);
-        properties.content_type = publish.properties.text(Property::content_type);
-        properties.all = &publish.properties;
+    if (!all.empty()) {
+        properties.content_type = all.text(Property::content_type);
+        properties.all = &all;
     }
     const Identity identity{message.from_kind, std::string(message.from)};
     auto ticket = parts_.uplink->publish(identity, message.topic, message.payload, properties);

@@ -49,11 +49,9 @@ class Plant {
         return wait(Client::connect(dial(to), options)).value();
     }
     void until(const std::function<bool()>& holds) {
-        auto poll = [&]() -> Task<> {
-            while (!holds()) CO_TRY_VOID(co_await sleep_for(milliseconds{2}));
-            co_return Result<>{};
-        };
-        ASSERT_TRUE(wait(within(seconds{60}, poll())).ok());
+        const SteadyTime end = loop->clock().steady() + seconds{60};
+        while (!holds() && loop->clock().steady() < end) loop->turn(true);
+        ASSERT_TRUE(holds());
     }
 
     log::Capture quiet;
