@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "parts"))
@@ -65,6 +66,7 @@ P99_US, P99_OF_BEST_PEER = 150, 1.3
 IDLE_BYTES = {"idle TCP": 1000, "idle mTLS": 28_000}
 # The judge's sessions all end with their connections, so a load of our own has one that does not.
 DURABLE, DURABLE_TIMES = "durable q1", 3
+DURABLE_PACED, PACED_RATE = "20,000/s durable q1", 20_000
 LASTING_S = {"ours": 0, "ours_with_journal": 3600}
 
 
@@ -221,6 +223,40 @@ def measure_durable(bench, word):
     return {DURABLE: found}
 
 
+def sync_us(folder, count=300):
+    """The disk's own time for what a group commit does: append 4 kB and sync, again and again. Sorted."""
+    times = []
+    with open(folder / "sync", "wb", buffering=0) as file:
+        for _ in range(count):
+            before = time.monotonic_ns()
+            file.write(b"x" * 4096)
+            os.fdatasync(file.fileno())
+            times.append((time.monotonic_ns() - before) / 1e3)
+    return sorted(times)
+
+
+def measure_durable_paced(bench, word):
+    """QoS 1 at a rate to a lasting session: from when a message was due to its acknowledgement, after the sync."""
+    if word not in DURABLE_PACED:
+        return {}
+    heard, syncs = [], []
+    with bench.quiet(), bench.running(["ours_with_journal"], BROKER_CPU, False) as (broker,):
+        for _ in range(1 if bench.quick else 5):
+            syncs += sync_us(bench.peers.folder, 100 if bench.quick else 300)
+            broker.hold(False)
+            words = subprocess.run(["taskset", "-c", JUDGE_CPU, BUILD / "mqtt_lasting_load", str(broker.ports["tcp"]),
+                                    str(broker.pid), "3600", ".3" if bench.quick else "2", str(PACED_RATE)],
+                                   check=True, text=True, capture_output=True, timeout=60).stdout
+            broker.hold(True)
+            heard.append(json.loads(words))
+    syncs.sort()
+    found = {key: statistics.median(run[key] for run in heard) for key in heard[0]} | {
+        "clean": True, "sync_p50_us": round(syncs[len(syncs) // 2], 1), "sync_p99_us": round(syncs[len(syncs) * 99 // 100], 1)}
+    show("two CPUs", DURABLE_PACED, {"ours": found}, "p99_us",
+         f"   the disk syncs in {found['sync_p50_us']:g} us, p99 {found['sync_p99_us']:g} us")
+    return {DURABLE_PACED: found}
+
+
 def measure_connects(bench, word):
     figures = {}
     for name, how in CONNECTS.items():
@@ -249,6 +285,8 @@ def bars_of(figures, rows):
     if DURABLE in figures:
         cost = [figures[DURABLE][name]["cpu_s_per_M"] for name in LASTING_S]
         bars[f"{DURABLE}: with a journal / without"] = (round(cost[1] / cost[0], 2), "<=", DURABLE_TIMES)
+    if found := figures.get(DURABLE_PACED):
+        bars[f"{DURABLE_PACED}: p99 us"] = (found["p99_us"], "<=", 3 * found["sync_p50_us"] + 1000)
     for name, most in IDLE_BYTES.items():
         if "bytes_each" in figures.get(name, {}).get("ours", {}):
             bars[f"{name}: bytes"] = (figures[name]["ours"]["bytes_each"], "<=", most)
@@ -268,7 +306,7 @@ def main():
     # On the project's disk: /tmp may be memory, which syncs for nothing.
     with tempfile.TemporaryDirectory(prefix="millwright-mqtt-", dir=BUILD) as name:
         bench = Bench(pathlib.Path(name), "--quick" in sys.argv, option("--lock", ""))
-        figures = measure_loads(bench, rows) | measure_durable(bench, word)
+        figures = measure_loads(bench, rows) | measure_durable(bench, word) | measure_durable_paced(bench, word)
         figures |= measure_idle(bench, word) | measure_connects(bench, word)
     figures["bars"] = bars_of(figures, rows)
     for name, bar in figures["bars"].items():

@@ -1,7 +1,8 @@
 // Publishers at QoS 1 to one subscriber, over sockets, whose session may outlive its connection:
 // what a message costs a broker whose sessions are in a journal. Publishers go on as they are
-// acknowledged. Prints one JSON object.
-//     mqtt_lasting_load PORT BROKER_PID EXPIRY_S SECONDS
+// acknowledged; or they send at a RATE per second of all, and the time from when a message was due
+// to its acknowledgement is told, too. Prints one JSON object.
+//     mqtt_lasting_load PORT BROKER_PID EXPIRY_S SECONDS [RATE]
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
 #include <stdexcept>
 
@@ -111,19 +113,31 @@ class Load {
     std::uint64_t delivered() const { return delivered_; }
 
     void run(double seconds) {
-        const RealClock clock;
-        const SteadyTime end =
-            clock.steady() + nanoseconds{static_cast<std::int64_t>(seconds * 1e9)};
-        while (clock.steady() < end) {
+        const SteadyTime end = after(clock_.steady(), seconds);
+        while (clock_.steady() < end) {
             for (auto& publisher : publishers_) publish(*publisher);
-            poll(polled_.data(), polled_.size(), 100);
-            if (polled_[0].revents != 0) take();
-            for (std::size_t i = 0; i < publishers; ++i) {
-                if (polled_[i + 1].revents == 0) continue;
-                Publisher& publisher = *publishers_[i];
-                publisher.socket.read([&](const mqtt::Frame&) { ++publisher.due; });
-            }
+            turn(100'000'000);
         }
+    }
+    // Messages are due every 1/rate seconds, of one publisher after the other. Returns how long
+    // each waited for its acknowledgement since it was due, in seconds, sorted.
+    std::vector<double> run_at(double rate, double seconds) {
+        while (std::ranges::any_of(publishers_, [](auto& one) { return one->due < window; }))
+            turn(100'000'000);
+        waited_s_.clear();
+        const SteadyTime start = clock_.steady();
+        for (std::uint64_t sent = 0; clock_.steady() < after(start, seconds);) {
+            const SteadyTime due = after(start, static_cast<double>(sent) / rate);
+            const SteadyTime now = clock_.steady();
+            if (due <= now)
+                publish_due(*publishers_[sent++ % publishers], due);
+            else
+                turn((due - now).count());
+        }
+        while (std::ranges::any_of(publishers_, [](auto& one) { return !one->sent.empty(); }))
+            turn(100'000'000);
+        std::ranges::sort(waited_s_);
+        return std::move(waited_s_);
     }
 
  private:
@@ -134,19 +148,47 @@ class Load {
         std::string topic;
         std::size_t due = window;
         mqtt::PacketId id = 0;
+        std::deque<SteadyTime> sent;  // when what is unacknowledged was due, in run_at()
     };
-    void publish(Publisher& publisher) {
-        static const Bytes payload(64, 'x');
-        if (publisher.due < batch || published_ - delivered_ > undelivered_max) return;
+    static SteadyTime after(SteadyTime start, double seconds) {
+        return start + nanoseconds{static_cast<std::int64_t>(seconds * 1e9)};
+    }
+    void turn(std::int64_t wait_ns) {
+        const timespec wait{0, static_cast<long>(wait_ns)};
+        ppoll(polled_.data(), polled_.size(), &wait, nullptr);
+        if (polled_[0].revents != 0) take();
+        for (std::size_t i = 0; i < publishers; ++i)
+            if (polled_[i + 1].revents != 0) take_acknowledgements(*publishers_[i]);
+    }
+    void take_acknowledgements(Publisher& publisher) {
+        publisher.socket.read([&](const mqtt::Frame&) {
+            ++publisher.due;
+            if (publisher.sent.empty()) return;
+            waited_s_.push_back(
+                static_cast<double>((clock_.steady() - publisher.sent.front()).count()) / 1e9);
+            publisher.sent.pop_front();
+        });
+    }
+    void publish_due(Publisher& publisher, SteadyTime due) {
+        publisher.sent.push_back(due);
         bytes_.clear();
+        encode_one(publisher);
+        publisher.socket.write(bytes_);
+    }
+    void encode_one(Publisher& publisher) {
+        static const Bytes payload(64, 'x');
         mqtt::Publish packet;
         packet.qos = mqtt::QoS::at_least_once;
         packet.topic = publisher.topic;
         packet.payload = payload;
-        for (; publisher.due > 0; --publisher.due, ++published_) {
-            packet.id = publisher.id = static_cast<mqtt::PacketId>(publisher.id % 65'535 + 1);
-            encode(bytes_, mqtt::Version::v5, packet);
-        }
+        packet.id = publisher.id = static_cast<mqtt::PacketId>(publisher.id % 65'535 + 1);
+        encode(bytes_, mqtt::Version::v5, packet);
+        ++published_;
+    }
+    void publish(Publisher& publisher) {
+        if (publisher.due < batch || published_ - delivered_ > undelivered_max) return;
+        bytes_.clear();
+        for (; publisher.due > 0; --publisher.due) encode_one(publisher);
         publisher.socket.write(bytes_);
     }
     void take() {
@@ -160,37 +202,47 @@ class Load {
         subscriber_.write(bytes_);
     }
 
+    const RealClock clock_;
     Socket subscriber_;
     std::vector<std::unique_ptr<Publisher>> publishers_;
     std::vector<pollfd> polled_;
     Bytes bytes_;
     std::uint64_t published_ = 0;
     std::uint64_t delivered_ = 0;
+    std::vector<double> waited_s_;
 };
 
-void measure(char** argv) {
+void measure(char** argv, double rate) {
     Load load(static_cast<std::uint16_t>(std::atoi(argv[1])),
               static_cast<std::uint32_t>(std::atoi(argv[3])));
     const double seconds = std::atof(argv[4]);
     load.run(warm_s);
     const double before = broker_cpu_seconds(argv[2]);
     const std::uint64_t delivered = load.delivered();
-    load.run(seconds);
+    std::vector<double> waited_s;
+    if (rate > 0)
+        waited_s = load.run_at(rate, seconds);
+    else
+        load.run(seconds);
     const double cpu = broker_cpu_seconds(argv[2]) - before;
     const auto messages = static_cast<double>(load.delivered() - delivered);
-    std::printf("{\"recv_s\": %.0f, \"cpu_s_per_M\": %.3f}\n", messages / seconds,
+    std::printf("{\"recv_s\": %.0f, \"cpu_s_per_M\": %.3f", messages / seconds,
                 cpu / messages * 1e6);
+    if (!waited_s.empty())
+        std::printf(", \"p50_us\": %.1f, \"p99_us\": %.1f", waited_s[waited_s.size() / 2] * 1e6,
+                    waited_s[waited_s.size() * 99 / 100] * 1e6);
+    std::printf("}\n");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 5) {
-        std::fprintf(stderr, "mqtt_lasting_load PORT BROKER_PID EXPIRY_S SECONDS\n");
+    if (argc != 5 && argc != 6) {
+        std::fprintf(stderr, "mqtt_lasting_load PORT BROKER_PID EXPIRY_S SECONDS [RATE]\n");
         return 2;
     }
     try {
-        measure(argv);
+        measure(argv, argc == 6 ? std::atof(argv[5]) : 0);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "mqtt_lasting_load: %s\n", error.what());
         return 1;

@@ -294,8 +294,10 @@ class Core {
     std::vector<GroupElsewhere> groups_elsewhere_;  // of the delivery under way
     std::vector<Inbox> inboxes_;                    // by shard
     PassedExchanges exchanges_;
-    Passed passed_;
+    Passed passed_;   // what came
+    Passed passing_;  // what goes
     Publish passed_publish_;
+    SteadyTime passed_at_;
     Bytes section_;
     std::size_t peer_filters_ = 0;  // in the tree, of other shards
     std::vector<Connection*> waiting_for_log_;

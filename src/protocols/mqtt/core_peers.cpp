@@ -30,7 +30,7 @@ Ticket Core::pass(Delivery& delivery, const Targets& targets, const PassOptions&
     if (to == 0) return {};
     section_.clear();
     if (!delivery.properties().empty()) encode(section_, delivery.properties());
-    Passed message;
+    Passed& message = passing_;
     message.retain = options.retain;
     message.by_hub = options.by_hub;
     message.exchange = options.exchange;
@@ -121,6 +121,7 @@ void Core::heed_group(ShardNumber from, const Interest& interest) {
 
 void Core::take_in(ShardNumber from) {
     Inbox& inbox = inboxes_[from];
+    passed_at_ = now();
     for (; !inbox.parcels.empty(); inbox.parcels.pop_front()) {
         Parcel& parcel = inbox.parcels.front();
         for (const FinishedExchange& exchange : std::exchange(parcel.finished, {}))
@@ -154,7 +155,7 @@ void Core::take_message(const Passed& message, Promise& promise) {
     publish.qos = message.qos;
     publish.retain = message.retain;
     read_section(message.properties, publish.properties);
-    delivery_.begin(publish, now(), message.publisher);
+    delivery_.begin(publish, passed_at_, message.publisher);
     Ticket journal;
     if (message.retain)
         retain(delivery_.stored(),

@@ -10,6 +10,7 @@ namespace mw::mqtt {
 namespace {
 
 constexpr std::size_t interest_cost = 64;  // and its filter
+constexpr std::size_t reserve_max = 65'536;
 
 }  // namespace
 
@@ -56,7 +57,7 @@ void Peers::finish(const FinishedExchange& exchange) {
     post_.mark();
 }
 
-Ticket Peers::pass(std::uint32_t mask, Passed message, bool urgent) {
+Ticket Peers::pass(std::uint32_t mask, Passed& message, bool urgent) {
     message.number = ++number_;
     ++messages_;
     for (ShardNumber to = 0; to < count(); ++to) {
@@ -121,8 +122,10 @@ void Peers::flush() {
         const std::uint64_t taken = peer.parcel.taken;
         peer.parcel.last = tells ? peer.told : 0;
         if (!post_.send(to, peer.parcel)) continue;
-        if (tells) peer.under_way.push_back({peer.told, std::exchange(peer.in_parcel, 0)});
+        const std::size_t bytes = std::exchange(peer.in_parcel, 0);
+        if (tells) peer.under_way.push_back({peer.told, bytes});
         peer.parcel = {};
+        peer.parcel.messages.reserve(std::min(bytes, reserve_max));  // the next is much like it
         peer.parcel.taken = peer.said_taken = taken;
         peer.says_taken = false;
         peer.unsaid_bytes = 0;

@@ -42,8 +42,8 @@ class Peers {
     void want(std::string_view filter);
     void unwant(std::string_view filter);
     void tell_group(std::string_view text, std::uint32_t connected, std::uint32_t members);
-    // To all peers of the mask. Gives its number. urgent: somebody waits until it is safe there.
-    Ticket pass(std::uint32_t mask, Passed message, bool urgent);
+    // To all peers of the mask. Gives it its number. urgent: somebody waits until it is safe there.
+    Ticket pass(std::uint32_t mask, Passed& message, bool urgent);
     // To all peers: what is told of an exchange before must not hold back what comes.
     void finish(const FinishedExchange& exchange);
     // What peer `to` told us is safe here through this number of its own. Where nobody waits for
