@@ -19,11 +19,13 @@ enum class Reason : std::uint8_t {
     source_bad = 6,      // the source itself said bad
     source_uncertain = 7,
     not_a_number = 8,
-    unit = 9,         // unit unknown or not convertible
-    type = 10,        // not the declared type
-    duplicate = 11,   // same series and time again, other value: the last one won
-    clock = 12,       // event time ahead of the hub's clock by more than the tolerance
-    undeclared = 13,  // the signal is not in the device's profile
+    unit = 9,            // unit unknown or not convertible
+    type = 10,           // not the declared type
+    duplicate = 11,      // same series and time again, other value: the last one won
+    clock = 12,          // event time ahead of the hub's clock by more than the tolerance
+    undeclared = 13,     // the signal is not in the device's profile
+    counter_reset = 16,  // a counter fell: it started anew
+    noise = 17,          // trembles more, or less, than it used to
 };
 
 struct Quality {

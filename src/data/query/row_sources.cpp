@@ -202,11 +202,15 @@ constexpr Field<ScorecardAt> scorecard_fields[] = {
     {"rate_of_change", Kind::ubigint, count_of<&Counters::rate_of_change>},
     {"stuck", Kind::ubigint, count_of<&Counters::stuck>},
     {"spike", Kind::ubigint, count_of<&Counters::spike>},
+    {"noise", Kind::ubigint, count_of<&Counters::noise>},
+    {"counter_resets", Kind::ubigint, count_of<&Counters::counter_resets>},
     {"missing", Kind::ubigint, count_of<&Counters::missing>},
     {"late", Kind::ubigint, count_of<&Counters::late>},
+    {"clock", Kind::ubigint, count_of<&Counters::clock>},
     {"duplicates", Kind::ubigint, count_of<&Counters::duplicates>},
     {"completeness", Kind::double_, double_of<&ScorecardRow::completeness>},
     {"lateness_p99_ms", Kind::double_, double_of<&ScorecardRow::lateness_p99_ms>},
+    {"clock_behind_ms", Kind::double_, double_of<&ScorecardRow::clock_behind_ms>},
 };
 
 // --- labels

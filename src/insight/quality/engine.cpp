@@ -4,6 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "insight/quality/clock_skew.h"
 #include "insight/quality/series.h"
 
 namespace mw::quality {
@@ -38,6 +39,7 @@ class Engine::Book {
     struct Device {
         Rules rules;
         std::uint64_t epoch = 0;
+        ClockSkew clock;
         std::unordered_map<std::string, std::unique_ptr<Series>> series;
         std::vector<Series*> order;  // of the runs in its last message: the next is likely the same
     };
@@ -64,7 +66,10 @@ class Engine::Book {
 
 void Engine::Book::judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes) {
     Device& device = device_of(batch, rules);
-    const Moment moment{batch.arrival, judge_time, rules->ahead_tolerance};
+    if (judge_time && batch.size() > 0)
+        device.clock.add(batch.arrival, *std::max_element(batch.times.begin(), batch.times.end()),
+                         rules->ahead_tolerance);
+    const Moment moment{batch.arrival, judge_time, rules->ahead_tolerance, device.clock.drifted()};
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
         Series* series = series_of(device, batch, i);
         if (series->rules_epoch != device.epoch) {
@@ -166,14 +171,16 @@ Scorecard Engine::Book::scorecard(const std::string* only) const {
     for (const auto& [name, device] : devices_) {
         if (only && name != *only) continue;
         for (const auto& [signal, series] : device.series)
-            rows.push_back({.device = name,
-                            .signal = signal,
-                            .counters = series->counters(),
-                            .completeness = series->completeness(),
-                            .lateness_p50_ms = series->lateness.quantile_ms(0.5),
-                            .lateness_p99_ms = series->lateness.quantile_ms(0.99),
-                            .first = series->first,
-                            .last = series->last});
+            rows.push_back(
+                {.device = name,
+                 .signal = signal,
+                 .counters = series->counters(),
+                 .completeness = series->completeness(),
+                 .lateness_p50_ms = series->lateness.quantile_ms(0.5),
+                 .lateness_p99_ms = series->lateness.quantile_ms(0.99),
+                 .clock_behind_ms = static_cast<double>(device.clock.behind().count()) * 1e-6,
+                 .first = series->first,
+                 .last = series->last});
     }
     std::sort(rows.begin(), rows.end(), [](const ScorecardRow& a, const ScorecardRow& b) {
         return std::tie(a.device, a.signal) < std::tie(b.device, b.signal);

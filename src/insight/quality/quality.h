@@ -7,3 +7,4 @@
 #include "insight/quality/engine.h"
 #include "insight/quality/rules.h"
 #include "insight/quality/scorecard.h"
+#include "insight/quality/suggest.h"

@@ -108,12 +108,12 @@ TEST(QualityEngine, spikes_are_found_in_noise) {
     EXPECT_LE(false_alarms, 3);
 }
 
-TEST(QualityEngine, a_new_level_is_accepted_after_three_points) {
+TEST(QualityEngine, a_new_level_is_accepted_after_its_first_point) {
     auto points = noise(200, 12, 0.1);
     for (std::size_t i = 100; i < points.size(); ++i) points[i].value += 30;
     const auto codes = judged({.spike = 8}, points);
     for (std::size_t i = 0; i < codes.size(); ++i)
-        EXPECT_EQ(codes[i], i >= 100 && i < 103 ? spike : good) << i;
+        EXPECT_EQ(codes[i], i == 100 ? spike : good) << i;
 }
 
 TEST(QualityEngine, steps_of_a_quantised_signal_are_no_spikes) {
@@ -163,7 +163,7 @@ TEST(QualityEngine, timeliness_against_the_arrival) {
                                     Quality::uncertain(Reason::clock), good}));
     const auto row = engine.scorecard().at(0);
     EXPECT_EQ(row.counters.late, 1u);
-    EXPECT_EQ(row.counters.clock_ahead, 1u);
+    EXPECT_EQ(row.counters.clock, 1u);
     EXPECT_EQ(row.counters.out_of_order, 0u);  // the point from the future holds nobody up
     EXPECT_NEAR(row.lateness_p50_ms, 95'000, 20'000);
 }

@@ -1,5 +1,6 @@
 #include "insight/quality/rules.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mw::quality {
@@ -39,6 +40,33 @@ Result<nanoseconds> duration_at(const Json& signal, const std::string& path, std
     return duration;
 }
 
+Result<std::vector<double>> numbers_at(const Json& signal, const std::string& path,
+                                       std::string_view key) {
+    std::vector<double> numbers;
+    const Json* found = find(signal, key);
+    if (!found || found->is_null()) return numbers;
+    const std::string where = path + "." + std::string(key);
+    if (!found->is_array()) return wrong(where, "must be an array of numbers");
+    for (const Json& each : found->get_array()) {
+        if (!each.is_number()) return wrong(where, "must be an array of numbers");
+        numbers.push_back(each.to_number<double>());
+    }
+    std::sort(numbers.begin(), numbers.end());
+    return numbers;
+}
+
+Result<void> read_counter(const Json& signal, const std::string& path, SignalRules& rules) {
+    if (const Json* found = find(signal, "counter"); found && !found->is_null()) {
+        if (!found->is_bool()) return wrong(path + ".counter", "must be true or false");
+        rules.counter = found->get_bool();
+    }
+    TRY(rules.wraps_at, number_at(signal, path, "wraps_at", 0));
+    if (rules.wraps_at < 0) return wrong(path + ".wraps_at", "must be positive");
+    if (rules.wraps_at > 0 && !rules.counter)
+        return wrong(path + ".wraps_at", "is of counters; set counter: true, too");
+    return {};
+}
+
 Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
     SignalRules rules;
     rules.unit = find_string(signal, "unit").value_or("");
@@ -49,9 +77,14 @@ Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
     TRY(rules.stuck_after, duration_at(signal, path, "stuck_after"));
     TRY(rules.every, duration_at(signal, path, "every"));
     TRY(rules.late_after, duration_at(signal, path, "late_after"));
+    TRY(rules.noise, number_at(signal, path, "noise", 0));
+    TRY(rules.values, numbers_at(signal, path, "values"));
+    TRY_VOID(read_counter(signal, path, rules));
     if (rules.min > rules.max) return wrong(path + ".min", "is above max");
     if (rules.max_rate <= 0) return wrong(path + ".max_rate", "must be positive, per second");
     if (rules.spike < 0) return wrong(path + ".spike", "must be positive; 0 judges none");
+    if (rules.noise != 0 && rules.noise <= 1)
+        return wrong(path + ".noise", "must be above 1: how many times more it may tremble");
     return rules;
 }
 

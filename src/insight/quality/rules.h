@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -19,6 +20,10 @@ struct SignalRules {
     double max_rate = std::numeric_limits<double>::infinity();  // per second
     nanoseconds stuck_after{0};
     double spike = 0;  // robust deviations
+    double noise = 0;  // how many times more, or less, it may tremble than it used to
+    std::vector<double> values = {};  // those it may have; empty: any
+    bool counter = false;             // never falls, but to start anew
+    double wraps_at = 0;              // the counter's modulus; 0: it has none
     nanoseconds every{0};
     nanoseconds late_after{0};
 };

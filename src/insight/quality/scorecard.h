@@ -19,6 +19,8 @@ struct Counters {
     std::uint64_t out_of_range = 0;
     std::uint64_t rate_of_change = 0;
     std::uint64_t stuck = 0;
+    std::uint64_t noise = 0;
+    std::uint64_t counter_resets = 0;
     std::uint64_t spike = 0;
     std::uint64_t not_a_number = 0;
     std::uint64_t source_bad = 0;
@@ -26,7 +28,7 @@ struct Counters {
     std::uint64_t unit = 0;
     std::uint64_t undeclared = 0;
     std::uint64_t late = 0;
-    std::uint64_t clock_ahead = 0;
+    std::uint64_t clock = 0;  // ahead, or drifted
     std::uint64_t duplicates = 0;
     std::uint64_t out_of_order = 0;
     std::uint64_t missing = 0;  // expected and not seen
@@ -42,6 +44,7 @@ struct ScorecardRow {
     double completeness = 1;     // seen / (seen + missing)
     double lateness_p50_ms = 0;  // arrival minus event time, within a factor of 1.2
     double lateness_p99_ms = 0;
+    double clock_behind_ms = 0;  // of the device, against the hub's; negative: ahead
     Timestamp first;
     Timestamp last;
 };

@@ -1,5 +1,7 @@
 #include "insight/quality/series.h"
 
+#include <algorithm>
+
 namespace mw::quality {
 namespace {
 
@@ -13,9 +15,11 @@ constexpr std::array<Quality, fault_count> codes = {
     Quality::bad(Reason::unit),
     Quality::bad(Reason::range),
     Quality::uncertain(Reason::source_uncertain),
+    Quality::uncertain(Reason::counter_reset),
     Quality::uncertain(Reason::spike),
     Quality::uncertain(Reason::rate_of_change),
     Quality::uncertain(Reason::stuck),
+    Quality::uncertain(Reason::noise),
     Quality::uncertain(Reason::clock),
     Quality::uncertain(Reason::late),
     Quality::uncertain(Reason::duplicate),
@@ -56,8 +60,8 @@ void Series::use(const SignalRules& now, bool is_declared, std::uint64_t epoch) 
     declared = is_declared;
     rules_epoch = epoch;
     max_rate_per_ns = rules->max_rate * 1e-9;
-    judges_change =
-        rules->spike > 0 || rules->stuck_after.count() > 0 || std::isfinite(rules->max_rate);
+    judges_change = rules->spike > 0 || rules->noise > 0 || rules->counter ||
+                    rules->stuck_after.count() > 0 || std::isfinite(rules->max_rate);
 }
 
 unsigned Series::common_faults(const Run& run) const {
@@ -72,11 +76,13 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
     unsigned found = common | source_faults(source);
     if (!std::isfinite(value)) [[unlikely]]
         found |= bit(Fault::not_a_number);
-    else if (value < rules->min || value > rules->max)
+    else if (outside(value))
         found |= bit(Fault::range);
     found |= judge_timeliness(time, moment);
     // A point from the future would make everything after it look out of order.
-    if ((found & bit(Fault::clock)) == 0) {
+    const bool from_future =
+        moment.judge_time && minus(time, moment.arrival) > moment.ahead_tolerance.count();
+    if (!from_future) {
         const bool advances = !started || time > last;
         found |= judge_order(time, value, gap);
         if (advances && (found & bad_faults) == 0) {
@@ -92,13 +98,19 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
     return found;
 }
 
+bool Series::outside(double value) const {
+    if (value < rules->min || value > rules->max) return true;
+    return !rules->values.empty() &&
+           !std::binary_search(rules->values.begin(), rules->values.end(), value);
+}
+
 unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
     if (!moment.judge_time) return 0;
     const std::int64_t late_by = minus(moment.arrival, time);
     lateness.add(late_by);
     if (late_by < -moment.ahead_tolerance.count()) return bit(Fault::clock);
     const bool late = rules->late_after.count() > 0 && late_by > rules->late_after.count();
-    return late ? bit(Fault::late) : 0;
+    return (late ? bit(Fault::late) : 0) | (moment.clock_drifted ? bit(Fault::clock) : 0);
 }
 
 unsigned Series::judge_order(Timestamp time, double value, Episode& gap) {
@@ -149,6 +161,14 @@ unsigned Series::judge_change(Timestamp time, double value) {
         return 0;
     }
     const std::int64_t step = minus(time, value_time);
+    if (rules->counter && value < last_value) {
+        const bool wraps = !restarts(value, nanoseconds{step});
+        same_since = trusted_time = time;
+        trusted_value = value;
+        return wraps ? 0 : bit(Fault::counter_reset);
+    }
+    if (rules->noise > 0 && noise.judge(value - last_value, rules->noise))
+        found |= bit(Fault::noise);
     if (rules->spike > 0) {
         const std::int64_t every = rules->every.count();
         if (every > 0 && step / level_lasts > every) spike.forget_level();
@@ -173,6 +193,16 @@ unsigned Series::judge_change(Timestamp time, double value) {
     return found;
 }
 
+// A counter that fell: it starts anew, unless it has wrapped around by a step that it may make.
+bool Series::restarts(double value, nanoseconds step) const {
+    if (rules->wraps_at <= 0) return true;
+    const double advance = value + rules->wraps_at - last_value;
+    const double most = std::isfinite(rules->max_rate)
+                            ? max_rate_per_ns * static_cast<double>(step.count())
+                            : rules->wraps_at / 2;
+    return advance > most;
+}
+
 Counters Series::counters() const {
     const auto of = [&](Fault fault) { return faults[static_cast<std::size_t>(fault)]; };
     return {.points = classes[0] + classes[1] + classes[2] + classes[3],
@@ -182,6 +212,8 @@ Counters Series::counters() const {
             .out_of_range = of(Fault::range),
             .rate_of_change = of(Fault::rate_of_change),
             .stuck = of(Fault::stuck),
+            .noise = of(Fault::noise),
+            .counter_resets = of(Fault::counter_reset),
             .spike = of(Fault::spike),
             .not_a_number = of(Fault::not_a_number),
             .source_bad = of(Fault::source_bad),
@@ -189,7 +221,7 @@ Counters Series::counters() const {
             .unit = of(Fault::unit),
             .undeclared = of(Fault::undeclared),
             .late = of(Fault::late),
-            .clock_ahead = of(Fault::clock),
+            .clock = of(Fault::clock),
             .duplicates = duplicates,
             .out_of_order = out_of_order,
             .missing = missing,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "domain/point.h"
+#include "insight/quality/noise.h"
 #include "insight/quality/rules.h"
 #include "insight/quality/scorecard.h"
 #include "insight/quality/spike.h"
@@ -22,9 +23,11 @@ enum class Fault : unsigned {
     unit,
     range,
     source_uncertain,  // from here on: doubt
+    counter_reset,
     spike,
     rate_of_change,
     stuck,
+    noise,
     clock,
     late,
     duplicate,
@@ -58,6 +61,7 @@ struct Moment {
     Timestamp arrival;
     bool judge_time = true;  // false: replayed or restored
     nanoseconds ahead_tolerance{0};
+    bool clock_drifted = false;  // the device's, so all its times are in doubt
 };
 
 // A gap, or points with the same reason.
@@ -72,7 +76,7 @@ struct Series {
     std::string signal;
     const SignalRules* rules = nullptr;  // in the device's rule set
     bool declared = true;
-    bool judges_change = false;  // rate, stuck or spike is declared
+    bool judges_change = false;  // anything that looks at the point before is declared
     double max_rate_per_ns = 0;
     std::uint64_t rules_epoch = 0;
 
@@ -87,6 +91,7 @@ struct Series {
     Timestamp trusted_time;
     Timestamp value_time;  // of last_value
     SpikeTracker spike;
+    NoiseTracker noise;
 
     // Counted.
     std::array<std::uint64_t, fault_count> faults{};
@@ -114,6 +119,8 @@ struct Series {
     unsigned judge_timeliness(Timestamp time, const Moment& moment);
     unsigned judge_order(Timestamp time, double value, Episode& gap);
     unsigned judge_change(Timestamp time, double value);
+    bool outside(double value) const;
+    bool restarts(double value, nanoseconds step) const;
     void note_gap(Timestamp time, std::int64_t step, Episode& gap);
 };
 

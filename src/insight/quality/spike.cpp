@@ -14,12 +14,13 @@ constexpr double deviations_per_mean = 1.2533;  // normal noise: sigma = sqrt(pi
 
 }  // namespace
 
-bool SpikeTracker::judge(double value, double k) {
-    bool is_spike = false;
+double SpikeTracker::ratio(double value, double k) {
+    double found = 0;
     if (filled_ == recent_.size()) {
-        const double residual = std::abs(value - level());
+        // On a ramp the level lags, and the last value is nearer.
+        const double residual = std::min(std::abs(value - level()), std::abs(value - last_));
         const double unit = std::max(deviations_per_mean * mean_residual_, resolution_);
-        is_spike = learned_ >= warm_up && residual > k * unit;
+        if (learned_ >= warm_up && residual > 0) found = residual / unit;
         const double most = learned_ >= clip_after ? std::max(k, clip_least) * unit
                                                    : std::numeric_limits<double>::max();
         if (learned_ < memory) ++learned_;
@@ -32,7 +33,7 @@ bool SpikeTracker::judge(double value, double k) {
     last_ = value;
     recent_[at_] = value;
     at_ = static_cast<std::uint8_t>((at_ + 1) % 5);
-    return is_spike;
+    return found;
 }
 
 // Median of five in six comparisons (Knuth, TAOCP 3, 5.3.3).

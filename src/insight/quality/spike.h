@@ -1,7 +1,7 @@
 #pragma once
 // Is a point a lone outlier? Causal and robust: the level is the median of the last five values,
 // the deviation a mean of absolute residuals in which each counts at most as the limit allows
-// (Huber 1964), over about the last 32. A new level is accepted when three points agree on it.
+// (Huber 1964), over about the last 32. A new level is accepted with its second point.
 
 #include <array>
 #include <cstdint>
@@ -12,7 +12,9 @@ namespace mw::quality {
 class SpikeTracker {
  public:
     // True when the value lies further than k robust deviations from the level. Always learns.
-    bool judge(double value, double k);
+    bool judge(double value, double k) { return ratio(value, k) > k; }
+    // How many robust deviations away; 0 while there is too little to compare.
+    double ratio(double value, double k);
     // After a gap the level may be anywhere; the deviation stays.
     void forget_level() { filled_ = 0; }
 
