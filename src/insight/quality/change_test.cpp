@@ -168,6 +168,26 @@ TEST(QualitySuggestion, its_own_history_passes) {
     EXPECT_EQ(count_of(judged, fine, 0, judged.size()), judged.size());
 }
 
+TEST(QualitySuggestion, is_written_as_a_profile_reads_it) {
+    const auto values = noise_of(2'000, 1, 9);
+    SignalRules rules = suggest(each_second(values.size()), values).rules;
+    rules.unit = "bar";
+    rules.values = {1, 2};
+    const Json spec = JsonObject{{"signals", JsonArray{signal_spec("p", rules)}}};
+    const auto read = rules_from_profile("pump", spec);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    const SignalRules& again = (*read)->signals.at("p");
+    EXPECT_EQ(again.unit, "bar");
+    EXPECT_EQ(again.min, rules.min);
+    EXPECT_EQ(again.max, rules.max);
+    EXPECT_EQ(again.max_rate, rules.max_rate);
+    EXPECT_EQ(again.spike, rules.spike);
+    EXPECT_EQ(again.noise, rules.noise);
+    EXPECT_EQ(again.values, rules.values);
+    EXPECT_EQ(again.every, rules.every);
+    EXPECT_EQ(again.stuck_after, rules.stuck_after);
+}
+
 TEST(QualitySuggestion, a_counter_is_known_by_its_rising) {
     std::vector<double> values(1'000);
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>(i % 700);

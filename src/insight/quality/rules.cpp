@@ -113,4 +113,27 @@ Result<Rules> rules_from_profile(std::string_view name, const Json& spec) {
     return Rules(std::move(rules));
 }
 
+Json signal_spec(std::string_view name, const SignalRules& rules) {
+    JsonObject spec{{"name", name}};
+    if (!rules.unit.empty()) spec["unit"] = rules.unit;
+    const auto number = [&](const char* key, double value, double unset) {
+        if (std::isfinite(value) && value != unset) spec[key] = value;
+    };
+    const auto duration = [&](const char* key, nanoseconds value) {
+        if (value.count() > 0) spec[key] = to_text(value);
+    };
+    number("min", rules.min, -std::numeric_limits<double>::infinity());
+    number("max", rules.max, std::numeric_limits<double>::infinity());
+    number("max_rate", rules.max_rate, std::numeric_limits<double>::infinity());
+    number("spike", rules.spike, 0);
+    number("noise", rules.noise, 0);
+    if (!rules.values.empty()) spec["values"] = JsonArray(rules.values.begin(), rules.values.end());
+    if (rules.counter) spec["counter"] = true;
+    number("wraps_at", rules.wraps_at, 0);
+    duration("every", rules.every);
+    duration("stuck_after", rules.stuck_after);
+    duration("late_after", rules.late_after);
+    return spec;
+}
+
 }  // namespace mw::quality

@@ -42,5 +42,7 @@ Rules default_rules();
 
 // From a DeviceProfile's spec. Errors name the path: "spec.signals[2].min: must be a number".
 Result<Rules> rules_from_profile(std::string_view name, const Json& spec);
+// One element of spec.signals: what rules_from_profile() reads again.
+Json signal_spec(std::string_view name, const SignalRules& rules);
 
 }  // namespace mw::quality

@@ -12,8 +12,8 @@ namespace mw::quality {
 namespace {
 
 constexpr std::size_t least_points = 200;
-constexpr double margin = 1.25;      // beyond the strangest that was seen
-constexpr double range_margin = 1;   // of the span
+constexpr double margin = 1.25;     // beyond the strangest that was seen
+constexpr double range_margin = 1;  // of the span
 constexpr double spike_least = 8, spike_most = 16;
 constexpr double noise_margin = 1.75, noise_least = 3, noise_most = 4.5;
 constexpr double regular_share = .8;  // of the steps, for an interval to be expected
@@ -26,6 +26,19 @@ struct History {
     std::int64_t step_ns(std::size_t i) const { return minus(times[i], times[i - 1]); }
 };
 
+// Three digits, away from what was seen: people read it.
+double readable(double value, bool up) {
+    if (value == 0) return 0;
+    const double unit = std::pow(10, std::floor(std::log10(std::abs(value))) - 2);
+    return (up ? std::ceil(value / unit) : std::floor(value / unit)) * unit;
+}
+
+// Whole milliseconds above a second.
+nanoseconds readable(std::int64_t ns) {
+    const std::int64_t unit = ns > 1'000'000'000 ? 1'000'000 : 1;
+    return nanoseconds{(ns + unit / 2) / unit * unit};
+}
+
 void suggest_every(const History& history, Suggestion& out) {
     std::vector<std::int64_t> steps;
     for (std::size_t i = 1; i < history.size(); ++i) steps.push_back(history.step_ns(i));
@@ -37,7 +50,7 @@ void suggest_every(const History& history, Suggestion& out) {
     });
     if (usual > 0 &&
         static_cast<double>(regular) >= regular_share * static_cast<double>(steps.size()))
-        out.rules.every = nanoseconds{usual};
+        out.rules.every = readable(usual);
     else
         out.words.push_back("every: its points come at no regular interval");
 }
@@ -58,8 +71,8 @@ void suggest_range(const History& history, Suggestion& out) {
     if (out.rules.counter) {
         out.words.push_back("range: a counter has none");
     } else if (room > 0) {
-        out.rules.min = *least - room;
-        out.rules.max = *most + room;
+        out.rules.min = readable(*least - room, false);
+        out.rules.max = readable(*most + room, true);
     } else {
         out.words.push_back("range: it never changed");
     }
@@ -72,7 +85,7 @@ void suggest_rate(const History& history, Suggestion& out) {
         if (history.step_ns(i) <= 0 || (out.rules.counter && change < 0)) continue;
         most = std::max(most, std::abs(change) / static_cast<double>(history.step_ns(i)) * 1e9);
     }
-    if (most > 0) out.rules.max_rate = 2 * margin * most;
+    if (most > 0) out.rules.max_rate = readable(2 * margin * most, true);
 }
 
 // Half as long again as it ever stood still.
@@ -87,7 +100,7 @@ void suggest_stuck(const History& history, Suggestion& out) {
     if (longest_points > history.size() / 100)
         return out.words.push_back("stuck_after: it often stands still");
     const std::int64_t ten = 10 * out.rules.every.count();
-    out.rules.stuck_after = nanoseconds{std::max(longest_ns + longest_ns / 2, ten)};
+    out.rules.stuck_after = readable(std::max(longest_ns + longest_ns / 2, ten));
 }
 
 template <class Tracker, class Input>
@@ -109,14 +122,14 @@ void suggest_trackers(const History& history, Suggestion& out) {
     else if (margin * spike > spike_most)
         out.words.push_back("spike: it leaves its level by itself");
     else
-        out.rules.spike = std::max(spike_least, margin * spike);
+        out.rules.spike = readable(std::max(spike_least, margin * spike), true);
     const double noise = strangest<NoiseTracker>(history, noise_most, [&](std::size_t i) {
         return history.values[i] - history.values[i - 1];
     });
     if (noise == 0 || noise_margin * noise > noise_most)
         out.words.push_back("noise: it trembles now more, now less, by itself");
     else
-        out.rules.noise = std::max(noise_least, noise_margin * noise);
+        out.rules.noise = readable(std::max(noise_least, noise_margin * noise), true);
 }
 
 }  // namespace
