@@ -32,6 +32,10 @@ std::string_view to_string(Reason reason) {
             return "clock";
         case Reason::undeclared:
             return "undeclared";
+        case Reason::stale:
+            return "stale";
+        case Reason::historical:
+            return "historical";
         case Reason::counter_reset:
             return "counter_reset";
         case Reason::noise:

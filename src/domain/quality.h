@@ -24,6 +24,8 @@ enum class Reason : std::uint8_t {
     duplicate = 11,      // same series and time again, other value: the last one won
     clock = 12,          // event time ahead of the hub's clock by more than the tolerance
     undeclared = 13,     // the signal is not in the device's profile
+    stale = 14,          // the last known value again: its source went away, or says that it is old
+    historical = 15,     // good, and measured long before it was sent: the source said so
     counter_reset = 16,  // a counter fell: it started anew
     noise = 17,          // trembles more, or less, than it used to
 };
@@ -32,6 +34,7 @@ struct Quality {
     std::uint8_t code = 192;
 
     static constexpr Quality good() { return {192}; }
+    static constexpr Quality good(Reason r) { return {std::uint8_t(192 | std::uint8_t(r))}; }
     static constexpr Quality uncertain(Reason r) { return {std::uint8_t(64 | std::uint8_t(r))}; }
     static constexpr Quality bad(Reason r) { return {std::uint8_t(r)}; }
 

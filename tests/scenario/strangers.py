@@ -81,10 +81,11 @@ def node_folder(context):
     folder = context.build / "strangers"
     folder.mkdir(exist_ok=True)
     wanted = {"mqtt": "5.10.1", "hyparquet": "1.15.0", "hyparquet-compressors": "1.1.1",
-              "playwright-core": "1.49.1"}
+              "playwright-core": "1.49.1", "sparkplug-client": "3.2.4", "sparkplug-payload": "1.0.3"}
     for script in (context.root / "tests/strangers").glob("*.mjs"):
         (folder / script.name).write_text(script.read_text())
-    manifest = json.dumps({"private": True, "type": "module", "dependencies": wanted})
+    manifest = json.dumps({"private": True, "type": "module", "dependencies": wanted,
+                           "overrides": {"sparkplug-client": {"mqtt": "4.3.8"}}})
     if not (folder / "package.json").exists() or (folder / "package.json").read_text() != manifest \
             or not (folder / "node_modules/mqtt").exists():
         (folder / "package.json").write_text(manifest)

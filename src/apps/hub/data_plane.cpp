@@ -5,6 +5,11 @@
 #include "base/log.h"
 
 namespace mw::hub {
+namespace {
+
+constexpr nanoseconds tick_every = milliseconds{250};
+
+}  // namespace
 
 Result<std::unique_ptr<DataPlane>> DataPlane::open(DataPlaneOptions options, Parts parts,
                                                    ControlDoors doors) {
@@ -25,6 +30,7 @@ DataPlane::DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
       thread_(std::move(thread)),
       writer_({.directory = options_.history.directory}) {
     parents_.set(std::make_shared<const mqtt::ParentOf>());
+    edge_nodes_.set(std::make_shared<const sparkplug::Addresses>());
 }
 
 DataPlane::~DataPlane() { thread_->stop(); }
@@ -45,11 +51,17 @@ Result<> DataPlane::build() {
         loop, parts_.control, options_.decisions_waiting, doors_.decisions);
     reports_ = std::make_unique<ingest::ReportRelay>(loop, parts_.control, ingest::ReportLimits{},
                                                      doors_.reports);
+    ingest::IngestOptions ingest;
+    ingest.sparkplug = options_.sparkplug;
+    const auto speak = [this](std::string topic, Bytes payload, bool retain, mqtt::QoS qos) {
+        this->speak(std::move(topic), std::move(payload), retain, qos);
+    };
     ingest_ = std::make_unique<ingest::Ingest>(
-        ingest::IngestOptions{},
+        std::move(ingest),
         ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
-                              parts_.metrics, sketches_.get()});
-    topics_ = std::make_unique<mqtt::DeviceTopics>([this] { return parents_.get(); });
+                              parts_.metrics, sketches_.get(), speak});
+    topics_ = std::make_unique<Topics>([this] { return parents_.get(); },
+                                       [this] { return edge_nodes_.get(); });
     broker_ =
         std::make_unique<mqtt::Broker>(loop, parts_.random, options_.mqtt, *topics_, ingest_.get());
     TRY_VOID(broker_->add_loops(options_.mqtt_loops - 1));
@@ -81,7 +93,34 @@ Result<> DataPlane::build() {
         if (!parts_.control.post(std::move(tell)))
             log::warn("hub.presence.lost", {{"device", presence.identity.name}});
     });
+    scope_ = std::make_unique<Scope>(loop);
+    scope_->spawn(keep_ticking());
     return {};
+}
+
+Task<> DataPlane::keep_ticking() {
+    for (;;) {
+        CO_TRY_VOID(co_await sleep_for(tick_every));
+        ingest_->tick();
+    }
+}
+
+// Ingest may say it in the middle of a message that the broker routes.
+void DataPlane::speak(std::string topic, Bytes payload, bool retain, mqtt::QoS qos) {
+    words_.push_back({std::move(topic), std::move(payload), retain, qos});
+    if (words_posted_) return;
+    words_posted_ = loop().post([this] { say_all(); });
+    if (!words_posted_) log::warn("hub.words.wait", {{"topic", words_.back().topic}});
+}
+
+void DataPlane::say_all() {
+    words_posted_ = false;
+    for (const Word& word : std::exchange(words_, {})) {
+        const auto said = broker_->publish_local(word.topic, word.payload, word.retain, word.qos);
+        if (!said)
+            log::warn("hub.word.refused",
+                      {{"topic", word.topic}, {"reason", said.error().message}});
+    }
 }
 
 Result<std::unique_ptr<mqtt::ScramAuthenticator>> DataPlane::read_credentials() const {
@@ -100,6 +139,10 @@ Result<std::unique_ptr<mqtt::ScramAuthenticator>> DataPlane::read_credentials() 
 void DataPlane::start() { thread_->start(); }
 
 Task<> DataPlane::stop_here() {
+    scope_->cancel();
+    co_await scope_->join();
+    ingest_->leave_edge_nodes();
+    say_all();
     co_await broker_->stop();
     // What was accepted becomes durable, and is told to the control loop while it still listens.
     co_await history_->flush();
@@ -271,6 +314,12 @@ void DataPlane::set_context(history::ContextSnapshot context) {
 
 void DataPlane::set_parents(std::shared_ptr<const projection::Parents> parents) {
     parents_.set(std::move(parents));
+}
+
+void DataPlane::set_edge_nodes(sparkplug::AddressSnapshot addresses) {
+    edge_nodes_.set(addresses);
+    auto there = [this, addresses = std::move(addresses)] { ingest_->set_edge_nodes(addresses); };
+    if (!loop().post(std::move(there))) log::error("hub.edge_nodes.lost");
 }
 
 }  // namespace mw::hub

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "apps/hub/topics.h"
 #include "base/metrics.h"
 #include "base/random.h"
 #include "data/history/history.h"
@@ -37,6 +38,7 @@ struct DataPlaneOptions {
     mqtt::Limits mqtt;
     bool durable_sessions = true;
     unsigned mqtt_loops = 1;
+    sparkplug::HostOptions sparkplug;
     mqtt::Redirect redirect;        // its server is empty: clients may come in
     std::string scram_credentials;  // a file; empty: no authentication method is offered
     std::size_t decisions_waiting = 10'000;
@@ -95,6 +97,7 @@ class DataPlane final : public query::HistorySource,
     void remove_device(const std::string& name) override;
     void set_context(history::ContextSnapshot context) override;
     void set_parents(std::shared_ptr<const projection::Parents> parents) override;
+    void set_edge_nodes(sparkplug::AddressSnapshot addresses) override;
 
  private:
     DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
@@ -103,6 +106,9 @@ class DataPlane final : public query::HistorySource,
     Result<mqtt::Identity> admit(ByteView certificate) const;
     Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
+    void speak(std::string topic, Bytes payload, bool retain, mqtt::QoS qos);
+    void say_all();
+    Task<> keep_ticking();
 
     struct Entrance {  // a listener; the broker owns it
         std::string name;
@@ -118,6 +124,15 @@ class DataPlane final : public query::HistorySource,
     ControlDoors doors_;
     std::unique_ptr<LoopThread> thread_;
     Published<mqtt::ParentOf> parents_;  // each of the broker's loops asks
+    Published<sparkplug::Addresses> edge_nodes_;
+    struct Word {
+        std::string topic;
+        Bytes payload;
+        bool retain;
+        mqtt::QoS qos;
+    };
+    std::vector<Word> words_;  // for edge nodes, until the broker is at rest; the host limits them
+    bool words_posted_ = false;
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;
@@ -125,10 +140,11 @@ class DataPlane final : public query::HistorySource,
     std::unique_ptr<ingest::DecisionRelay> decisions_;
     std::unique_ptr<ingest::ReportRelay> reports_;
     std::unique_ptr<ingest::Ingest> ingest_;
-    std::unique_ptr<mqtt::DeviceTopics> topics_;
+    std::unique_ptr<Topics> topics_;
     std::unique_ptr<mqtt::ScramAuthenticator> methods_;  // null: none
     std::unique_ptr<mqtt::Broker> broker_;
     std::vector<Entrance> entrances_;
+    std::unique_ptr<Scope> scope_;  // last: its task uses the rest
 };
 
 }  // namespace mw::hub

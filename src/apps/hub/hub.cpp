@@ -85,6 +85,7 @@ Result<> Hub::open_data() {
     data.history = options_.history;
     data.history.directory = path("history");
     data.mqtt = options_.mqtt;
+    data.sparkplug = options_.sparkplug;
     const std::string history = data.history.directory;
     ControlDoors doors;
     doors.decisions = [this](ingest::DecisionBox box) {

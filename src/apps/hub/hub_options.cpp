@@ -3,6 +3,23 @@
 #include "platform/files/files.h"
 
 namespace mw::hub {
+namespace {
+
+config::Section sparkplug_section(sparkplug::HostOptions& o) {
+    config::Section section("sparkplug", "Sparkplug B edge nodes");
+    section
+        .row("host_id", o.host_id,
+             {.max = 100, .help = "of the retained STATE that edge nodes wait for; empty: none"})
+        .row("reorder_timeout", o.reorder_timeout,
+             {.min = 0, .help = "how long messages wait for one before them that has not come"})
+        .row("rebirth_every", o.rebirth_every,
+             {.min = 1, .help = "a node is asked to be born again at most so often"})
+        .row("birth_timeout", o.birth_timeout,
+             {.min = 1, .help = "devices not born so long after their node are stale"});
+    return section;
+}
+
+}  // namespace
 
 std::vector<config::Section> describe(HubOptions& o) {
     config::Section listen("listen", "Addresses and ports");
@@ -66,7 +83,7 @@ std::vector<config::Section> describe(HubOptions& o) {
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen, server, history, mqtt, redirect, query, log};
+    return {listen, server, history, mqtt, redirect, sparkplug_section(o.sparkplug), query, log};
 }
 
 Result<> read_config(HubOptions& options) {
@@ -77,6 +94,9 @@ Result<> read_config(HubOptions& options) {
     TRY(const Bytes bytes, files::read_all(files, path, 1 << 20));
     const auto sections = describe(options);
     TRY_VOID(config::read(text_of(bytes), sections).context(path));
+    if (options.sparkplug.host_id.find_first_of("/+#") != std::string::npos)
+        return Error{Errc::invalid_input,
+                     path + ": sparkplug.host_id: one level of a topic, without / + #"};
     return check(options.bridges).context(path);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "data/history/history.h"
 #include "protocols/mqtt/mqtt.h"
+#include "protocols/sparkplug/sparkplug.h"
 
 namespace mw::hub {
 
@@ -32,6 +33,7 @@ struct HubOptions {
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub
     mqtt::Limits mqtt;
+    sparkplug::HostOptions sparkplug;
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
     int query_threads = 1;

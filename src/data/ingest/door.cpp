@@ -2,10 +2,16 @@
 
 #include <algorithm>
 
+#include "data/ingest/sparkplug_door.h"
+
 namespace mw::ingest {
 
 Ingest::Ingest(IngestOptions options, Parts parts)
-    : parts_(parts), metrics_(parts.metrics), decoder_(options.payload), quality_(options.quality) {
+    : parts_(std::move(parts)),
+      metrics_(parts_.metrics),
+      decoder_(options.payload),
+      quality_(options.quality),
+      edge_nodes_(std::make_unique<EdgeNodes>(*this, std::move(options.sparkplug))) {
     reached(TicketLine::Log::history, parts_.history.durable().value);
     reached(TicketLine::Log::dead_letters, parts_.dead_letters.durable());
     std::weak_ptr<Ingest*> self = self_;
@@ -33,8 +39,12 @@ void Ingest::remove_device(const std::string& name) {
 }
 
 Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, ByteView body,
-                               const mqtt::PublishProperties&) {
-    if (!topic.starts_with(topic_root) || is_downward(topic)) return Ticket{0};
+                               const mqtt::PublishProperties& properties) {
+    if (!topic.starts_with(topic_root)) {
+        if (!topic.starts_with(sparkplug::topic_root)) return Ticket{0};
+        return edge_nodes_->host.receive(topic, body, properties.qos);
+    }
+    if (is_downward(topic)) return Ticket{0};
     const auto parsed = parse_topic(topic);
     if (!parsed)
         return bury({}, topic,

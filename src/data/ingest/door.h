@@ -19,13 +19,18 @@
 #include "insight/quality/quality.h"
 #include "protocols/mqtt/mqtt.h"
 #include "protocols/payload/payload.h"
+#include "protocols/sparkplug/sparkplug.h"
 
 namespace mw::ingest {
 
 struct IngestOptions {
     payload::Limits payload;
     quality::Options quality;
+    sparkplug::HostOptions sparkplug;
 };
+
+// What the hub says to edge nodes. The broker may be in the middle of a message: publish it later.
+using Speak = std::function<void(std::string topic, Bytes payload, bool retain, mqtt::QoS qos)>;
 
 class Ingest final : public mqtt::Uplink, public PointSink {
  public:
@@ -37,6 +42,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
         Clock& clock;
         metrics::Registry& metrics;
         SketchKeeper* sketches = nullptr;  // null: they are only reported
+        Speak speak = {};                  // empty: nothing is said to edge nodes
     };
     Ingest(IngestOptions options, Parts parts);
     ~Ingest() override;
@@ -47,11 +53,16 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     void remove_device(const std::string& name);  // its series stay stored
     DeviceDirectory& directory() { return directory_; }
 
+    // Which devices are Sparkplug edge nodes: their metrics become points.
+    void set_edge_nodes(sparkplug::AddressSnapshot addresses);
+    void tick();              // what time brings to edge nodes; cheap, several times a second
+    void leave_edge_nodes();  // before the broker stops: they are told that the hub goes
+
     // At start, after the devices: the points in history's head tell quality where each series
     // stands.
     void restore_quality();
 
-    // mqtt::Uplink. Topics outside mw/v1/ are plain MQTT: ticket 0.
+    // mqtt::Uplink. Topics outside mw/v1/ and spBv1.0/ are plain MQTT: ticket 0.
     Result<Ticket> publish(const mqtt::Identity& identity, std::string_view topic, ByteView body,
                            const mqtt::PublishProperties& properties) override;
 
@@ -83,6 +94,8 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     void reached(TicketLine::Log log, std::uint64_t number);
     Error refused(Error error);
 
+    class EdgeNodes;  // sparkplug_door.cpp
+
     Parts parts_;
     Metrics metrics_;
     DeviceDirectory directory_;
@@ -93,6 +106,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Batch batch_;                             // reused by every message
     std::vector<history::SeriesRef> series_;  // of batch_'s runs
     std::vector<std::function<void(Ticket)>> listeners_;
+    std::unique_ptr<EdgeNodes> edge_nodes_;
     std::shared_ptr<Ingest*> self_ =
         std::make_shared<Ingest*>(this);  // the logs may tell of progress after we are gone
 };

@@ -57,6 +57,8 @@ TEST(RegistryKinds, accept_a_full_resource_of_each) {
                  "models":{"pump":{"version":"1"}},
                  "sources":{"s":{"type":"csv","path":"/x","speed":50}},
                  "config":{"anything":[1,2]}}})",
+            R"({"kind":"Device","name":"press","spec":{
+                 "sparkplug":{"group":"plant 1","node":"line","device":"press"}}})",
             R"({"kind":"EnrollmentGroup","name":"g","spec":{"profile":"p","asset":"a","site":"s",
                  "expires":"2027-01-31T00:00:00Z","max_uses":3,"names":"gw-[0-9]+"}})",
             R"({"kind":"DataProduct","name":"d","spec":{"owner":"ops","select":{"devices":["a"],

@@ -1,5 +1,6 @@
 #include "fleet/projection/projection.h"
 
+#include "base/log.h"
 #include "domain/each_resource.h"
 
 namespace mw::projection {
@@ -90,6 +91,19 @@ void Projection::refresh_all() {
     products_ = products_of(all_);
     sink_.set_context(context_of(all_));
     sink_.set_parents(parents_of(all_));
+    refresh_edge_nodes();
+}
+
+void Projection::refresh_edge_nodes() {
+    EdgeNodes now = edge_nodes_of(all_);
+    if (now.refused != edge_nodes_.refused)
+        for (const std::string& name : now.refused)
+            log::warn("projection.edge_node.refused",
+                      {{"device", name},
+                       {"reason", "an older Device has the same spec.sparkplug; change one"}});
+    const bool changed = *now.addresses != *edge_nodes_.addresses;
+    edge_nodes_ = std::move(now);
+    if (changed) sink_.set_edge_nodes(edge_nodes_.addresses);
 }
 
 }  // namespace mw::projection

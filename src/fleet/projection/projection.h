@@ -21,6 +21,7 @@ class ProjectionSink {
     virtual void remove_device(const std::string& name) = 0;
     virtual void set_context(history::ContextSnapshot context) = 0;
     virtual void set_parents(std::shared_ptr<const Parents> parents) = 0;
+    virtual void set_edge_nodes(sparkplug::AddressSnapshot addresses) = 0;  // when they changed
 };
 
 class Projection final : public query::ProductSource {
@@ -41,6 +42,7 @@ class Projection final : public query::ProductSource {
     void refresh_soon();
     Task<> refresh();
     void refresh_all();
+    void refresh_edge_nodes();
     Task<> read_all(std::string kind);
 
     Loop& loop_;
@@ -52,6 +54,7 @@ class Projection final : public query::ProductSource {
     bool refreshing_ = false;
     bool started_ = false;
     std::shared_ptr<const query::Products> products_ = std::make_shared<query::Products>();
+    EdgeNodes edge_nodes_{std::make_shared<sparkplug::Addresses>(), {}};
     std::shared_ptr<void> subscription_;
     Scope scope_;
 };

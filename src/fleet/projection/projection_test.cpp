@@ -48,6 +48,26 @@ TEST(ParentsOfDevices, name_only_those_that_have_one) {
     EXPECT_EQ(*parents_of(all), (Parents{{"sensor", "gw-1"}}));
 }
 
+TEST(EdgeNodesOfDevices, have_one_owner_an_address_the_oldest) {
+    Resources all;
+    const auto device = [&](const char* name, std::int64_t created, const char* spec) {
+        Resource made = resource("Device", name, spec);
+        made.created = {created};
+        add(all.devices, made);
+    };
+    device("gw-1", 7, R"({"sparkplug":{"group":"plant","node":"line"}})");
+    device("gw-2", 5, R"({"sparkplug":{"group":"plant","node":"line"}})");
+    device("gw-3", 6, R"({"sparkplug":{"group":"plant","node":"line"}})");
+    device("gw-4", 9, R"({"sparkplug":{"group":"plant","node":"other"}})");
+    device("pump", 9, R"({"sparkplug":{"group":"plant","node":"line","device":"p1"}})");
+    device("plain", 1, R"({})");
+    const EdgeNodes nodes = edge_nodes_of(all);
+    EXPECT_EQ(*nodes.addresses, (sparkplug::Addresses{{"gw-2", {"plant", "line", ""}},
+                                                      {"gw-4", {"plant", "other", ""}},
+                                                      {"pump", {"plant", "line", "p1"}}}));
+    EXPECT_EQ(nodes.refused, (std::vector<std::string>{"gw-1", "gw-3"}));
+}
+
 TEST(Facts, come_from_profile_and_asset) {
     Resources all;
     add(all.assets, resource("Asset", "pump", R"({"site":"north"})"));

@@ -1,5 +1,7 @@
 #include "fleet/projection/view.h"
 
+#include <tuple>
+
 namespace mw::projection {
 namespace {
 
@@ -82,6 +84,31 @@ std::shared_ptr<const query::Products> products_of(const Resources& all) {
     for (const auto& [name, resource] : all.products)
         products->push_back(product_of(all, resource));
     return products;
+}
+
+EdgeNodes edge_nodes_of(const Resources& all) {
+    std::map<std::tuple<std::string, std::string, std::string>, const Resource*> owners;
+    EdgeNodes nodes;
+    const auto is_older = [](const Resource& a, const Resource& b) {
+        return std::tie(a.created, a.name) < std::tie(b.created, b.name);
+    };
+    for (const auto& [name, device] : all.devices) {
+        const auto group = find_string(device.spec, "sparkplug.group");
+        const auto node = find_string(device.spec, "sparkplug.node");
+        if (!group || !node) continue;
+        const auto behind = find_string(device.spec, "sparkplug.device").value_or("");
+        const Resource*& owner = owners[{*group, *node, behind}];
+        if (owner != nullptr)
+            nodes.refused.push_back(is_older(device, *owner) ? owner->name : name);
+        if (owner == nullptr || is_older(device, *owner)) owner = &device;
+    }
+    auto addresses = std::make_shared<sparkplug::Addresses>();
+    for (const auto& [address, owner] : owners) {
+        const auto& [group, node, behind] = address;
+        addresses->emplace(owner->name, sparkplug::Address{group, node, behind});
+    }
+    nodes.addresses = std::move(addresses);
+    return nodes;
 }
 
 std::shared_ptr<const Parents> parents_of(const Resources& all) {

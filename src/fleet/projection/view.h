@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "data/history/history.h"
 #include "data/ingest/ingest.h"
 #include "data/query/query.h"
 #include "domain/resource.h"
+#include "protocols/sparkplug/sparkplug.h"
 
 namespace mw::projection {
 
@@ -27,5 +29,13 @@ std::shared_ptr<const query::Products> products_of(const Resources& all);
 // Device name to the name of its parent, where it has one.
 using Parents = std::map<std::string, std::string, std::less<>>;
 std::shared_ptr<const Parents> parents_of(const Resources& all);
+
+// Devices that are Sparkplug edge nodes, or stand behind one. Of several with one address the one
+// created first has it; `refused` names the others.
+struct EdgeNodes {
+    sparkplug::AddressSnapshot addresses;
+    std::vector<std::string> refused;
+};
+EdgeNodes edge_nodes_of(const Resources& all);
 
 }  // namespace mw::projection

@@ -126,7 +126,7 @@ void Engine::Book::judge_run(const std::string& device, Series& series, const Ba
     for (std::uint32_t i = run.begin; i < run.end; ++i) {
         const unsigned faults =
             series.judge(batch.times[i], batch.values[i], batch.quality[i], common, moment, gap);
-        codes[i] = code_of(faults);
+        codes[i] = code_of(faults, batch.quality[i]);
         if (gap.points > 0) [[unlikely]] {
             keep(device, series, gap);
             gap = {};
@@ -219,7 +219,8 @@ void Engine::restore(const Batch& stored, const Rules& rules) {
     for (auto& quality : again.quality) {
         const Reason reason = quality.reason();
         const bool of_source = reason == Reason::source_bad || reason == Reason::source_uncertain ||
-                               reason == Reason::not_a_number;
+                               reason == Reason::not_a_number || reason == Reason::stale ||
+                               reason == Reason::historical;
         if (!of_source) quality = Quality::good();
     }
     book_->judge(again, rules, false, again.quality.data());

@@ -74,6 +74,21 @@ TEST(QualityEngine, source_quality_is_kept_and_only_worsened) {
               (Codes{doubt, bad, range, bad}));
 }
 
+TEST(QualityEngine, stale_and_historical_are_told_apart_from_bad_and_good) {
+    const Quality stale = Quality::bad(Reason::stale);
+    const Quality old = Quality::good(Reason::historical);
+    EXPECT_EQ(judged({.max = 10}, {{0, 1, old}, {1, 11, old}, {2, 1, stale}, {3, 11, stale}}),
+              (Codes{old, range, stale, stale}));
+
+    Engine engine;
+    Batch batch = batch_of({{0, 1, old}, {1, 2, stale}});
+    engine.restore(batch, rules_for({.max = 10}));
+    const auto counters = engine.scorecard().at(0).counters;
+    EXPECT_EQ(counters.good, 1u);
+    EXPECT_EQ(counters.bad, 1u);
+    EXPECT_EQ(counters.source_bad, 1u);
+}
+
 TEST(QualityEngine, rate_blames_the_jump_and_not_the_way_back) {
     EXPECT_EQ(judged({.max_rate = 1}, {{0, 0}, {1, 1}, {2, 9}, {3, 1}, {4, 2}}),
               (Codes{good, good, rate, good, good}));

@@ -35,9 +35,12 @@ unsigned source_faults(Quality source) {
 
 }  // namespace
 
-Quality code_of(unsigned faults) {
-    return faults == 0 ? Quality::good()
-                       : codes[static_cast<std::size_t>(std::countr_zero(faults))];
+Quality code_of(unsigned faults, Quality source) {
+    if (faults == 0) [[likely]]
+        return source;
+    const Quality code = codes[static_cast<std::size_t>(std::countr_zero(faults))];
+    const bool stale = source == Quality::bad(Reason::stale);
+    return stale && code == Quality::bad(Reason::source_bad) ? source : code;
 }
 
 double LatenessSketch::quantile_ms(double q) const {
@@ -94,7 +97,7 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
     }
     for (unsigned rest = found; rest != 0; rest &= rest - 1)
         ++faults[static_cast<std::size_t>(std::countr_zero(rest))];
-    ++classes[code_of(found).code >> 6];
+    ++classes[code_of(found, source).code >> 6];
     return found;
 }
 

@@ -37,7 +37,8 @@ enum class Fault : unsigned {
 constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::count);
 constexpr unsigned bit(Fault fault) { return 1U << static_cast<unsigned>(fault); }
 constexpr unsigned bad_faults = bit(Fault::source_uncertain) - 1;
-Quality code_of(unsigned faults);  // good when there are none
+// Good when there are none. What a source says beyond good and bad stays: historical, stale.
+Quality code_of(unsigned faults, Quality source);
 
 // Arrival minus event time in half octaves from 65 us to 39 hours.
 class LatenessSketch {
