@@ -231,6 +231,35 @@ TEST(RegistryKinds, refuse_what_keys_say_to_one_another) {
     expect_refused(cases);
 }
 
+TEST(RegistryKinds, refuse_contracts_that_contradict_themselves) {
+    const std::string product = R"({"kind":"DataProduct","name":"p","spec":)";
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"version":"1.0.0"}})", "spec.status: a contract says where it stands"},
+        {R"({"status":"active"}})", "spec.version: a contract has a version"},
+        {R"({"version":"1.0","status":"draft"}})", "spec.version: "},
+        {R"({"signals":[{"name":"a"},{"name":"a"}]}})", "spec.signals[1].name: 'a' is there twice"},
+        {R"({"signals":[{"name":"time"}]}})", "spec.signals[0].name: 'time' is a column"},
+        {R"({"signals":[{"name":"a","min":2,"max":1}]}})", "spec.signals[0].min: "},
+        {R"({"signals":[{"name":"a","type":"bool","min":2}]}})", "spec.signals[0].min: a bool"},
+        {R"({"signals":[{"name":"a","values":["x"]}]}})", "spec.signals[0].values: only a string"},
+        {R"({"signals":[{"name":"a"}],"select":{"signals":["b"]}}})", "spec.select.signals: "},
+        {R"({"signals":[{"name":"a"}],"consumers":[{"name":"c","signals":["b"]}]}})",
+         "spec.consumers[0].signals: the contract has no signal 'b'"},
+        {R"({"consumers":[{"name":"c"},{"name":"c"}]}})", "spec.consumers[1].name: "},
+        {R"({"roles":[{"role":"c"},{"role":"c"}]}})", "spec.roles[1].role: "},
+        {R"({"signals":[{"name":"a","every":"0s"}]}})", "spec.signals[0].every: "},
+    };
+    for (const auto& [spec, message] : cases) {
+        const auto outcome = checked(product + spec);
+        ASSERT_FALSE(outcome) << spec;
+        EXPECT_TRUE(outcome.error().message.starts_with(message)) << outcome.error().message;
+    }
+    EXPECT_TRUE(checked(product + R"({"version":"1.0.0","status":"active","signals":[
+        {"name":"a","type":"frame","unit":"g","min":-8,"max":8,"foreign":{"x":[1]}},
+        {"name":"b","type":"string","values":["on"]}],"select":{"signals":["a","b","c"]},
+        "consumers":[{"name":"c","signals":["b"]}],"sla":{"retention":"90d"}}})"));
+}
+
 TEST(RegistryKinds, refuse_a_resource_over_a_mebibyte) {
     Resource device;
     device.kind = "Device";
