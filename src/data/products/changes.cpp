@@ -266,8 +266,8 @@ std::string to_text(const Version& v) {
 }
 
 bool is_promise(const Resource& product) {
-    const auto status = find_string(product.spec, "status").value_or("draft");
-    return version_of(product) && status != "draft" && status != "proposed";
+    const auto status = find_string(product.spec, "status");
+    return version_of(product) && (status == "active" || status == "deprecated");
 }
 
 Comparison compare(const Resource& before, const Resource& after, std::vector<Change> changes) {

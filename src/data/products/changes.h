@@ -38,7 +38,7 @@ struct Version {
 // Of spec.version, whose form the schema has checked; no value: it is no contract.
 std::optional<Version> version_of(const Resource& product);
 std::string to_text(const Version& version);
-// Whether somebody may rely on it: it has a version, and is neither proposed nor draft.
+// Whether somebody may rely on it: it has a version and is active or deprecated.
 bool is_promise(const Resource& product);
 
 struct Comparison {

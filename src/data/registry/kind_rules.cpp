@@ -241,6 +241,8 @@ constexpr Rules all_rules[] = {
     {"Model", check_model},
     {"ModelVersion", check_model_version},
     {"Monitor", check_monitor},
+    {"Policy", check_policy},
+
     {"Role", check_role},
     {"Rollout", check_rollout},
     {"UseCase", check_use_case},

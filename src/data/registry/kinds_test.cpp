@@ -15,7 +15,7 @@ TEST(RegistryKinds, are_those_of_the_contract) {
     EXPECT_EQ(plurals,
               "alert-rules approvals assets data-products datasets devices device-profiles "
               "enrollment-groups firmwares gate-reports gate-specs label-tasks models "
-              "model-versions monitors roles rollouts sites trials use-cases users ");
+              "model-versions monitors policies roles rollouts sites trials use-cases users ");
     EXPECT_EQ(find_plural("device-profiles"), find_kind("DeviceProfile"));
     EXPECT_EQ(find_kind("device"), nullptr);
     const auto missing = want_kind("Devices");
@@ -229,6 +229,27 @@ TEST(RegistryKinds, refuse_what_keys_say_to_one_another) {
          "spec.what: 'override' can't be approved of a Rollout (want rollout)"},
     };
     expect_refused(cases);
+}
+
+TEST(RegistryKinds, refuse_policies_that_nobody_can_obey) {
+    const std::string policy = R"({"kind":"Policy","name":"p","spec":)";
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"retention":{"at_least":"90d","at_most":"30d"}}})", "spec.retention.at_least: "},
+        {R"({"retention":{}}})", "spec.retention"},
+        {R"({"masking":[{"method":"hide"}]}})", "spec.masking[0]: want classification"},
+        {R"({"masking":[{"method":"coarsen","tags":["a"]}]}})", "spec.masking[0].over: say"},
+        {R"({"masking":[{"method":"hide","tags":["a"],"over":"1m"}]}})",
+         "spec.masking[0].over: only"},
+        {R"({"naming":{"products":"("}}})", "spec.naming.products: "},
+        {R"({"domains":["*"]},"domain":"plant-a"})", "spec.domains: only a policy in domain"},
+    };
+    for (const auto& [spec, message] : cases) {
+        const auto outcome = checked(policy + spec);
+        ASSERT_FALSE(outcome) << spec;
+        EXPECT_TRUE(outcome.error().message.starts_with(message)) << outcome.error().message;
+    }
+    EXPECT_TRUE(checked(policy + R"({"domains":["*"],"retention":{"at_most":"30d"},
+        "masking":[{"tags":["a"],"method":"hide","except_roles":["ot"]}]}})"));
 }
 
 TEST(RegistryKinds, refuse_contracts_that_contradict_themselves) {

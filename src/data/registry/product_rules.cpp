@@ -91,4 +91,26 @@ Result<> check_product(const Resource& product) {
     return check_consumers(spec, signals);
 }
 
+Result<> check_policy(const Resource& policy) {
+    const Json& spec = policy.spec;
+    if (find(spec, "domains") && policy.domain != "default")
+        return wrong("spec.domains", "only a policy in domain default is shared; this one is in '" +
+                                         policy.domain + "' and binds its products: remove it");
+    const auto least = find_string(spec, "retention.at_least");
+    const auto most = find_string(spec, "retention.at_most");
+    if (least && most && *parse_duration(*least) > *parse_duration(*most))
+        return wrong("spec.retention.at_least", "must not be longer than at_most");
+    const auto& masking = list_at(spec, "masking");
+    for (std::size_t i = 0; i < masking.size(); ++i) {
+        const auto path = element_of("spec.masking", i);
+        if (!find(masking[i], "classification") && !find(masking[i], "tags"))
+            return wrong(path, "want classification, tags or both: which signals are meant");
+        const bool coarsen = find_string(masking[i], "method") == "coarsen";
+        if (coarsen != (find(masking[i], "over") != nullptr))
+            return wrong(path + ".over", coarsen ? "say what the averages are over, such as 15m"
+                                                 : "only coarsen takes it; remove it");
+    }
+    return {};
+}
+
 }  // namespace mw::registry

@@ -6,5 +6,6 @@
 namespace mw::registry {
 
 Result<> check_product(const Resource& product);
+Result<> check_policy(const Resource& policy);
 
 }  // namespace mw::registry
