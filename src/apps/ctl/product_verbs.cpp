@@ -100,6 +100,33 @@ std::string names_of(const Json& list) {
     return text.empty() ? "-" : text;
 }
 
+// A whole signal in a cell helps nobody.
+std::string short_cell(const Json& value, std::string_view path) {
+    constexpr std::size_t shown = 40;
+    auto text = cell(value, path);
+    if (text.size() > shown) text = text.substr(0, shown) + "...";
+    return text;
+}
+
+void print_comparison(const Json& comparison) {
+    Table table{{"EFFECT", "PATH", "FROM", "TO", "BREAKS", "WHY"}, {}};
+    for (const Json& change : find(comparison, "changes")->get_array())
+        table.rows.push_back({cell(change, "effect"), cell(change, "path"),
+                              short_cell(change, "from"), short_cell(change, "to"),
+                              names_of(*find(change, "breaks")), cell(change, "why")});
+    if (table.rows.empty()) {
+        std::cout << "no difference\n";
+        return;
+    }
+    std::cout << render(table, terminal_width()) << "version " << cell(comparison, "from") << " -> "
+              << cell(comparison, "to");
+    const auto next = find_string(comparison, "next_version").value_or("");
+    if (!next.empty() && cell(comparison, "needs") != "nothing")
+        std::cout << "; the changes need a new " << cell(comparison, "needs")
+                  << " version, at least " << next;
+    std::cout << '\n';
+}
+
 Result<> diff_product(Context& context, const ProductArguments& a) {
     TRY(auto imported, product_in(a.file, a.as));
     TRY(Hub * hub, context.hub());
@@ -110,27 +137,14 @@ Result<> diff_product(Context& context, const ProductArguments& a) {
         hub->send(http::Method::post, "/v1/data-products/" + imported.product.name + "/diff",
                   body));
     const auto refused = find_string(comparison, "refused").value_or("");
-    if (output == Output::json || output == Output::yaml) {
+    if (output == Output::json || output == Output::yaml)
         print_json_or_yaml(comparison, output);
-    } else {
-        Table table{{"EFFECT", "PATH", "FROM", "TO", "BREAKS", "WHY"}, {}};
-        for (const Json& change : find(comparison, "changes")->get_array())
-            table.rows.push_back({cell(change, "effect"), cell(change, "path"),
-                                  cell(change, "from"), cell(change, "to"),
-                                  names_of(*find(change, "breaks")), cell(change, "why")});
-        if (table.rows.empty())
-            std::cout << "no difference\n";
-        else
-            std::cout << render(table, terminal_width());
-        std::cout << "version " << cell(comparison, "from") << " -> " << cell(comparison, "to")
-                  << "; the changes need a new " << cell(comparison, "needs") << " version";
-        const auto next = find_string(comparison, "next_version").value_or("");
-        std::cout << (next.empty() ? "" : ", at least " + next) << '\n';
-    }
-    if (!refused.empty())
-        return Error{Errc::conflict, refused.substr(0, refused.find('\n')) +
-                                         (output == Output::table ? " (above)" : "")};
-    return {};
+    else
+        print_comparison(comparison);
+    if (refused.empty()) return {};
+    auto why = refused.substr(0, refused.find('\n'));
+    if (why.ends_with(':')) why.pop_back();  // the changes are in the table
+    return Error{Errc::conflict, "the hub would refuse it: " + why};
 }
 
 Result<> show_policy(Context& context, const ProductArguments& a) {
