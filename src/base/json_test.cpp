@@ -77,6 +77,20 @@ TEST(Yaml, round_trips) {
     EXPECT_EQ(back->at(0), value) << to_yaml(value);
 }
 
+// Readers of YAML 1.1 see booleans, dates and base 60 in plain words, and texts in 1e-07.
+TEST(Yaml, is_the_same_to_older_readers) {
+    for (const char* word : {"no", "Yes", "on", "y", "2026-01-31", "12:30", "0x1F", "1_000", ".5",
+                             "2026-01-31T10:00:00Z", "TRUE", "+1", ".inf"}) {
+        EXPECT_EQ(to_yaml(Json(word)), "\"" + std::string(word) + "\"\n");
+        EXPECT_EQ(parse_yaml(to_yaml(Json(word)))->at(0), Json(word));
+    }
+    for (const char* plain : {"north", "1s", "l/min", "yesterday", "1.0.0", "v1"})
+        EXPECT_EQ(to_yaml(Json(plain)), std::string(plain) + "\n");
+    EXPECT_EQ(to_yaml(Json(1e-7)), "1.0e-07\n");
+    EXPECT_EQ(parse_yaml(to_yaml(Json(1e-7)))->at(0), Json(1e-7));
+    EXPECT_EQ(parse_yaml(to_yaml(Json(1e300)))->at(0), Json(1e300));
+}
+
 TEST(Yaml, refuses_with_position) {
     auto broken = parse_yaml("a: 1\nb: [1, 2\nc: 3\n");
     ASSERT_FALSE(broken);

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <map>
+#include <regex>
 #include <sstream>
 #include <vector>
 
@@ -139,6 +140,27 @@ class JsonBuilder final : public YAML::EventHandler {
     int document_at_ = -1;
 };
 
+// Whether a reader of YAML 1.1, which most are, takes a plain text for a boolean, a number, a time
+// or a date.
+bool is_ambiguous(const std::string& text) {
+    static const std::regex other(
+        "[yYnN]|[yY]es|YES|[nN]o|NO|TRUE|FALSE|[oO]n|ON|[oO]ff|OFF|Null|NULL|=|<<|"
+        "[-+]?[0-9][0-9_]*(\\.[0-9_]*)?([eE][-+]?[0-9]+)?|[-+]?0[xob][0-9a-fA-F_]+|"
+        "[-+]?\\.[0-9_]+([eE][-+]?[0-9]+)?|[-+]?\\.(inf|Inf|INF)|\\.(nan|NaN|NAN)|"
+        "[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\\.[0-9_]*)?|"
+        "[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?");
+    return text.size() < 64 && std::regex_match(text, other);
+}
+
+// With a dot before the exponent, without which YAML 1.1 reads a text.
+std::string number_text(const Json& value) {
+    auto text = to_json(value);
+    const auto exponent = text.find('e');
+    if (value.is_double() && exponent != text.npos && text.find('.') == text.npos)
+        text.insert(exponent, ".0");
+    return text;
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
     if (const auto* object = value.if_object()) {
         out << (object->empty() ? YAML::Flow : YAML::Block) << YAML::BeginMap;
@@ -153,14 +175,14 @@ void emit(YAML::Emitter& out, const Json& value) {
         out << YAML::EndSeq;
     } else if (const auto* text = value.if_string()) {
         const std::string plain(*text);
-        if (!plain_scalar(plain).is_string())
+        if (!plain_scalar(plain).is_string() || is_ambiguous(plain))
             out << YAML::DoubleQuoted << plain;  // would come back as a number or a boolean
         else
             out << plain;
     } else if (value.is_null()) {
         out << YAML::Null;
     } else {
-        out << to_json(value);
+        out << number_text(value);
     }
 }
 

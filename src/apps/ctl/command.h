@@ -49,6 +49,7 @@ void add_teaching_verbs(CLI::App& app, Context& context);
 void add_audit_verbs(CLI::App& app, Context& context);
 void add_gate_verbs(CLI::App& app, Context& context);
 void add_dataset_verbs(CLI::App& app, Context& context);
+void add_product_verbs(CLI::App& app, Context& context);
 void add_label_verbs(CLI::App& app, Context& context);
 void add_monitor_verbs(CLI::App& app, Context& context);
 void add_rollout_verbs(CLI::App& app, Context& context);
@@ -68,6 +69,8 @@ Result<JsonArray> list_all(Hub& hub, const std::string& plural, const std::strin
 // Until the resource is written again after `known`, which GET gave.
 Result<> wait_for_change(Hub& hub, const std::string& plural, const std::string& name,
                          const Json& known);
+// Creates or changes it, and tells what changed; what the hub refuses is the error.
+Result<> apply_resource(Hub& hub, Json resource, bool dry_run);
 void print_json_or_yaml(const Json& value, Output output);
 
 }  // namespace mw::ctl

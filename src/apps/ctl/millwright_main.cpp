@@ -125,6 +125,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_audit_verbs(app, context);
     mw::ctl::add_gate_verbs(app, context);
     mw::ctl::add_dataset_verbs(app, context);
+    mw::ctl::add_product_verbs(app, context);
     mw::ctl::add_label_verbs(app, context);
     mw::ctl::add_mqtt_verbs(app, context);
     mw::ctl::add_load_verbs(app, context);

@@ -60,33 +60,6 @@ Result<> replace_spec(Hub& hub, const std::string& path, Json resource, Json bef
     }
 }
 
-Result<> apply_one(Hub& hub, Json resource, bool dry_run) {
-    TRY(const std::string kind, want_string(resource, "kind"));
-    TRY(const std::string name, want_string(resource, "name"));
-    TRY(const std::string plural, plural_of_kind(kind));
-    const std::string path = "/v1/" + plural + "/" + name;
-    Query query;
-    if (dry_run) query.emplace_back("dryRun", "1");
-    auto before = hub.get(path);
-    if (!before && before.error().code != Errc::not_found) return std::move(before).error();
-    const std::string suffix = dry_run ? " (dry run)\n" : "\n";
-    if (!before) {
-        TRY(const Json created, hub.send(http::Method::post, "/v1/" + plural, resource, query));
-        std::cout << plural << "/" << name << " created" << suffix;
-        return {};
-    }
-    if (!find(resource, "labels")) set(resource, "labels", JsonObject{});
-    const auto changes = differences(written_part(*before), written_part(resource));
-    if (changes.empty()) {
-        std::cout << plural << "/" << name << " unchanged" << suffix;
-        return {};
-    }
-    TRY_VOID(replace_spec(hub, path, std::move(resource), std::move(*before), query));
-    std::cout << plural << "/" << name << " changed" << suffix;
-    for (const auto& line : changes) std::cout << "  " << line << '\n';
-    return {};
-}
-
 Result<> apply(Context& context, const ApplyArguments& a) {
     TRY(Hub * hub, context.hub());
     for (const auto& file : a.files) {
@@ -94,7 +67,7 @@ Result<> apply(Context& context, const ApplyArguments& a) {
         TRY(JsonArray documents, parse_yaml(text).context("reading '" + file + "'"));
         if (documents.empty()) return Error{Errc::invalid_input, "'" + file + "' has no document"};
         for (std::size_t i = 0; i < documents.size(); ++i)
-            TRY_VOID(apply_one(*hub, std::move(documents[i]), a.dry_run)
+            TRY_VOID(apply_resource(*hub, std::move(documents[i]), a.dry_run)
                          .context(file + ", document " + std::to_string(i + 1)));
     }
     return {};
@@ -186,6 +159,33 @@ CLI::App* add_verb(CLI::App& app, Context& context, const char* name, const char
 }
 
 }  // namespace
+
+Result<> apply_resource(Hub& hub, Json resource, bool dry_run) {
+    TRY(const std::string kind, want_string(resource, "kind"));
+    TRY(const std::string name, want_string(resource, "name"));
+    TRY(const std::string plural, plural_of_kind(kind));
+    const std::string path = "/v1/" + plural + "/" + name;
+    Query query;
+    if (dry_run) query.emplace_back("dryRun", "1");
+    auto before = hub.get(path);
+    if (!before && before.error().code != Errc::not_found) return std::move(before).error();
+    const std::string suffix = dry_run ? " (dry run)\n" : "\n";
+    if (!before) {
+        TRY(const Json created, hub.send(http::Method::post, "/v1/" + plural, resource, query));
+        std::cout << plural << "/" << name << " created" << suffix;
+        return {};
+    }
+    if (!find(resource, "labels")) set(resource, "labels", JsonObject{});
+    const auto changes = differences(written_part(*before), written_part(resource));
+    if (changes.empty()) {
+        std::cout << plural << "/" << name << " unchanged" << suffix;
+        return {};
+    }
+    TRY_VOID(replace_spec(hub, path, std::move(resource), std::move(*before), query));
+    std::cout << plural << "/" << name << " changed" << suffix;
+    for (const auto& line : changes) std::cout << "  " << line << '\n';
+    return {};
+}
 
 void add_resource_verbs(CLI::App& app, Context& context) {
     auto* sub = app.add_subcommand("apply", "create or change resources to what files say");

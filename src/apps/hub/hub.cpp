@@ -186,6 +186,14 @@ Result<> Hub::open_surface() {
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);
     rollout_wiring_->admit_into(parts.admission);
+    products_ = std::make_unique<products::Desk>(*registry_);
+    parts.products = products_.get();
+    parts.admission["DataProduct"] = [this](api::AdmissionRequest request) {
+        return products_->admit_product(std::move(request));
+    };
+    parts.admission["Policy"] = [this](api::AdmissionRequest request) {
+        return products_->admit_policy(std::move(request));
+    };
     parts.assets = console::assets();
     parts.ready.push_back({"history", [this]() -> Result<> {
                                if (storage_) return *storage_;

@@ -18,6 +18,7 @@
 #include "apps/hub/rollout_wiring.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"
+#include "data/products/products.h"
 #include "data/registry/registry.h"
 #include "fleet/onboarding/onboarding.h"
 #include "platform/http/http.h"
@@ -110,6 +111,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<convergence::Convergence> convergence_;
     std::unique_ptr<BusinessWiring> business_;
     std::unique_ptr<RolloutWiring> rollout_wiring_;
+    std::unique_ptr<products::Desk> products_;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<http::Server> api_server_;
     std::unique_ptr<http::Server> plain_api_server_;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "data/registry/kinds.h"
+#include "data/registry/product_rules.h"
 #include "data/registry/wrong.h"
 #include "domain/selector.h"
 #include "trust/policy/policy.h"
@@ -228,13 +229,23 @@ struct Rules {
     Result<> (*check)(const Resource&);
 };
 constexpr Rules all_rules[] = {
-    {"Approval", check_approval},     {"Asset", not_its_own_parent},
-    {"Dataset", check_dataset},       {"Device", check_device},
-    {"DeviceProfile", check_profile}, {"Firmware", check_firmware},
-    {"GateSpec", check_gate_spec},    {"LabelTask", check_label_task},
-    {"Model", check_model},           {"ModelVersion", check_model_version},
-    {"Monitor", check_monitor},       {"Role", check_role},
-    {"Rollout", check_rollout},       {"UseCase", check_use_case},
+    {"Approval", check_approval},
+    {"Asset", not_its_own_parent},
+    {"DataProduct", check_product},
+    {"Dataset", check_dataset},
+    {"Device", check_device},
+    {"DeviceProfile", check_profile},
+    {"Firmware", check_firmware},
+    {"GateSpec", check_gate_spec},
+    {"LabelTask", check_label_task},
+    {"Model", check_model},
+    {"ModelVersion", check_model_version},
+    {"Monitor", check_monitor},
+    {"Policy", check_policy},
+
+    {"Role", check_role},
+    {"Rollout", check_rollout},
+    {"UseCase", check_use_case},
 };
 
 }  // namespace

@@ -15,7 +15,7 @@ TEST(RegistryKinds, are_those_of_the_contract) {
     EXPECT_EQ(plurals,
               "alert-rules approvals assets data-products datasets devices device-profiles "
               "enrollment-groups firmwares gate-reports gate-specs label-tasks models "
-              "model-versions monitors roles rollouts sites trials use-cases users ");
+              "model-versions monitors policies roles rollouts sites trials use-cases users ");
     EXPECT_EQ(find_plural("device-profiles"), find_kind("DeviceProfile"));
     EXPECT_EQ(find_kind("device"), nullptr);
     const auto missing = want_kind("Devices");
@@ -231,6 +231,56 @@ TEST(RegistryKinds, refuse_what_keys_say_to_one_another) {
          "spec.what: 'override' can't be approved of a Rollout (want rollout)"},
     };
     expect_refused(cases);
+}
+
+TEST(RegistryKinds, refuse_policies_that_nobody_can_obey) {
+    const std::string policy = R"({"kind":"Policy","name":"p","spec":)";
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"retention":{"at_least":"90d","at_most":"30d"}}})", "spec.retention.at_least: "},
+        {R"({"retention":{}}})", "spec.retention"},
+        {R"({"masking":[{"method":"hide"}]}})", "spec.masking[0]: want classification"},
+        {R"({"masking":[{"method":"coarsen","tags":["a"]}]}})", "spec.masking[0].over: say"},
+        {R"({"masking":[{"method":"hide","tags":["a"],"over":"1m"}]}})",
+         "spec.masking[0].over: only"},
+        {R"({"naming":{"products":"("}}})", "spec.naming.products: "},
+        {R"({"domains":["*"]},"domain":"plant-a"})", "spec.domains: only a policy in domain"},
+    };
+    for (const auto& [spec, message] : cases) {
+        const auto outcome = checked(policy + spec);
+        ASSERT_FALSE(outcome) << spec;
+        EXPECT_TRUE(outcome.error().message.starts_with(message)) << outcome.error().message;
+    }
+    EXPECT_TRUE(checked(policy + R"({"domains":["*"],"retention":{"at_most":"30d"},
+        "masking":[{"tags":["a"],"method":"hide","except_roles":["ot"]}]}})"));
+}
+
+TEST(RegistryKinds, refuse_contracts_that_contradict_themselves) {
+    const std::string product = R"({"kind":"DataProduct","name":"p","spec":)";
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"version":"1.0.0"}})", "spec.status: a contract says where it stands"},
+        {R"({"status":"active"}})", "spec.version: a contract has a version"},
+        {R"({"version":"1.0","status":"draft"}})", "spec.version: "},
+        {R"({"signals":[{"name":"a"},{"name":"a"}]}})", "spec.signals[1].name: 'a' is there twice"},
+        {R"({"signals":[{"name":"time"}]}})", "spec.signals[0].name: 'time' is a column"},
+        {R"({"signals":[{"name":"a","min":2,"max":1}]}})", "spec.signals[0].min: "},
+        {R"({"signals":[{"name":"a","type":"bool","min":2}]}})", "spec.signals[0].min: a bool"},
+        {R"({"signals":[{"name":"a","values":["x"]}]}})", "spec.signals[0].values: only a string"},
+        {R"({"signals":[{"name":"a"}],"select":{"signals":["b"]}}})", "spec.select.signals: "},
+        {R"({"signals":[{"name":"a"}],"consumers":[{"name":"c","signals":["b"]}]}})",
+         "spec.consumers[0].signals: the contract has no signal 'b'"},
+        {R"({"consumers":[{"name":"c"},{"name":"c"}]}})", "spec.consumers[1].name: "},
+        {R"({"roles":[{"role":"c"},{"role":"c"}]}})", "spec.roles[1].role: "},
+        {R"({"signals":[{"name":"a","every":"0s"}]}})", "spec.signals[0].every: "},
+    };
+    for (const auto& [spec, message] : cases) {
+        const auto outcome = checked(product + spec);
+        ASSERT_FALSE(outcome) << spec;
+        EXPECT_TRUE(outcome.error().message.starts_with(message)) << outcome.error().message;
+    }
+    EXPECT_TRUE(checked(product + R"({"version":"1.0.0","status":"active","signals":[
+        {"name":"a","type":"frame","unit":"g","min":-8,"max":8,"foreign":{"x":[1]}},
+        {"name":"b","type":"string","values":["on"]}],"select":{"signals":["a","b","c"]},
+        "consumers":[{"name":"c","signals":["b"]}],"sla":{"retention":"90d"}}})"));
 }
 
 TEST(RegistryKinds, refuse_a_resource_over_a_mebibyte) {

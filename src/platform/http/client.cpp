@@ -240,6 +240,7 @@ Result<Response> expect_success(Response response) {
         std::to_string(response.status) + ' ' + std::string(reason_phrase(response.status));
     if (auto body = parse_json(response.body); body) {
         if (auto said = find_string(*body, "error.message")) message = *said;
+        if (auto path = find_string(*body, "error.path")) message = *path + ": " + message;
     }
     return Error{errc_of(response.status), message};
 }

@@ -175,6 +175,9 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/use-cases:rank", rank_use_cases);
     routes.add(Method::get, "/v1/use-cases/{name}/review", review_use_case);
     routes.add(Method::post, "/v1/use-cases/{name}/kpis", compute_kpis, {.limit = minutes(10)});
+    routes.add(Method::get, "/v1/data-products/{name}/contract", export_contract);
+    routes.add(Method::post, "/v1/data-products/{name}/diff", compare_contract);
+    routes.add(Method::get, "/v1/data-products/{name}/policy", show_effective_policy);
     routes.add(Method::get, "/v1/mqtt/clients", list_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/subscriptions", list_mqtt_subscriptions);
     routes.add(Method::get, "/v1/mqtt/retained", list_mqtt_retained);

@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "data/blobs/blobs.h"
+#include "data/products/products.h"
 #include "data/registry/registry.h"
 #include "domain/query_engine.h"
 #include "platform/http/http.h"
@@ -64,6 +65,7 @@ struct Parts {
     Portfolio* portfolio = nullptr;
     MonitorDesk* monitors = nullptr;
     BrokerDesk* broker = nullptr;
+    products::Desk* products = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

@@ -184,6 +184,8 @@ class ApiWorld : public testing::Test {
         parts.labels = &labels;
         parts.gates = &gates;
         parts.broker = &broker;
+        contracts = std::make_unique<products::Desk>(*registry);
+        parts.products = contracts.get();
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -194,6 +196,12 @@ class ApiWorld : public testing::Test {
         };
         parts.admission["Site"] = [this](AdmissionRequest asked) { return judge_site(asked); };
         parts.admission["Rollout"] = [this](AdmissionRequest asked) { return judge_site(asked); };
+        parts.admission["DataProduct"] = [this](AdmissionRequest asked) {
+            return contracts->admit_product(std::move(asked));
+        };
+        parts.admission["Policy"] = [this](AdmissionRequest asked) {
+            return contracts->admit_policy(std::move(asked));
+        };
         api = std::make_unique<Api>(std::move(parts), options_);
         server = *http::Server::open(*loop, {}, api->routes());
         server->on_served(api->request_counter("people"));
@@ -289,6 +297,7 @@ class ApiWorld : public testing::Test {
     std::vector<AdmissionRequest> judged;
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<blobs::Blobs> blobs;
+    std::unique_ptr<products::Desk> contracts;
     std::unique_ptr<Api> api;
     std::unique_ptr<http::Server> server;
     std::unique_ptr<http::Client> client;

@@ -148,6 +148,11 @@ Task<Response> retire_version(State&, Caller, Request);
 // monitors.cpp
 Task<Response> acknowledge_alert(State&, Caller, Request);
 
+// products.cpp
+Task<Response> export_contract(State&, Caller, Request);
+Task<Response> compare_contract(State&, Caller, Request);
+Task<Response> show_effective_policy(State&, Caller, Request);
+
 // broker.cpp
 Task<Response> list_mqtt_clients(State&, Caller, Request);
 Task<Response> list_mqtt_subscriptions(State&, Caller, Request);

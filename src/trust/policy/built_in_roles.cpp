@@ -9,7 +9,7 @@ namespace {
 const std::string plant = R"("Site","Asset","DeviceProfile","Device","EnrollmentGroup",
     "DataProduct","Model","ModelVersion","AlertRule","Blob","History","Alarm")";
 const std::string loop = R"("UseCase","GateSpec","GateReport","Rollout","Trial","Monitor",
-    "Dataset","LabelTask","Approval","Firmware")";
+    "Dataset","LabelTask","Approval","Firmware","Policy")";
 
 const std::string reads = R"({"verbs":["get","list","watch","query"],"kinds":[)" + plant + "," +
                           loop + R"(],"domains":["*"]})";
