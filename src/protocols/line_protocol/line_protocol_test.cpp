@@ -212,6 +212,29 @@ TEST(LineProtocol, doubles_are_the_nearest_to_the_text) {
     }
 }
 
+TEST(LineProtocol, a_long_text_is_parsed_piece_by_piece) {
+    std::string text;
+    for (int i = 0; i < 100; ++i)
+        text += "m a=" + std::to_string(i) + ",b=2 " + std::to_string(i) + "\n";
+    text += "bad";
+    Limits limits;
+    limits.points = 30;
+    Parser parser({}, limits);
+    Parsed parsed;
+    Context context{1, now, "d"};
+    std::size_t points = 0, pieces = 0;
+    for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(parsed.consumed)) {
+        parser.parse(rest, context, parsed);
+        points += parsed.points;
+        context.lines_before = parsed.last_line;
+        ASSERT_LE(++pieces, 7U);
+    }
+    EXPECT_EQ(points, 200U);
+    EXPECT_EQ(pieces, 7U);
+    ASSERT_EQ(parsed.errors.size(), 1U);
+    EXPECT_EQ(parsed.errors[0].line, 101U);
+}
+
 TEST(LineProtocol, limits_hold) {
     Limits limits;
     limits.line_bytes = 40;

@@ -37,11 +37,13 @@ void Parser::Lines::parse(std::string_view text, const Context& context, Parsed&
     parsed_ = &into;
     at_ = text.data();
     end_ = at_ + text.size();
-    line_number_ = 0;
-    while (at_ != end_) {
+    line_number_ = context.lines_before;
+    while (at_ != end_ && points_.size() < limits_.points) {
         ++line_number_;
         read_line();
     }
+    into.consumed = static_cast<std::size_t>(at_ - text.data());
+    into.last_line = line_number_;
     sort_into(into, context.now);
 }
 

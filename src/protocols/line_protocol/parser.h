@@ -34,13 +34,15 @@ struct Limits {
     std::size_t name_bytes = 256;    // of a device or signal
     std::size_t errors = 10;         // described; all are counted
     std::size_t series = 1'000'000;  // remembered; beyond, a parse begins with an empty memory
+    std::size_t points = 32'768;     // of a piece: a parse ends with the line that reaches it
 };
 
 // What the request says about all its lines.
 struct Context {
-    std::int64_t unit_ns = 1;  // of a timestamp
-    Timestamp now;             // of lines without a timestamp
-    std::string device;        // of lines without a tag for it; empty: they are refused
+    std::int64_t unit_ns = 1;      // of a timestamp
+    Timestamp now;                 // of lines without a timestamp
+    std::string device;            // of lines without a tag for it; empty: they are refused
+    std::size_t lines_before = 0;  // of the text, in pieces that were parsed before
 };
 
 // "ns", "us", "ms", "s" and the names that 1.x clients use: n, u, m (minute), h; empty is ns.
@@ -60,8 +62,9 @@ struct Parsed {
     std::size_t points = 0;
     std::size_t lines = 0;          // with points, comments and empty ones not counted
     std::size_t refused = 0;        // lines, or text fields of lines
+    std::size_t consumed = 0;       // bytes; less than there were: parse the rest as well
+    std::size_t last_line = 0;      // the next piece's lines_before
     std::vector<LineError> errors;  // the first of them
-    std::size_t first_refused_line() const { return errors.empty() ? 0 : errors.front().line; }
 };
 
 class Parser {
