@@ -50,13 +50,18 @@ struct Metrics {
 
 struct mw::api::Api::State {
     State(Parts p, Options o)
-        : parts(std::move(p)), options(std::move(o)), metrics(parts.metrics), scope(parts.loop) {}
+        : parts(std::move(p)),
+          options(std::move(o)),
+          metrics(parts.metrics),
+          writes(options.writes, parts.points, parts.clock, parts.metrics),
+          scope(parts.loop) {}
 
     Parts parts;
     const Options options;
     Metrics metrics;
     Throttle refusal_facts{20, seconds(3)};
     std::unordered_map<std::string, Throttle> failures_by_peer;
+    WriteDoor writes;
     std::size_t watches = 0;
     std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
     bool stopping = false;
@@ -147,6 +152,13 @@ Task<Response> retire_version(State&, Caller, Request);
 
 // monitors.cpp
 Task<Response> acknowledge_alert(State&, Caller, Request);
+
+// writes.cpp
+Task<Response> write_influx(State&, Request);
+Task<Response> write_points(State&, Caller, Request);
+Response influx_ping(State&, Request);
+Response influx_health(State&, Request);
+Task<Response> influx_query(State&, Request);
 
 // broker.cpp
 Task<Response> list_mqtt_clients(State&, Caller, Request);
