@@ -1,7 +1,8 @@
-"""Points by curl as InfluxDB's clients and scripts send them, kept over a kill."""
+"""Points by curl as InfluxDB's clients and scripts send them, kept over a kill; asked for as Grafana asks."""
 import gzip
 import json
 import time
+import urllib.parse
 
 import plant as plants
 from strangers import command
@@ -42,7 +43,7 @@ def user_token(plant, name, role):
 
 
 def scenario_doors(context):
-    """Line protocol and JSON over HTTPS: stored when acknowledged, refused with reasons, kept over a kill."""
+    """Line protocol and JSON over HTTPS: stored when acknowledged, refused with reasons, kept over a kill, read by PromQL."""
     plant = context.plant()
     plant.start_hub()
     plant.apply("kind: DeviceProfile\nname: box\nspec: {device_class: small-x86}\n---\n"
@@ -78,13 +79,42 @@ def scenario_doors(context):
     assert plant.query("SELECT count(*), sum(value) FROM points WHERE signal = 'press.force'") == [[100, 5000.0]]
     assert plant.query("SELECT value FROM points WHERE signal = 'temperature'") == [[21.5]]
 
+    # As Grafana asks: before and after a restart.
+    reader = Door(plant, user_token(plant, "vic", "viewer"))
+    form = ["Content-Type: application/x-www-form-urlencoded"]
+
+    def ask(path, **parameters):
+        status, text = reader("POST", "/api/v1/" + path, urllib.parse.urlencode(parameters).encode(), form)
+        return status, json.loads(text)
+    seconds = now // 10**9
+    for _ in range(2):
+        status, answer = ask("query_range", query='press.force{device=~"press-.*"}', start=seconds, end=seconds + 99,
+                             step=33)
+        assert status == 200 and answer["data"]["result"][0]["values"] == \
+            [[seconds, "0.5"], [seconds + 33, "33.5"], [seconds + 66, "66.5"], [seconds + 99, "99.5"]], answer
+        assert answer["data"]["result"][0]["metric"] == {"__name__": "press.force", "device": "press-1"}, answer
+        for query, value in {"avg_over_time(press.force[10s])": "95", "min_over_time(press.force[10s])": "90.5",
+                             "max_over_time(press.force[10s])": "99.5", "rate(press.force[60s])": "1",
+                             "sum by (device) (last_over_time(press.force[1m]))": "99.5"}.items():
+            status, answer = ask("query", query=query, time=seconds + 99)
+            assert status == 200 and answer["data"]["result"][0]["value"][1] == value, (query, answer)
+        plant.stop()
+        plant.start_hub()
+    assert ask("query", query="1+1", time=1)[1]["data"]["result"] == [1, "2"]
+    status, text = reader("GET", "/api/v1/label/exported_device/values")
+    assert json.loads(text)["data"] == ["sda1"], text
+    status, text = reader("GET", "/api/v1/label/__name__/values?match%5B%5D=%7Bdevice%3D%22press-1%22%7D")
+    assert json.loads(text)["data"] == ["press.force", "temperature"], text
+    status, answer = ask("query", query="topk(5, press.force)")
+    assert status == 400 and "spoken here are" in answer["error"], answer
+
     # Refused, and why.
     status, text = door("POST", "/api/v2/write",
                         f"a,host=edge-7 b=1 {now}\na,host=edge-7 b=one\na,host=nobody b=1\n".encode())
     told = json.loads(text)
     assert status == 400 and told["line"] == 2 and "1 points stored" in told["message"], told
     assert "line 2, column 17" in told["message"] and "'nobody' is not registered" in told["message"], told
-    assert Door(plant, user_token(plant, "vic", "viewer"))("POST", "/api/v2/write", b"a b=1")[0] == 403
+    assert reader("POST", "/api/v2/write", b"a b=1")[0] == 403
     assert Door(plant, "")("POST", "/api/v2/write", b"a b=1")[0] == 401
     assert door("POST", "/v1/query", b'{"sql": "SELECT 1"}')[0] == 403  # a writer does not read
     plant.stop()

@@ -150,6 +150,20 @@ Task<Response> asset(State& state, Request request) {
                                                    " (resources:" + hint + ")"});
 }
 
+void add_prometheus_routes(Routes& routes, nanoseconds limit) {
+    using http::Method;
+    const http::RouteOptions slow{.limit = limit};
+    for (const Method method : {Method::get, Method::post}) {
+        routes.add(method, "/api/v1/query", prometheus_query, slow);
+        routes.add(method, "/api/v1/query_range", prometheus_range, slow);
+        routes.add(method, "/api/v1/series", prometheus_series, slow);
+        routes.add(method, "/api/v1/labels", prometheus_labels, slow);
+    }
+    routes.add(Method::get, "/api/v1/label/{name}/values", prometheus_values, slow);
+    routes.add(Method::get, "/api/v1/status/buildinfo", prometheus_build);
+    routes.add(Method::get, "/api/v1/metadata", prometheus_metadata);
+}
+
 // Points over HTTP: our JSON, and the paths of InfluxDB 2 and 1.
 void add_write_routes(Routes& routes, const WriteOptions& options) {
     using http::Method;
@@ -214,6 +228,7 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     add_write_routes(routes, state_->options.writes);
+    add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
     routes.add(Method::get, "/v1/schemas", list_schemas);
     routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
     routes.open(Method::get, "/healthz", health);

@@ -160,6 +160,15 @@ Response influx_ping(State&, Request);
 Response influx_health(State&, Request);
 Task<Response> influx_query(State&, Request);
 
+// prometheus.cpp
+Task<Response> prometheus_query(State&, Caller, Request);
+Task<Response> prometheus_range(State&, Caller, Request);
+Task<Response> prometheus_series(State&, Caller, Request);
+Task<Response> prometheus_labels(State&, Caller, Request);
+Task<Response> prometheus_values(State&, Caller, Request);
+Task<Response> prometheus_build(State&, Caller, Request);
+Task<Response> prometheus_metadata(State&, Caller, Request);
+
 // broker.cpp
 Task<Response> list_mqtt_clients(State&, Caller, Request);
 Task<Response> list_mqtt_subscriptions(State&, Caller, Request);

@@ -131,6 +131,27 @@ TEST_F(Writes, clients_of_influx_find_what_they_ask_for_first) {
     EXPECT_EQ(as("", post, "/query?q=CREATE%20DATABASE%20x").status, 401);
 }
 
+TEST_F(Writes, prometheus_is_answered_by_who_may_query) {
+    const auto answer = call(get, "/api/v1/query?query=1%2B1&time=7");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(find_string(json(answer), "status"), "success");
+    auto form = request(post, "/api/v1/query_range", "query=3&start=1&end=2&step=1", admin);
+    form.headers.set("Content-Type", "application/x-www-form-urlencoded");
+    const auto matrix = send(std::move(form));
+    EXPECT_EQ(matrix.status, 200);
+    EXPECT_NE(matrix.body.find(R"("values":[[1.000,"3"],[2.000,"3"]])"), std::string::npos)
+        << matrix.body;
+    const auto wrong = call(get, "/api/v1/query?query=topk(1,x)");
+    EXPECT_EQ(wrong.status, 400);
+    EXPECT_EQ(find_string(json(wrong), "errorType"), "bad_data");
+    EXPECT_EQ(as(writer, get, "/api/v1/query?query=1").status, 403);
+    EXPECT_EQ(as("", get, "/api/v1/query?query=1").status, 401);
+    EXPECT_EQ(call(get, "/api/v1/status/buildinfo").status, 200);
+    EXPECT_EQ(call(get, "/api/v1/label/device/values").status,
+              500);  // this world's engine gives no rows
+    EXPECT_EQ(query.last.actor, "user:root");
+}
+
 class FewWrites : public ApiWorld {
  public:
     FewWrites() : ApiWorld(few()) {}
