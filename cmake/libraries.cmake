@@ -22,6 +22,7 @@ mw_system_library(fmt LINK fmt)
 # Without exceptions a result cannot be used before it was checked: the compiler refuses it.
 mw_system_library(simdjson LINK simdjson DEFINES SIMDJSON_EXCEPTIONS=0)
 mw_system_library(zstd LINK zstd)
+mw_system_library(zlib LINK z)
 mw_system_library(protobuf LINK protobuf)
 mw_system_library(dl LINK dl)
 mw_system_library(eigen INCLUDE /usr/include/eigen3)

@@ -227,6 +227,11 @@ Task<> DataPlane::append(Batch batch) {
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<> DataPlane::flush() {
+    auto there = [this] { return history_->flush(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<std::vector<ingest::DeadLetter>> DataPlane::dead_letters(std::string device,
                                                               std::size_t limit) {
     auto there = [this, device, limit] { return dead_letters_->list(device, limit); };

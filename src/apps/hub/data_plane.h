@@ -78,7 +78,9 @@ class DataPlane final : public query::HistorySource,
     Task<std::size_t> reload_tls(std::shared_ptr<const net::TlsContext> tls);
 
     Loop& loop() { return thread_->loop(); }
-    mqtt::Broker& broker() { return *broker_; }  // on loop() only
+    mqtt::Broker& broker() { return *broker_; }    // on loop() only
+    ingest::Ingest& ingest() { return *ingest_; }  // on loop() only
+    Task<> flush();                                // until what was appended before is durable
     history::OpenReport opened() const { return history_->report(); }
     Task<> seal_now();
     // The hub's own points, such as KPIs: good by construction, of no device's stream.

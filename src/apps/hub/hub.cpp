@@ -104,6 +104,7 @@ Result<> Hub::open_data() {
                                 metrics_, onboarding_->admission()},
                                std::move(doors)));
     broker_wiring_ = std::make_unique<BrokerWiring>(*data_);
+    point_wiring_ = std::make_unique<PointWiring>(*data_);
     projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
     TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
     query::EngineOptions engine;
@@ -182,6 +183,7 @@ Result<> Hub::open_surface() {
     parts.gates = gate_wiring_.get();
     parts.monitors = monitor_wiring_.get();
     parts.broker = broker_wiring_.get();
+    parts.points = point_wiring_.get();
     gate_wiring_->add_admission(parts.admission);
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);
@@ -212,7 +214,9 @@ Result<> Hub::open_surface() {
             return Error{Errc::denied, "only devices may download here"};
         return principal.name;
     };
-    api_ = std::make_unique<api::Api>(std::move(parts));
+    api::Options surface;
+    surface.writes.naming = options_.lines.naming();
+    api_ = std::make_unique<api::Api>(std::move(parts), std::move(surface));
     return {};
 }
 

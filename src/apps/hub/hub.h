@@ -15,6 +15,7 @@
 #include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
 #include "apps/hub/monitor_wiring.h"
+#include "apps/hub/point_wiring.h"
 #include "apps/hub/rollout_wiring.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"
@@ -99,6 +100,7 @@ class Hub final : private api::EnrollmentTokens {
     monitors::SketchIndex sketches_;
     std::unique_ptr<DataPlane> data_;
     std::unique_ptr<BrokerWiring> broker_wiring_;
+    std::unique_ptr<PointWiring> point_wiring_;
     std::unique_ptr<projection::Projection> projection_;
     std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<query::Engine> engine_;

@@ -19,7 +19,29 @@ config::Section sparkplug_section(sparkplug::HostOptions& o) {
     return section;
 }
 
+constexpr const char* signal_forms[] = {"measurement.field", "measurement_field", "field"};
+
+config::Section lines_section(LineOptions& lines) {
+    config::Section section("lines", "InfluxDB line protocol over HTTP");
+    section
+        .row("device_tags", lines.device_tags,
+             {.help = "the first of these tags that a line has names its device; without any it is "
+                      "?device= or the token's user"})
+        .row("signal", lines.signal,
+             {.one_of = {std::begin(signal_forms), std::end(signal_forms)},
+              .help = "the name of a signal; tags that name no device follow it"});
+    return section;
+}
+
 }  // namespace
+
+line_protocol::Naming LineOptions::naming() const {
+    using line_protocol::SignalForm;
+    const SignalForm form = signal == signal_forms[0]   ? SignalForm::dot
+                            : signal == signal_forms[1] ? SignalForm::underscore
+                                                        : SignalForm::field;
+    return {device_tags, form};
+}
 
 std::vector<config::Section> describe(HubOptions& o) {
     config::Section listen("listen", "Addresses and ports");
@@ -83,7 +105,15 @@ std::vector<config::Section> describe(HubOptions& o) {
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen, server, history, mqtt, redirect, sparkplug_section(o.sparkplug), query, log};
+    return {listen,
+            server,
+            history,
+            mqtt,
+            redirect,
+            sparkplug_section(o.sparkplug),
+            lines_section(o.lines),
+            query,
+            log};
 }
 
 Result<> read_config(HubOptions& options) {

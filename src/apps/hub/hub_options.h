@@ -9,10 +9,18 @@
 #include "base/config.h"
 #include "base/log.h"
 #include "data/history/history.h"
+#include "protocols/line_protocol/line_protocol.h"
 #include "protocols/mqtt/mqtt.h"
 #include "protocols/sparkplug/sparkplug.h"
 
 namespace mw::hub {
+
+// How line protocol names devices and signals.
+struct LineOptions {
+    std::vector<std::string> device_tags = line_protocol::Naming{}.device_tags;
+    std::string signal = "measurement.field";
+    line_protocol::Naming naming() const;
+};
 
 struct HubOptions {
     std::string directory;
@@ -36,6 +44,7 @@ struct HubOptions {
     sparkplug::HostOptions sparkplug;
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
+    LineOptions lines;
     int query_threads = 1;
     std::string log_level = "info";
     std::string log_format = "text";

@@ -83,16 +83,29 @@ class Routes {
     // Without a token: what load balancers and Prometheus ask for, and the page itself.
     template <class F>
     void open(http::Method method, std::string_view pattern, F answer) {
-        auto* state = &state_;
-        lines_.push_back({method, std::string(pattern)});
-        router_.add(method, pattern, [state, answer](Request request) -> Task<Response> {
-            return answer(*state, std::move(request));
-        });
+        open(method, pattern, answer, {});
+    }
+    // Asks for a token itself, and answers in another shape.
+    void own_guard(http::Method method, std::string_view pattern,
+                   Task<Response> (*answer)(State&, Request), http::RouteOptions options = {}) {
+        limit_strangers(options);
+        open(method, pattern, answer, std::move(options));
     }
 
     const std::vector<RouteLine>& lines() const { return lines_; }
 
  private:
+    template <class F>
+    void open(http::Method method, std::string_view pattern, F answer, http::RouteOptions options) {
+        auto* state = &state_;
+        lines_.push_back({method, std::string(pattern)});
+        router_.add(
+            method, pattern,
+            [state, answer](Request request) -> Task<Response> {
+                return answer(*state, std::move(request));
+            },
+            std::move(options));
+    }
     // Who shows no valid token can't make us hold large bodies.
     void limit_strangers(http::RouteOptions& options) {
         options.body_limit_for = [state = &state_, most = options.body_limit](const Request& head) {
@@ -104,6 +117,12 @@ class Routes {
     std::vector<RouteLine> lines_;
 };
 
+Task<Response> ping(State& state, Request request) {
+    co_return influx_ping(state, std::move(request));
+}
+Task<Response> influx_state(State& state, Request request) {
+    co_return influx_health(state, std::move(request));
+}
 Task<Response> health(State&, Request) { co_return Response::text(200, "ok\n"); }
 Task<Response> ready(State& state, Request) { co_return readiness(state); }
 Task<Response> show_openapi(State& state, Request) {
@@ -129,6 +148,33 @@ Task<Response> asset(State& state, Request request) {
     for (const auto& kind : registry::kinds()) hint += " /v1/" + kind.plural;
     co_return error_response({Errc::not_found, "there is no " + request.path.substr(0, 100) +
                                                    " (resources:" + hint + ")"});
+}
+
+void add_prometheus_routes(Routes& routes, nanoseconds limit) {
+    using http::Method;
+    const http::RouteOptions slow{.limit = limit};
+    for (const Method method : {Method::get, Method::post}) {
+        routes.add(method, "/api/v1/query", prometheus_query, slow);
+        routes.add(method, "/api/v1/query_range", prometheus_range, slow);
+        routes.add(method, "/api/v1/series", prometheus_series, slow);
+        routes.add(method, "/api/v1/labels", prometheus_labels, slow);
+    }
+    routes.add(Method::get, "/api/v1/label/{name}/values", prometheus_values, slow);
+    routes.add(Method::get, "/api/v1/status/buildinfo", prometheus_build);
+    routes.add(Method::get, "/api/v1/metadata", prometheus_metadata);
+}
+
+// Points over HTTP: our JSON, and the paths of InfluxDB 2 and 1.
+void add_write_routes(Routes& routes, const WriteOptions& options) {
+    using http::Method;
+    const http::RouteOptions large{.body_limit = options.body_bytes_max, .limit = minutes(1)};
+    routes.add(Method::post, "/v1/points", write_points, large);
+    routes.own_guard(Method::post, "/api/v2/write", write_influx, large);
+    routes.own_guard(Method::post, "/write", write_influx, large);
+    routes.own_guard(Method::post, "/query", influx_query);
+    routes.own_guard(Method::get, "/query", influx_query);
+    routes.open(Method::get, "/ping", ping);
+    routes.open(Method::get, "/health", influx_state);
 }
 
 }  // namespace
@@ -184,6 +230,8 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/bridges", list_mqtt_bridges);
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
+    add_write_routes(routes, state_->options.writes);
+    add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
     routes.add(Method::get, "/v1/schemas", list_schemas);
     routes.add(Method::get, "/v1/schemas/{kind}", get_schema);
     routes.open(Method::get, "/healthz", health);

@@ -19,6 +19,7 @@
 #include "platform/http/http.h"
 #include "surface/api/access.h"
 #include "surface/api/broker_desk.h"
+#include "surface/api/write_door.h"
 
 namespace mw::api {
 
@@ -41,6 +42,7 @@ using DeviceOf = std::function<Result<std::string>(ByteView certificate)>;
 
 struct Options {
     std::size_t blob_bytes_max = std::size_t{64} << 20;  // of an upload, which is held in memory
+    WriteOptions writes = {};
     std::size_t watches_max = 256;
     std::size_t watch_events_max = 1'000;  // waiting for one client; more: it must list again
     nanoseconds watch_heartbeat = seconds(15);
@@ -66,6 +68,7 @@ struct Parts {
     MonitorDesk* monitors = nullptr;
     BrokerDesk* broker = nullptr;
     products::Desk* products = nullptr;
+    PointDesk* points = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

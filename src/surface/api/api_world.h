@@ -94,6 +94,41 @@ class FakePortfolio final : public Portfolio {
     }
 };
 
+// Keeps the points as "device/stream/seq signal@time=value", and fails when told to.
+class FakePoints final : public PointDesk {
+ public:
+    Task<Outcome> store(Load load) override {
+        if (store_error) co_return *store_error;
+        Outcome outcome;
+        for (std::size_t i = 0; i < load.count; ++i) {
+            const Batch& batch = (*load.batches)[i];
+            if (batch.device.text == "stranger") {
+                outcome.refused.push_back(
+                    {"stranger", batch.size(), "device 'stranger' is not registered"});
+                continue;
+            }
+            outcome.points += batch.size();
+            for (const Run& run : batch.runs)
+                for (auto at = run.begin; at < run.end; ++at)
+                    stored.push_back(batch.device.text + "/" + batch.position.stream + "/" +
+                                     std::to_string(batch.position.sequence) + " " + run.signal +
+                                     "@" + std::to_string(batch.times[at].ns) + "=" +
+                                     std::to_string(batch.values[at]));
+        }
+        co_return std::move(outcome);
+    }
+    Task<> flush() override {
+        ++flushes;
+        if (flush_error) co_return *flush_error;
+        co_return Result<>{};
+    }
+    std::vector<std::string> take() { return std::exchange(stored, {}); }
+
+    std::vector<std::string> stored;
+    int flushes = 0;
+    std::optional<Error> store_error, flush_error;
+};
+
 // Two pages of clients, and a trace that gives what a test put into it.
 class FakeBroker final : public BrokerDesk {
  public:
@@ -186,6 +221,7 @@ class ApiWorld : public testing::Test {
         parts.broker = &broker;
         contracts = std::make_unique<products::Desk>(*registry);
         parts.products = contracts.get();
+        parts.points = &points;
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -293,6 +329,7 @@ class ApiWorld : public testing::Test {
     FakeLabels labels;
     FakeGates gates;
     FakeBroker broker{clock};
+    FakePoints points;
     Result<> history;
     std::vector<AdmissionRequest> judged;
     std::unique_ptr<registry::Registry> registry;

@@ -11,6 +11,20 @@ namespace {
 constexpr std::size_t peers_remembered = 4'096;
 constexpr int failures_per_peer = 20;  // then one more every 3 s
 
+// "Bearer x"; "Token x" of InfluxDB 2, "Token user:x" of 1; the password of "Basic ...".
+std::string presented_token(const Request& request) {
+    if (const auto bearer = request.bearer_token(); !bearer.empty()) return std::string(bearer);
+    const auto value = request.headers.get("Authorization");
+    std::string secret;
+    if (value.starts_with("Token ")) secret = value.substr(6);
+    if (value.starts_with("Basic ")) {
+        const auto pair = from_base64(value.substr(6));
+        if (pair) secret = text_of(*pair);
+    }
+    const auto colon = secret.find(':');  // no token has one
+    return colon == std::string::npos ? secret : secret.substr(colon + 1);
+}
+
 }  // namespace
 
 bool Throttle::admit(SteadyTime now) {
@@ -32,11 +46,11 @@ Metrics::Metrics(metrics::Registry& r)
                                 "Watches ended because their client was too slow.")) {}
 
 Result<Caller> State::authenticate(const Request& request) const {
-    const auto token = request.bearer_token();
+    std::string token = presented_token(request);
     if (token.empty())
         return Error{Errc::denied, "a token is needed: send 'Authorization: Bearer mwt_...'"};
     TRY(auto who, policy::authenticate(parts.registry, token, now()));
-    return Caller{std::move(who), std::string(token)};
+    return Caller{std::move(who), std::move(token)};
 }
 
 void State::note_refusal(AuditNote note) {
@@ -54,7 +68,7 @@ Response State::refuse_token(const Request& request, const Error& error) {
     auto& throttle = failures_by_peer.try_emplace(request.peer.host, failures_per_peer, seconds(3))
                          .first->second;
     // Who shows no token at all only has to be asked for one: that is no attempt.
-    const bool attempt = !request.bearer_token().empty() || request.path == "/v1/login";
+    const bool attempt = !presented_token(request).empty() || request.path == "/v1/login";
     if (attempt) {
         if (!throttle.admit(parts.clock.steady())) {
             auto response = Response::error(429, "overloaded", "too many refused tokens; wait");
@@ -93,7 +107,7 @@ constexpr std::string_view path_roots[] = {
     "limit",  "continue", "labelSelector", "fieldSelector", "from",  "sql",      "limits",
     "token",  "lifetime", "purpose",       "dryRun",        "watch", "after",    "verify",
     "state",  "Accept",   "before",        "since",         "to",    "sequence", "topic",
-    "filter", "identity", "client",        "connected",     "count", "seconds"};
+    "filter", "identity", "client",        "connected",     "count", "seconds",  "stream"};
 
 constexpr std::size_t large_json = 16 * 1024;  // parsing more takes over 200 us
 

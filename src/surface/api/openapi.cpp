@@ -68,6 +68,32 @@ constexpr RouteWords all_words[] = {
      "application/json"},
     {"GET", "/v1/mqtt/trace", "Packets as they pass, a stream of events",
      "topic,client,payload:boolean,count:integer,seconds:integer", "", "text/event-stream"},
+    {"POST", "/v1/points", "Points of a device, as it would publish them; 204 when durable",
+     "device,stream", "application/json"},
+    {"POST", "/api/v2/write", "InfluxDB line protocol; 204 when durable",
+     "org,bucket,precision,device", "text/plain"},
+    {"POST", "/write", "The same for clients of InfluxDB 1", "db,rp,precision,consistency,device",
+     "text/plain"},
+    {"GET", "/query", "For clients of InfluxDB 1: CREATE DATABASE has nothing to do", "q,db"},
+    {"POST", "/query", "For clients of InfluxDB 1: CREATE DATABASE has nothing to do", "q,db"},
+    {"GET", "/ping", "For clients of InfluxDB: it is here", "", "", "text/plain"},
+    {"GET", "/health", "For clients of InfluxDB: whether it takes points"},
+    {"GET", "/api/v1/query", "Prometheus: PromQL at one time", "query,time"},
+    {"POST", "/api/v1/query", "Prometheus: PromQL at one time", "",
+     "application/x-www-form-urlencoded"},
+    {"GET", "/api/v1/query_range", "Prometheus: PromQL over a time, step by step",
+     "query,start,end,step"},
+    {"POST", "/api/v1/query_range", "Prometheus: PromQL over a time, step by step", "",
+     "application/x-www-form-urlencoded"},
+    {"GET", "/api/v1/series", "Prometheus: Series that match", "match[]"},
+    {"POST", "/api/v1/series", "Prometheus: Series that match", "",
+     "application/x-www-form-urlencoded"},
+    {"GET", "/api/v1/labels", "Prometheus: Names of labels", "match[]"},
+    {"POST", "/api/v1/labels", "Prometheus: Names of labels", "",
+     "application/x-www-form-urlencoded"},
+    {"GET", "/api/v1/label/{name}/values", "Prometheus: values of a label", "match[]"},
+    {"GET", "/api/v1/status/buildinfo", "Prometheus: what server this is"},
+    {"GET", "/api/v1/metadata", "Prometheus: nothing is known of metrics"},
     {"GET", "/v1/schemas", "The kinds of resources"},
     {"GET", "/v1/schemas/{kind}", "The JSON Schema of a kind"},
     {"GET", "/openapi.json", "This document"},
@@ -77,7 +103,7 @@ constexpr RouteWords all_words[] = {
 };
 
 constexpr std::string_view open_to_all[] = {"/v1/login", "/openapi.json", "/healthz", "/readyz",
-                                            "/metrics"};
+                                            "/metrics",  "/ping",         "/health"};
 
 const RouteWords* words_of(std::string_view method, std::string_view pattern) {
     for (const auto& words : all_words)
@@ -128,6 +154,7 @@ JsonArray parameters_of(std::string_view pattern, std::string_view query) {
 std::string operation_id(std::string_view method, std::string_view pattern) {
     std::string id;
     for (const char c : method) id += char(std::tolower(static_cast<unsigned char>(c)));
+    if (pattern == "/query") pattern = "/influxql";  // /v1/query has the other name
     for (const char c : pattern.substr(pattern.starts_with("/v1") ? 3 : 0)) {
         if (std::isalnum(static_cast<unsigned char>(c)))
             id += c;

@@ -50,13 +50,18 @@ struct Metrics {
 
 struct mw::api::Api::State {
     State(Parts p, Options o)
-        : parts(std::move(p)), options(std::move(o)), metrics(parts.metrics), scope(parts.loop) {}
+        : parts(std::move(p)),
+          options(std::move(o)),
+          metrics(parts.metrics),
+          writes(options.writes, parts.points, parts.clock, parts.metrics),
+          scope(parts.loop) {}
 
     Parts parts;
     const Options options;
     Metrics metrics;
     Throttle refusal_facts{20, seconds(3)};
     std::unordered_map<std::string, Throttle> failures_by_peer;
+    WriteDoor writes;
     std::size_t watches = 0;
     std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
     bool stopping = false;
@@ -152,6 +157,21 @@ Task<Response> acknowledge_alert(State&, Caller, Request);
 Task<Response> export_contract(State&, Caller, Request);
 Task<Response> compare_contract(State&, Caller, Request);
 Task<Response> show_effective_policy(State&, Caller, Request);
+// writes.cpp
+Task<Response> write_influx(State&, Request);
+Task<Response> write_points(State&, Caller, Request);
+Response influx_ping(State&, Request);
+Response influx_health(State&, Request);
+Task<Response> influx_query(State&, Request);
+
+// prometheus.cpp
+Task<Response> prometheus_query(State&, Caller, Request);
+Task<Response> prometheus_range(State&, Caller, Request);
+Task<Response> prometheus_series(State&, Caller, Request);
+Task<Response> prometheus_labels(State&, Caller, Request);
+Task<Response> prometheus_values(State&, Caller, Request);
+Task<Response> prometheus_build(State&, Caller, Request);
+Task<Response> prometheus_metadata(State&, Caller, Request);
 
 // broker.cpp
 Task<Response> list_mqtt_clients(State&, Caller, Request);

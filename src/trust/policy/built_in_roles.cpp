@@ -44,6 +44,8 @@ const std::vector<BuiltInRole>& built_in_roles() {
                         "Firmware")"),
                 reads, signs, rule(R"("get","list","watch")", R"("User","Role")")})},
         {"viewer", "Reads resources and alarms, and queries history.", rules({reads})},
+        {"writer", "Sends points over HTTP, and nothing else: for services.",
+         rules({rule(R"("create")", R"("History")")})},
         {"engineer",
          "Makes models: trains, pushes and gates versions, freezes datasets, plans rollouts and "
          "monitors, answers label tasks. Approves nothing.",

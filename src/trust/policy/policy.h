@@ -66,7 +66,7 @@ struct Role {
 
 // From a Role resource's spec ({rules:[{verbs,kinds,domains}]}); the error names the path.
 Result<Role> role_from_spec(std::string_view name, const Json& spec);
-// admin, operator, viewer, and who closes the loop: engineer, releaser, ot, it, business.
+// admin, operator, viewer, writer, and who closes the loop: engineer, releaser, ot, it, business.
 struct BuiltInRole {
     std::string_view name;
     std::string_view description;
