@@ -85,6 +85,7 @@ Result<> Hub::open_data() {
     data.history = options_.history;
     data.history.directory = path("history");
     data.mqtt = options_.mqtt;
+    if (options_.slow_consumers == "spill") data.mqtt.slow_consumers = mqtt::SlowConsumers::spill;
     const std::string history = data.history.directory;
     ControlDoors doors;
     doors.decisions = [this](ingest::DecisionBox box) {

@@ -32,6 +32,7 @@ struct HubOptions {
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub
     mqtt::Limits mqtt;
+    std::string slow_consumers = "drop";  // or spill
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
     int query_threads = 1;
