@@ -4,6 +4,32 @@
 
 namespace mw::hub {
 
+namespace {
+
+// What a session whose client is absent or slow may take.
+void add_queues(config::Section& mqtt, HubOptions& o) {
+    mqtt.row("slow_consumers", o.slow_consumers,
+             {.one_of = {"drop", "spill"},
+              .help = "when a session's queue is full in memory: drop its oldest messages, and who "
+                      "is connected; or leave them on disk, with durable_sessions"})
+        .row("queued_bytes", o.mqtt.queued_bytes,
+             {.unit = "bytes", .min = 65'536, .help = "memory for the queue of a session"})
+        .row("queued_bytes_in_all", o.mqtt.queued_bytes_in_all,
+             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
+        .row("spilled_bytes", o.mqtt.spilled_bytes,
+             {.unit = "bytes", .min = 65'536, .help = "on disk for the queue of a session"})
+        .row("spilled_bytes_in_all", o.mqtt.spilled_bytes_in_all,
+             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
+        .row("spilled_messages", o.mqtt.spilled_messages,
+             {.unit = "messages",
+              .min = 1,
+              .help = "on disk for a session; each takes about 200 bytes of memory"})
+        .row("spilled_messages_in_all", o.mqtt.spilled_messages_in_all,
+             {.unit = "messages", .min = 1, .help = "and of all together"});
+}
+
+}  // namespace
+
 std::vector<config::Section> describe(HubOptions& o) {
     config::Section listen("listen", "Addresses and ports");
     listen.row("address", o.listen, {.help = "address of the TLS listeners; 0.0.0.0 is all"})
@@ -39,24 +65,6 @@ std::vector<config::Section> describe(HubOptions& o) {
              {.min = 1,
               .max = mqtt::Broker::loops_max,
               .help = "threads that carry sessions; more than 1 only if one is too busy"})
-        .row("slow_consumers", o.slow_consumers,
-             {.one_of = {"drop", "spill"},
-              .help = "when a session's queue is full in memory: drop its oldest messages, and who "
-                      "is connected; or leave them on disk, with durable_sessions"})
-        .row("queued_bytes", o.mqtt.queued_bytes,
-             {.unit = "bytes", .min = 65'536, .help = "memory for the queue of a session"})
-        .row("queued_bytes_in_all", o.mqtt.queued_bytes_in_all,
-             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
-        .row("spilled_bytes", o.mqtt.spilled_bytes,
-             {.unit = "bytes", .min = 65'536, .help = "on disk for the queue of a session"})
-        .row("spilled_bytes_in_all", o.mqtt.spilled_bytes_in_all,
-             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
-        .row("spilled_messages", o.mqtt.spilled_messages,
-             {.unit = "messages",
-              .min = 1,
-              .help = "on disk for a session; each takes about 200 bytes of memory"})
-        .row("spilled_messages_in_all", o.mqtt.spilled_messages_in_all,
-             {.unit = "messages", .min = 1, .help = "and of all together"})
         .row("scram_credentials", o.scram_credentials,
              {.help = "file of services and users that must prove a password by SCRAM-SHA-256 "
                       "besides their certificate (millwright mqtt credential); empty: nobody must"})
@@ -71,6 +79,7 @@ std::vector<config::Section> describe(HubOptions& o) {
             "bridges", o.bridges, [](BridgeConfig& bridge) { return describe(bridge); },
             {.max = bridges_max,
              .help = "other brokers to and from which messages are carried; paths begin in DATA"});
+    add_queues(mqtt, o);
     config::Section redirect("mqtt.redirect", "While clients move to another server");
     redirect
         .row("server", o.redirect.server,

@@ -138,7 +138,7 @@ void Journal::move_oldest(std::size_t budget) {
     while (moved < budget + 1 && has_to_move()) {
         Item& item = *oldest_;
         if (item.needs_record()) {
-            recall_oldest();
+            owe_moving(budget + 1 - moved);
             break;
         }
         moved += item.place_.bytes;

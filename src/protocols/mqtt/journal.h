@@ -108,6 +108,7 @@ class Journal {
     void link(Item& item, const Place& place);
     bool has_to_move() const;
     void move_oldest(std::size_t budget);
+    void owe_moving(std::size_t bytes);
     void recall_oldest();
     void move_recalled(const std::vector<std::uint64_t>& frames, const Read& read);
     bool move(Item& item, const Result<Bytes>& read);
@@ -125,6 +126,7 @@ class Journal {
     std::uint64_t refused_ = 0;
     bool moving_ = false;
     bool recalling_ = false;
+    std::size_t debt_ = 0;  // bytes to move that have to be read first
     std::uint64_t dropped_bytes_ = 0;
     std::uint64_t drop_through_ = 0;  // when drop_when_ is durable
     std::uint64_t drop_when_ = 0;

@@ -1,5 +1,6 @@
 // The part of Journal that reads records back, and moves those that had to be read.
-#include "base/log.h"
+#include <algorithm>
+
 #include "protocols/mqtt/journal.h"
 
 namespace mw::mqtt {
@@ -33,12 +34,17 @@ Journal::Read Journal::read_now(Loop& loop, std::vector<std::uint64_t> frames) {
     return read ? *std::move(read) : Read(count, read.error());
 }
 
+// Reading a few bytes costs as much as reading many. With segments of 8 MiB: 64 KiB.
+void Journal::owe_moving(std::size_t bytes) {
+    debt_ += bytes;
+    if (debt_ >= options_.segment_bytes / 128 && !recalling_) recall_oldest();
+}
+
 // What was moved meanwhile is not durable where it is now; all before it is.
 void Journal::recall_oldest() {
-    if (recalling_) return;
     std::vector<std::uint64_t> frames;
     std::size_t bytes = 0;
-    for (const Item* item = oldest_; item != nullptr && bytes < recalled_bytes_max;
+    for (const Item* item = oldest_; item != nullptr && bytes < std::min(debt_, recalled_bytes_max);
          item = item->newer_) {
         if (item->ticket() > durable()) break;
         bytes += item->place_.bytes;
@@ -53,9 +59,10 @@ void Journal::move_recalled(const std::vector<std::uint64_t>& frames, const Read
     recalling_ = false;
     moving_ = true;
     std::size_t at = 0;
-    for (std::size_t moved = 0; moved < 2 * recalled_bytes_max && has_to_move();) {
+    debt_ = std::min(debt_, recalled_bytes_max);
+    while (debt_ > 0 && has_to_move()) {
         Item& item = *oldest_;
-        moved += item.place_.bytes;
+        debt_ -= std::min<std::size_t>(debt_, item.place_.bytes);
         if (item.needs_record()) {
             while (at < frames.size() && frames[at] < item.place_.frame) ++at;
             if (at == frames.size() || frames[at] != item.place_.frame) break;  // the next time
@@ -67,6 +74,7 @@ void Journal::move_recalled(const std::vector<std::uint64_t>& frames, const Read
         ++moved_records_;
     }
     moving_ = false;
+    if (!has_to_move()) debt_ = 0;
     drop_behind();
 }
 
