@@ -95,7 +95,7 @@ Result<> show_clients(Context& context, const MqttArguments& a) {
     if (list.items.empty())
         return std::cout << "no such clients. Next step: millwright mqtt clients\n", Result<>{};
     Table table{{"IDENTITY", "CLIENT", "STATE", "FROM", "MQTT", "UP", "SILENT", "SUBS", "INFLIGHT",
-                 "QUEUED"},
+                 "QUEUED", "SPILLED"},
                 {}};
     for (const Json& one : list.items)
         table.rows.push_back({cell(one, "identity"), cell(one, "client"),
@@ -103,7 +103,7 @@ Result<> show_clients(Context& context, const MqttArguments& a) {
                               cell(one, "peer"), cell(one, "version"),
                               short_time(one, "connected_s"), short_time(one, "silent_s"),
                               cell(one, "subscriptions"), cell(one, "inflight"),
-                              cell(one, "queued")});
+                              cell(one, "queued"), cell(one, "spilled")});
     return print_list(list, table), Result<>{};
 }
 

@@ -108,6 +108,8 @@ Json to_json(const mqtt::SessionView& view) {
     json["unreleased"] = view.unreleased;
     json["queued"] = view.queued_messages;
     json["queued_bytes"] = view.queued_bytes;
+    json["spilled"] = view.spilled_messages;
+    json["spilled_bytes"] = view.spilled_bytes;
     json["acknowledgements_waiting"] = view.acknowledgements_waiting;
     return json;
 }

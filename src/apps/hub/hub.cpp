@@ -86,6 +86,7 @@ Result<> Hub::open_data() {
     data.history.directory = path("history");
     data.mqtt = options_.mqtt;
     data.sparkplug = options_.sparkplug;
+    if (options_.slow_consumers == "spill") data.mqtt.slow_consumers = mqtt::SlowConsumers::spill;
     const std::string history = data.history.directory;
     ControlDoors doors;
     doors.decisions = [this](ingest::DecisionBox box) {

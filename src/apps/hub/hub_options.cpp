@@ -33,17 +33,7 @@ config::Section lines_section(LineOptions& lines) {
     return section;
 }
 
-}  // namespace
-
-line_protocol::Naming LineOptions::naming() const {
-    using line_protocol::SignalForm;
-    const SignalForm form = signal == signal_forms[0]   ? SignalForm::dot
-                            : signal == signal_forms[1] ? SignalForm::underscore
-                                                        : SignalForm::field;
-    return {device_tags, form};
-}
-
-std::vector<config::Section> describe(HubOptions& o) {
+config::Section listen_section(HubOptions& o) {
     config::Section listen("listen", "Addresses and ports");
     listen.row("address", o.listen, {.help = "address of the TLS listeners; 0.0.0.0 is all"})
         .row("mqtt", o.mqtt_port, {.help = "MQTT over TLS with client certificates; 0: any free"})
@@ -60,6 +50,42 @@ std::vector<config::Section> describe(HubOptions& o) {
             "websocket_origins", o.websocket_origins,
             {.help = "pages that may connect by WebSocket, as https://tools.example:8080; those of "
                      "the address they connect to may anyway"});
+    return listen;
+}
+
+// What a session whose client is absent or slow may take.
+void add_queues(config::Section& mqtt, HubOptions& o) {
+    mqtt.row("slow_consumers", o.slow_consumers,
+             {.one_of = {"drop", "spill"},
+              .help = "when a session's queue is full in memory: drop its oldest messages, and who "
+                      "is connected; or leave them on disk, with durable_sessions"})
+        .row("queued_bytes", o.mqtt.queued_bytes,
+             {.unit = "bytes", .min = 65'536, .help = "memory for the queue of a session"})
+        .row("queued_bytes_in_all", o.mqtt.queued_bytes_in_all,
+             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
+        .row("spilled_bytes", o.mqtt.spilled_bytes,
+             {.unit = "bytes", .min = 65'536, .help = "on disk for the queue of a session"})
+        .row("spilled_bytes_in_all", o.mqtt.spilled_bytes_in_all,
+             {.unit = "bytes", .min = 1 << 20, .help = "and of all together"})
+        .row("spilled_messages", o.mqtt.spilled_messages,
+             {.unit = "messages",
+              .min = 1,
+              .help = "on disk for a session; each takes about 200 bytes of memory"})
+        .row("spilled_messages_in_all", o.mqtt.spilled_messages_in_all,
+             {.unit = "messages", .min = 1, .help = "and of all together"});
+}
+
+}  // namespace
+
+line_protocol::Naming LineOptions::naming() const {
+    using line_protocol::SignalForm;
+    const SignalForm form = signal == signal_forms[0]   ? SignalForm::dot
+                            : signal == signal_forms[1] ? SignalForm::underscore
+                                                        : SignalForm::field;
+    return {device_tags, form};
+}
+
+std::vector<config::Section> describe(HubOptions& o) {
     config::Section server("server", "The hub's own certificate");
     server.row("names", o.names, {.help = "DNS names that clients use"})
         .row("addresses", o.addresses, {.help = "IP addresses that clients use"});
@@ -92,6 +118,7 @@ std::vector<config::Section> describe(HubOptions& o) {
             "bridges", o.bridges, [](BridgeConfig& bridge) { return describe(bridge); },
             {.max = bridges_max,
              .help = "other brokers to and from which messages are carried; paths begin in DATA"});
+    add_queues(mqtt, o);
     config::Section redirect("mqtt.redirect", "While clients move to another server");
     redirect
         .row("server", o.redirect.server,
@@ -105,15 +132,8 @@ std::vector<config::Section> describe(HubOptions& o) {
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen,
-            server,
-            history,
-            mqtt,
-            redirect,
-            sparkplug_section(o.sparkplug),
-            lines_section(o.lines),
-            query,
-            log};
+    return {listen_section(o),      server, history, mqtt, redirect, sparkplug_section(o.sparkplug),
+            lines_section(o.lines), query,  log};
 }
 
 Result<> read_config(HubOptions& options) {

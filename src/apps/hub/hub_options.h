@@ -42,6 +42,7 @@ struct HubOptions {
     history::HistoryOptions history;  // its directory is set by the hub
     mqtt::Limits mqtt;
     sparkplug::HostOptions sparkplug;
+    std::string slow_consumers = "drop";  // or spill
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
     LineOptions lines;

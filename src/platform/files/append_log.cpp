@@ -113,6 +113,7 @@ Result<> AppendLog::write_group(FrameGroup& group) {
     bool written = outcome.ok();
     if (written) outcome = active_->sync();
     if (outcome) {
+        last_group_ = {segment.id, segment.bytes};
         segment.bytes += group.bytes_.size();
         return {};
     }
@@ -179,7 +180,12 @@ Result<> AppendLog::recover_segment(std::vector<Found>& found, std::size_t i,
         return files_->remove(segment.path);
     }
     TRY(auto bytes, read_all(*files_, segment.path));
-    auto scan = scan_segment(bytes, context, visit);
+    auto placed = [&](const LogFrame& frame) {
+        if (!visit) return;
+        const auto at = static_cast<std::uint64_t>(frame.payload.data() - bytes.data());
+        visit({frame.number, frame.payload, segment.id, at - format::frame_head_bytes});
+    };
+    auto scan = scan_segment(bytes, context, placed);
     for (auto& damage : scan.damage) {
         damage.path = segment.path;
         report_.damage.push_back(damage);

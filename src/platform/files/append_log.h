@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -47,8 +48,16 @@ class FrameGroup {
     std::uint64_t last() const { return last_; }
     void clear();  // keeps the buffer
 
+    // A frame for about each 32 KiB, to find the others by.
+    struct Landmark {
+        std::uint64_t number = 0;
+        std::size_t offset = 0;  // in the group's bytes
+    };
+    const std::vector<Landmark>& landmarks() const { return landmarks_; }
+
  private:
     friend class AppendLog;
+    std::vector<Landmark> landmarks_;
     Bytes bytes_;  // a mark, then frames
     std::size_t frame_at_ = 0;
     std::size_t frames_ = 0;
@@ -59,6 +68,9 @@ class FrameGroup {
 struct LogFrame {
     std::uint64_t number = 0;
     ByteView payload;  // valid until the next step
+    // Where it stands; told while a log is opened.
+    std::uint64_t segment = 0;
+    std::uint64_t offset = 0;  // in its file
 };
 
 // Synced bytes that no longer are what was written.
@@ -125,6 +137,8 @@ class AppendLog {
     std::uint64_t first() const;                  // oldest number kept; next() when empty
     std::uint64_t bytes() const;                  // on disk
     std::size_t segments() const { return segments_.size(); }
+    // Where the group that was committed last stands: segment, and offset in its file.
+    std::pair<std::uint64_t, std::uint64_t> last_group() const { return last_group_; }
     const LogOpenReport& report() const { return report_; }
 
     // Visits committed frames numbered `from` and later, oldest first, until `visit` says false.
@@ -171,6 +185,7 @@ class AppendLog {
     std::uint64_t last_ = 0;       // number of the last frame that was synced
     std::uint64_t last_good_ = 0;  // of the last one that was readable when opening
     bool rotate_ = false;
+    std::pair<std::uint64_t, std::uint64_t> last_group_;
     LogOpenReport report_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "platform/files/append_log_format.h"
 #include "platform/files/files.h"
 
 namespace mw::files {
@@ -19,15 +20,24 @@ void drop_segments(AppendLog& log, std::uint64_t through) {
 Result<std::unique_ptr<GroupLog>> GroupLog::open(Files& files, Loop& loop, Workers& workers,
                                                  GroupLogOptions options,
                                                  const AppendLog::Visitor& replay) {
-    TRY(auto log, AppendLog::open(files, options.log, replay));
+    FrameIndex index;
+    auto visit = [&](const LogFrame& frame) {
+        const auto end = frame.offset + format::frame_head_bytes + frame.payload.size();
+        if (options.readable) index.add(frame.segment, frame.offset, frame.number, end);
+        if (replay) replay(frame);
+    };
+    TRY(auto log, AppendLog::open(files, options.log, visit));
     return std::unique_ptr<GroupLog>(
-        new GroupLog(loop, workers, std::move(options), std::move(log)));
+        new GroupLog(files, loop, workers, std::move(options), std::move(log), std::move(index)));
 }
 
-GroupLog::GroupLog(Loop& loop, Workers& workers, GroupLogOptions options, AppendLog log)
-    : workers_(workers),
+GroupLog::GroupLog(Files& files, Loop& loop, Workers& workers, GroupLogOptions options,
+                   AppendLog log, FrameIndex index)
+    : files_(files),
+      workers_(workers),
       options_(std::move(options)),
       log_(std::move(log)),
+      index_(std::move(index)),
       next_(log_.next()),
       durable_(next_ - 1),
       scope_(loop) {}
@@ -62,6 +72,18 @@ Result<std::uint64_t> GroupLog::appended() {
 
 void GroupLog::on_durable(std::function<void(std::uint64_t)> listener) {
     listeners_.push_back(std::move(listener));
+}
+
+Task<std::vector<Result<Bytes>>> GroupLog::read(std::vector<std::uint64_t> numbers) {
+    ASSERT(options_.readable);
+    std::vector<WantedFrame> wanted;
+    wanted.reserve(numbers.size());
+    for (const std::uint64_t number : numbers)
+        wanted.push_back({number, number <= durable_ ? index_.find(number) : std::nullopt});
+    auto job = [files = &files_, directory = options_.log.directory, wanted = std::move(wanted)] {
+        return read_frames(*files, directory, wanted);
+    };
+    co_return co_await workers_.run(std::move(job));
 }
 
 void GroupLog::drop(std::uint64_t through) {
@@ -113,13 +135,14 @@ Task<> GroupLog::commit_until_idle() {
 
 // One write and one sync on a worker. A failure keeps the group for the next try.
 Task<> GroupLog::commit_once() {
-    auto job = [log = &log_, group = &in_flight_, through = drop_through_]() -> Result<double> {
+    auto job = [log = &log_, group = &in_flight_, through = drop_through_]() -> Result<Committed> {
         RealClock clock;
         auto before = clock.steady();
         TRY_VOID(log->commit(*group));
         auto took = clock.steady() - before;
         if (through > 0) drop_segments(*log, through);
-        return std::chrono::duration<double>(took).count();
+        const auto [segment, offset] = log->last_group();
+        return Committed{std::chrono::duration<double>(took).count(), segment, offset};
     };
     auto drop_through = drop_through_;
     auto outcome = co_await workers_.run(job);
@@ -134,15 +157,20 @@ Task<> GroupLog::commit_once() {
     }
     if (failure_) log::info("files.log.recovered", {{"log", options_.log.directory}});
     failure_.reset();
+    if (drop_through > 0) index_.drop(drop_through);
     if (drop_through == drop_through_) drop_through_ = 0;
     if (!in_flight_.empty()) {
-        if (sync_seconds_) sync_seconds_->observe(*outcome);
-        made_durable();
+        if (sync_seconds_) sync_seconds_->observe(outcome->seconds);
+        made_durable(*outcome);
     }
     co_return Result<>{};
 }
 
-void GroupLog::made_durable() {
+void GroupLog::made_durable(const Committed& where) {
+    if (options_.readable)
+        for (const auto& [number, offset] : in_flight_.landmarks())
+            index_.add(where.segment, where.offset + offset, number,
+                       where.offset + in_flight_.bytes());
     ++figures_.commits;
     figures_.bytes += in_flight_.bytes();
     durable_ = in_flight_.last();

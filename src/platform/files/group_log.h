@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "platform/files/append_log.h"
+#include "platform/files/frame_index.h"
 #include "platform/loop/loop.h"
 
 namespace mw::files {
@@ -18,6 +19,7 @@ struct GroupLogOptions {
     AppendLogOptions log;
     std::size_t waiting_bytes_max = std::size_t{16} << 20;  // not yet given to a sync
     nanoseconds retry_after = milliseconds{250};            // when the disk refused
+    bool readable = false;  // keeps an index for read(): 16 bytes for about each 32 KiB
 };
 
 // Figures the owner may put into its metrics; all on the loop.
@@ -60,6 +62,10 @@ class GroupLog {
     // frames stay and are tried again).
     Task<> flush();
 
+    // What durable frames hold, or why each can't be read: corrupt, or as the disk says. Numbers in
+    // order, with options.readable; waits for no commit. A dropped frame can't be read.
+    Task<std::vector<Result<Bytes>>> read(std::vector<std::uint64_t> numbers);
+
     // Frames up to here are not needed any more; segments go with the next commit.
     void drop(std::uint64_t through);
 
@@ -74,16 +80,25 @@ class GroupLog {
     Task<> stop();
 
  private:
-    GroupLog(Loop& loop, Workers& workers, GroupLogOptions options, AppendLog log);
+    GroupLog(Files& files, Loop& loop, Workers& workers, GroupLogOptions options, AppendLog log,
+             FrameIndex index);
     Result<std::uint64_t> appended();
     void wake();
     Task<> commit_until_idle();
     Task<> commit_once();
-    void made_durable();
 
+    struct Committed {
+        double seconds = 0;
+        std::uint64_t segment = 0;
+        std::uint64_t offset = 0;
+    };
+    void made_durable(const Committed& where);
+
+    Files& files_;
     Workers& workers_;
     GroupLogOptions options_;
     AppendLog log_;
+    FrameIndex index_;
     FrameGroup waiting_;
     FrameGroup in_flight_;
     std::uint64_t next_;

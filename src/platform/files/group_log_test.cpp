@@ -17,12 +17,15 @@ class Group : public testing::Test {
     void open() {
         GroupLogOptions options;
         options.log = {join(folder_.path(), "root"), "test"};
+        options.log.segment_bytes = segment_bytes_;
         options.waiting_bytes_max = 4096;
         options.retry_after = milliseconds{1};
+        options.readable = true;
         seen_ = 0;
         auto count = [this](const LogFrame&) { ++seen_; };
         log_ = std::move(GroupLog::open(*files_, *loop_, workers_, options, count)).value();
     }
+    std::size_t segment_bytes_ = std::size_t{8} << 20;
     TemporaryDirectory folder_ = std::move(TemporaryDirectory::make()).value();
     std::unique_ptr<FaultyFiles> files_;
     std::unique_ptr<Loop> loop_ = std::move(Loop::open()).value();
@@ -83,6 +86,88 @@ TEST_F(Group, stop_says_what_is_not_durable) {
     ASSERT_TRUE(log_->append(bytes_of("x")).ok());
     EXPECT_EQ(sync_wait(*loop_, log_->stop()).error().code, Errc::io_failed);
     EXPECT_EQ(log_->durable(), 0u);
+}
+
+// Frames of some hundred bytes, in groups of three, beyond several segments.
+class Readable : public Group {
+ protected:
+    Readable() {
+        ignore(sync_wait(*loop_, log_->stop()), "another one is opened");
+        segment_bytes_ = 100 << 10;
+        open();
+    }
+    void write(int frames) {
+        for (int i = 0; i < frames; ++i) {
+            ASSERT_TRUE(log_->append(bytes_of(text_for(log_->last() + 1))).ok());
+            if (i % 3 != 0) continue;
+            ASSERT_TRUE(sync_wait(*loop_, log_->flush()));
+        }
+        ASSERT_TRUE(sync_wait(*loop_, log_->flush()));
+    }
+    static std::string text_for(std::uint64_t number) {
+        return std::to_string(number) + std::string(number * 131 % 700, 'M');
+    }
+    std::vector<Result<Bytes>> read(std::vector<std::uint64_t> numbers) {
+        return sync_wait(*loop_, log_->read(std::move(numbers))).value();
+    }
+    void expect_all(std::uint64_t first, std::uint64_t last) {
+        std::vector<std::uint64_t> numbers;
+        for (std::uint64_t n = first; n <= last; ++n) numbers.push_back(n);
+        const auto frames = read(numbers);
+        ASSERT_EQ(frames.size(), numbers.size());
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            ASSERT_TRUE(frames[i].ok()) << numbers[i];
+            ASSERT_EQ(text_of(*frames[i]), text_for(numbers[i]));
+        }
+    }
+};
+
+TEST_F(Readable, frames_are_read_back_while_it_is_written_and_after_it_is_opened_again) {
+    write(1'000);
+    expect_all(1, 1'000);
+    ASSERT_TRUE(sync_wait(*loop_, log_->stop()));
+    open();
+    expect_all(1, 1'000);
+    write(200);
+    expect_all(900, 1'200);
+    const auto some = read({1'150, 1'150});  // the same one twice
+    EXPECT_EQ(text_of(*some[0]), text_of(*some[1]));
+}
+
+TEST_F(Readable, dropped_missing_and_not_yet_durable_frames_cannot_be_read) {
+    write(1'000);
+    log_->drop(500);
+    write(10);
+    EXPECT_EQ(read({1})[0].error().code, Errc::corrupt);
+    expect_all(501, 1'010);
+    ASSERT_TRUE(log_->append(bytes_of("waits")).ok());
+    EXPECT_EQ(read({1'011})[0].error().code, Errc::corrupt);
+}
+
+TEST_F(Readable, a_rotten_frame_is_an_error_and_its_neighbours_are_read) {
+    write(300);
+    const auto entries = files_->list(join(folder_.path(), "root")).value();
+    const std::string path = join(join(folder_.path(), "root"), entries.front().name);
+    Bytes bytes = read_all(*files_, path).value();
+    // In the payload of frame 5, and in the head of frame 8.
+    const auto find = [&](std::uint64_t number) {
+        const std::string text = text_for(number);
+        return static_cast<std::uint64_t>(
+            std::search(bytes.begin(), bytes.end(), text.begin(), text.end()) - bytes.begin());
+    };
+    const std::uint64_t five = find(5), eight = find(8);
+    {
+        auto file = files_->open(path, Mode::write).value();
+        ASSERT_TRUE(file->write_at(five + 20, bytes_of("rot")));
+        ASSERT_TRUE(file->write_at(eight - 20, bytes_of("rot!")));
+    }
+    const auto frames = read({4, 5, 6, 7, 8, 9, 10});
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        const std::uint64_t number = 4 + i;
+        EXPECT_EQ(frames[i].ok(), number != 5 && number != 8) << number;
+        if (!frames[i].ok()) continue;
+        EXPECT_EQ(text_of(*frames[i]), text_for(number));
+    }
 }
 
 }  // namespace

@@ -12,8 +12,10 @@ namespace {
 
 // Each shard gets its part of what all may hold together.
 Limits part_of(Limits limits, ShardNumber count) {
-    for (std::size_t* bytes : {&limits.outbox_bytes_in_all, &limits.queued_bytes_in_all})
-        *bytes /= count;
+    for (std::size_t* part :
+         {&limits.outbox_bytes_in_all, &limits.queued_bytes_in_all, &limits.spilled_bytes_in_all,
+          &limits.spilled_messages_in_all, &limits.read_ahead_bytes_in_all})
+        *part /= count;
     return limits;
 }
 
@@ -239,7 +241,7 @@ class Broker::Moves {
                        ShardNumber shard, Parts& parts) {
         options.directory = journal_directory(options.directory, shard);
         if (!files.list(options.directory)) return {};
-        JournalState state;
+        JournalState state(parts.limits.queued_bytes_in_all / parts.count());
         auto replay = [&state](const JournalRecord& record, const Journal::Place& place) {
             state.apply(record, place);
         };
@@ -258,7 +260,18 @@ class Broker::Moves {
     Result<> make(const std::vector<std::shared_ptr<Shard>>& shards) {
         if (all_.empty() && gone_.empty()) return {};
         std::size_t sessions = 0;
-        for (auto& [from, strays] : all_) shards[strays.home]->core.adopt(std::move(strays.state));
+        Loop& here = shards.front()->loop;
+        for (auto& [from, strays] : all_) {
+            Shard& home = *shards[strays.home];
+            const Core::StraySource source{[from = from, &here](std::vector<std::uint64_t> frames) {
+                                               return from->read_now(here, std::move(frames));
+                                           },
+                                           [&home] {
+                                               ignore(sync_wait(home.loop, home.journal->flush()),
+                                                      "the last one tells");
+                                           }};
+            home.core.adopt(std::move(strays.state), source);
+        }
         for (const auto& shard : shards) TRY_VOID(sync_wait(shard->loop, shard->journal->flush()));
         for (auto& [from, strays] : all_) {
             sessions += strays.numbers.size();

@@ -382,6 +382,7 @@ void Core::tick() {
         due.on_due(time);
     }
     if (parts_.uplink != nullptr) on_durable(parts_.uplink->durable());
+    if (recall_) recall_->tick();
     settle();
     if (peers_ != nullptr) peers_->flush_all();
 }

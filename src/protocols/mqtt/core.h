@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,6 +27,7 @@
 #include "protocols/mqtt/passed_exchanges.h"
 #include "protocols/mqtt/peers.h"
 #include "protocols/mqtt/presence.h"
+#include "protocols/mqtt/recall.h"
 #include "protocols/mqtt/redirect.h"
 #include "protocols/mqtt/retained.h"
 #include "protocols/mqtt/session.h"
@@ -55,7 +57,11 @@ class Core {
     // the first connection; without it sessions live as long as the core.
     void use(Journal& journal, JournalState state);
     // What another journal had, as it lives here from now on.
-    void adopt(JournalState strays);
+    struct StraySource {
+        std::function<Journal::Read(std::vector<std::uint64_t> frames)> read;
+        std::function<void()> flush;  // this core's journal
+    };
+    void adopt(JournalState strays, const StraySource& source = {});
     // core_peers.cpp: this is one shard of several. Before the first connection; uplink: of a shard
     // that passes on what goes up.
     void use(Peers& peers, PassedUplink* uplink);
@@ -128,6 +134,13 @@ class Core {
     }
     bool is_durable(const Promise& promise) const;
     Timestamp wall_time(SteadyTime time) const;  // 0 stays 0
+    SteadyTime steady_time(std::int64_t wall_ns) const;
+    bool journal_takes(std::size_t bytes) const { return journal_ && journal_->takes(bytes); }
+    void recall(const Session& session) { recall_->want(session); }
+    bool has_room_to_spill(std::size_t bytes, std::size_t messages) const {
+        return metrics_.spilled_messages + messages <= limits().spilled_messages_in_all &&
+               metrics_.spilled_bytes + bytes <= limits().spilled_bytes_in_all;
+    }
     Session* find_session(SessionNumber number) const;
     Agenda& agenda() { return agenda_; }
     Bytes& output() { return output_; }  // to encode into, one packet at a time
@@ -256,10 +269,12 @@ class Core {
     void record_done();
     void end(Session& session);
     using Places = std::vector<std::pair<Journal::Place, Journal::Item*>>;
-    void restore(JournalState state, bool from_elsewhere);
+    void restore(JournalState state, const StraySource* from_elsewhere);
     void restore_session(SessionNumber number, FoundSession found, Places& places);
     void restore_order(const JournalState& state, Places places);
-    void rewrite(const JournalState& state, const Places& places);
+    void rewrite(const JournalState& state, const Places& places, const StraySource& source);
+    void rewrite(std::span<KeptMessage* const> messages, std::span<const std::uint64_t> frames,
+                 const StraySource& source);
     void notify(Presence::What what, const Session& session, std::string_view reason);
     // A group stands in the tree once, and counts as often as it has members.
     std::size_t subscriptions() const {
@@ -270,7 +285,8 @@ class Core {
 
     Parts parts_;
     Journal* journal_ = nullptr;
-    Peers* peers_ = nullptr;  // null: the only shard
+    std::shared_ptr<Recall> recall_;  // with a journal
+    Peers* peers_ = nullptr;          // null: the only shard
     PassedUplink* passed_uplink_ = nullptr;
     Authenticator* authenticator_ = nullptr;
     Redirector redirector_;

@@ -16,6 +16,10 @@ Timestamp Core::wall_time(SteadyTime time) const {
     return time.ns == 0 ? Timestamp{} : parts_.clock.now() + (time - now());
 }
 
+SteadyTime Core::steady_time(std::int64_t wall_ns) const {
+    return wall_ns == 0 ? SteadyTime{} : now() + (Timestamp{wall_ns} - parts_.clock.now());
+}
+
 Session* Core::find_session(SessionNumber number) const {
     const auto found = by_number_.find(number);
     return found == by_number_.end() ? nullptr : found->second;
@@ -87,6 +91,7 @@ void Core::on_journal_durable() {
     for (Session* session : std::exchange(waiting_for_journal_, {})) {
         session->in_journal_list = false;
         session->pump();
+        session->spill();
     }
     on_durable(log_durable_);
 }
@@ -112,16 +117,17 @@ bool Core::forget_old_session(Connection& connection, const Connect& packet) {
 void Core::use(Journal& journal, JournalState state) {
     ASSERT(connections_.empty() && sessions_.empty());
     journal_ = &journal;
+    recall_ = std::make_shared<Recall>(*this, journal);
     exchanges_.use(journal);
     retained_.use(&journal, [this](SteadyTime time) { return wall_time(time); });
     // Other shards remember sessions by number: none is ever used twice, also if a power cut takes
     // a session back.
     const auto now_ms = static_cast<SessionNumber>(parts_.clock.now().ns / 1'000'000);
     if (peers_ != nullptr) state.last_session = std::max(state.last_session, now_ms << 12);
-    restore(std::move(state), false);
+    restore(std::move(state), nullptr);
 }
 
-void Core::adopt(JournalState strays) {
+void Core::adopt(JournalState strays, const StraySource& source) {
     JournalState state;
     for (auto& [number, found] : strays.sessions) {
         if (sessions_.contains(key_of(found.owner, found.client_id)))
@@ -131,15 +137,15 @@ void Core::adopt(JournalState strays) {
     state.messages = std::move(strays.messages);  // sessions point into it
     state.retained = std::move(strays.retained);
     state.last_session = last_session_number_;
-    restore(std::move(state), true);
+    restore(std::move(state), &source);
 }
 
-void Core::restore(JournalState state, bool from_elsewhere) {
+void Core::restore(JournalState state, const StraySource* from_elsewhere) {
     const Timestamp wall = parts_.clock.now();
     const auto set_expiry = [&](FoundMessage& found) {
-        if (found.expires_at_ns == 0 || !found.message) return;
-        if (found.expires_at_ns <= wall.ns) return found.message.reset();
-        found.message->expires = now() + (Timestamp{found.expires_at_ns} - wall);
+        if (found.expires_at_ns == 0) return;
+        if (found.expires_at_ns <= wall.ns) return found.forget();
+        if (found.message) found.message->expires = steady_time(found.expires_at_ns);
     };
     for (FoundMessage& found : state.messages) set_expiry(found);
     state.finish();
@@ -156,9 +162,10 @@ void Core::restore(JournalState state, bool from_elsewhere) {
         if (found.message) places.emplace_back(found.place, &retained_.restore(found.message));
     }
     if (from_elsewhere)
-        rewrite(state, places);
+        rewrite(state, places, *from_elsewhere);
     else
         restore_order(state, std::move(places));
+    for (const auto& [number, session] : by_number_) session->spill();
 }
 
 void Core::restore_session(SessionNumber number, FoundSession found, Places& places) {
@@ -171,13 +178,43 @@ void Core::restore_session(SessionNumber number, FoundSession found, Places& pla
     sessions_.insert_or_assign(key, std::move(session));
 }
 
-// What comes from another journal has no place in this one yet.
-void Core::rewrite(const JournalState& state, const Places& places) {
+// What comes from another journal has no place in this one yet. Messages that were left there are
+// read some at a time.
+void Core::rewrite(const JournalState& state, const Places& places, const StraySource& source) {
+    constexpr std::size_t at_once = 256;
     for (const auto& [place, item] : places) item->rewrite(*journal_);
+    std::vector<KeptMessage*> messages;
+    std::vector<std::uint64_t> frames;
     for (const FoundMessage& found : state.messages) {
         if (found.kept == nullptr) continue;
-        found.kept->rewrite(*journal_);
-        found.kept->release();  // what made it held it
+        messages.push_back(found.kept);
+        frames.push_back(found.place.frame);
+        if (messages.size() < at_once) continue;
+        rewrite(messages, frames, source);
+        messages.clear(), frames.clear();
+    }
+    rewrite(messages, frames, source);
+}
+
+void Core::rewrite(std::span<KeptMessage* const> messages, std::span<const std::uint64_t> frames,
+                   const StraySource& source) {
+    std::vector<std::uint64_t> wanted;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+        if (messages[i]->needs_record()) wanted.push_back(frames[i]);
+    const Journal::Read read = wanted.empty() ? Journal::Read{} : source.read(wanted);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        if (!journal_->ready() && source.flush) source.flush();
+        KeptMessage& message = *messages[i];
+        JournalRecord record;
+        if (next == wanted.size() || wanted[next] != frames[i])
+            message.rewrite(*journal_);
+        else if (read[next].ok() && decode(*read[next], record))
+            message.rewrite_as(*journal_, record);
+        else
+            message.lost();
+        if (next < wanted.size() && wanted[next] == frames[i]) ++next;
+        message.release();  // what made it held it
     }
 }
 

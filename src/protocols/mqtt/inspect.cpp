@@ -30,6 +30,8 @@ SessionView Core::view_of(const Session& session) const {
     view.unreleased = session.unreleased();
     view.queued_messages = session.queued();
     view.queued_bytes = session.queued_bytes();
+    view.spilled_messages = session.spilled_messages();
+    view.spilled_bytes = session.spilled_bytes();
     const Connection* connection = session.connection();
     if (connection == nullptr) return view;
     view.connected = true;

@@ -9,6 +9,7 @@ namespace {
 
 // Beyond options.waiting_bytes no message is let in; what answers to those that were, still is.
 constexpr std::size_t room_for_answers = std::size_t{48} << 20;
+constexpr std::size_t targets_bytes_max = std::size_t{64} << 10;  // of a message; an estimate
 constexpr std::size_t frame_bytes_max = std::size_t{16} << 20;
 
 }  // namespace
@@ -24,13 +25,14 @@ void Journal::Item::leave() {
 
 Result<std::unique_ptr<Journal>> Journal::open(files::Files& files, Loop& loop, Workers& workers,
                                                JournalOptions options, const Replay& replay) {
-    std::unique_ptr<Journal> journal(new Journal(options));
+    std::unique_ptr<Journal> journal(new Journal(loop, options));
     files::GroupLogOptions log;
     log.log.directory = options.directory;
     log.log.purpose = "mqtt-sessions";
     log.log.segment_bytes = options.segment_bytes;
     log.log.frame_bytes_max = frame_bytes_max;
     log.waiting_bytes_max = options.waiting_bytes + room_for_answers;
+    log.readable = true;
     JournalRecord record;
     Result<> fault;
     auto visit = [&](const files::LogFrame& frame) {
@@ -58,10 +60,18 @@ void Journal::on_durable(std::function<void(Ticket)> listener) { listener_ = std
 
 Task<> Journal::flush() { return log_->flush(); }
 
-Task<> Journal::stop() { return log_->stop(); }
+Task<> Journal::stop() {
+    scope_.cancel();
+    CO_TRY_VOID(co_await scope_.join());
+    co_return co_await log_->stop();
+}
 
 bool Journal::ready() const {
     return !log_->failure() && log_->figures().waiting_bytes < options_.waiting_bytes;
+}
+
+bool Journal::takes(std::size_t message_bytes) const {
+    return log_->admit(message_bytes + targets_bytes_max).ok();
 }
 
 Journal::Place Journal::append(const JournalRecord& record) {
@@ -116,21 +126,32 @@ std::uint64_t Journal::bytes() const {
     return offset_ - (oldest_ != nullptr ? oldest_->place_.offset : offset_);
 }
 
+bool Journal::has_to_move() const {
+    return oldest_ != nullptr && bytes() > 2 * living_bytes_ + options_.slack_bytes && ready();
+}
+
 // Each append pays for moving as much, so that the log's end never runs away from its beginning.
 void Journal::move_oldest(std::size_t budget) {
     if (moving_) return;
     moving_ = true;
     std::size_t moved = 0;
-    while (oldest_ != nullptr && moved < budget + 1 &&
-           bytes() > 2 * living_bytes_ + options_.slack_bytes && ready()) {
+    while (moved < budget + 1 && has_to_move()) {
         Item& item = *oldest_;
+        if (item.needs_record()) {
+            owe_moving(budget + 1 - moved);
+            break;
+        }
         moved += item.place_.bytes;
         item.rewrite(*this);
         if (oldest_ == &item) break;  // it could not be written
         ++moved_records_;
     }
     moving_ = false;
-    // A segment's worth at a time: less would ask the disk for nothing.
+    drop_behind();
+}
+
+// A segment's worth at a time: less would ask the disk for nothing.
+void Journal::drop_behind() {
     const std::uint64_t begin = offset_ - bytes();
     if (drop_when_ != 0 || begin - dropped_bytes_ < options_.segment_bytes) return;
     JournalRecord dropped;

@@ -12,6 +12,7 @@
 
 #include "domain/point_sink.h"
 #include "platform/files/files.h"
+#include "platform/loop/loop.h"
 #include "protocols/mqtt/journal_record.h"
 
 namespace mw::mqtt {
@@ -40,6 +41,10 @@ class Journal {
 
         // Its record is old: keep() it again as it is now.
         virtual void rewrite(Journal& journal) = 0;
+        // Only its record knows all that it is: read that back and give it to the next.
+        virtual bool needs_record() const { return false; }
+        virtual void rewrite_as(Journal& journal, const JournalRecord&) { rewrite(journal); }
+        virtual void lost() {}  // its record can't be read back: leave
         const Place& place() const { return place_; }
         Ticket ticket() const { return {place_.frame}; }
         bool kept() const { return journal_ != nullptr; }
@@ -69,6 +74,8 @@ class Journal {
 
     // Whether messages may come: little waits, and the disk takes it.
     bool ready() const;
+    // Whether a record of a message of so many bytes would be taken now.
+    bool takes(std::size_t message_bytes) const;
     // Records that found no room though nobody asked ready(): wills, the hub's own messages, ends
     // of sessions. They are lost if the power goes; nobody was promised them.
     std::uint64_t refused() const { return refused_; }
@@ -76,6 +83,14 @@ class Journal {
     Ticket end() const { return {log_->last()}; }
     // Called on the loop when durable() has grown, or the journal is ready again.
     void on_durable(std::function<void(Ticket)> listener);
+    // What durable records were, by their frames in order, or why each can't be read back (see
+    // is_lost()). `then` is called on the loop later on, but not after stop().
+    using Read = std::vector<Result<Bytes>>;
+    void read(std::vector<std::uint64_t> frames, std::function<void(Read)> then);
+    // While no loop runs: blocks.
+    Read read_now(Loop& loop, std::vector<std::uint64_t> frames);
+    // For good; else the disk may give it later.
+    static bool is_lost(const Error& error);
     Task<> flush();  // until all that was said so far is durable
     Task<> stop();   // what waits becomes durable
 
@@ -86,10 +101,18 @@ class Journal {
     const files::LogOpenReport& report() const { return log_->report(); }
 
  private:
-    explicit Journal(JournalOptions options) : options_(std::move(options)) {}
+    Journal(Loop& loop, JournalOptions options) : options_(std::move(options)), scope_(loop) {}
+    static Task<> read_frames(Journal& journal, std::vector<std::uint64_t> frames,
+                              std::function<void(Read)> then);
     Place append(const JournalRecord& record);
     void link(Item& item, const Place& place);
+    bool has_to_move() const;
     void move_oldest(std::size_t budget);
+    void owe_moving(std::size_t bytes);
+    void recall_oldest();
+    void move_recalled(const std::vector<std::uint64_t>& frames, const Read& read);
+    bool move(Item& item, const Result<Bytes>& read);
+    void drop_behind();
     void drop_dead(Ticket durable);
 
     JournalOptions options_;
@@ -102,10 +125,13 @@ class Journal {
     std::uint64_t moved_records_ = 0;
     std::uint64_t refused_ = 0;
     bool moving_ = false;
+    bool recalling_ = false;
+    std::size_t debt_ = 0;  // bytes to move that have to be read first
     std::uint64_t dropped_bytes_ = 0;
     std::uint64_t drop_through_ = 0;  // when drop_when_ is durable
     std::uint64_t drop_when_ = 0;
     std::function<void(Ticket)> listener_;
+    Scope scope_;  // last: what reads
 };
 
 }  // namespace mw::mqtt

@@ -22,8 +22,8 @@ inline const OpenAuthorizer all_may;
 // The broker, from one power-up to the next.
 class Life {
  public:
-    Life(const std::string& directory, std::uint64_t seed)
-        : files(*files::FaultyFiles::open(directory, seed)), loop(*Loop::open()) {}
+    Life(const std::string& directory, std::uint64_t seed, Limits limits = {})
+        : limits(limits), files(*files::FaultyFiles::open(directory, seed)), loop(*Loop::open()) {}
     ~Life() {
         for (auto& [name, client] : clients) client.reset();
         if (journal) journal->on_durable({});
@@ -35,14 +35,14 @@ class Life {
         options.directory = directory + "/sessions";
         options.segment_bytes = 32 << 10;
         options.slack_bytes = 8 << 10;
-        JournalState state;
+        JournalState state(limits.queued_bytes_in_all);
         auto opened = Journal::open(*files, *loop, workers, options,
                                     [&](const JournalRecord& record, const Journal::Place& place) {
                                         state.apply(record, place);
                                     });
         if (!opened) return false;
         journal = *std::move(opened);
-        core = std::make_unique<Core>(Core::Parts{clock, random, all_may, nullptr, {}});
+        core = std::make_unique<Core>(Core::Parts{clock, random, all_may, nullptr, limits});
         core->use(*journal, std::move(state));
         journal->on_durable([this](Ticket) { core->on_journal_durable(); });
         return true;
@@ -55,6 +55,14 @@ class Life {
         return *place;
     }
 
+    // Until what the disk was asked for by now has come.
+    void read_on() {
+        loop->turn(false);
+        ignore(sync_wait(*loop, workers.run([] {})), "its only job is to be behind the others");
+        loop->turn(false);
+    }
+
+    Limits limits;
     std::unique_ptr<files::FaultyFiles> files;
     std::unique_ptr<Loop> loop;
     Workers workers{{1, 16, 0, "log"}};
@@ -80,6 +88,7 @@ class ModelClient {
         packet.client_id = name_;
         packet.clean_start = false;
         packet.properties.set(Property::session_expiry, 100'000);
+        if (receive_maximum > 0) packet.properties.set(Property::receive_maximum, receive_maximum);
         Bytes bytes;
         encode(bytes, packet);
         send(bytes);
@@ -109,6 +118,8 @@ class ModelClient {
             }
         }
     }
+    std::uint16_t receive_maximum = 0;  // 0: as many as there are ids
+
     virtual void on_up() = 0;
     virtual void on_packet(const Frame& frame) = 0;
 
@@ -137,7 +148,7 @@ class Publisher final : public ModelClient {
  public:
     using ModelClient::ModelClient;
     void publish(QoS qos) {
-        if (!up_ || unanswered_.size() >= 20) return;
+        if (!up_ || unanswered_.size() >= window) return;
         const PacketId id = next_id_;
         next_id_ = static_cast<PacketId>(next_id_ % 1'000 + 1);
         if (unanswered_order_.end() !=
@@ -170,6 +181,7 @@ class Publisher final : public ModelClient {
     bool idle() const { return unanswered_.empty(); }
     const std::string& name() const { return name_; }
     std::set<int> acknowledged;
+    std::size_t window = 20;
 
  private:
     struct Sent {

@@ -32,7 +32,7 @@ void JournalState::apply(const JournalRecord& record, const Journal::Place& plac
             return add_message(record, place);
         case RecordKind::retained:
             retained[std::string(record.message.topic)] = {
-                stored(record.message), record.message.expires_at_ns, place, nullptr};
+                stored(record.message), record.message.expires_at_ns, place, nullptr, 1};
             return;
         case RecordKind::dropped:
             dropped_through_ = std::max(dropped_through_, record.sequence);
@@ -59,7 +59,7 @@ void JournalState::drop_old() {
     const auto of = [&](const auto& entry) { return dropped(entry.second.place); };
     for (FoundMessage& found : messages) {
         if (!dropped(found.place)) break;
-        found.message.reset();
+        found.forget();
     }
     std::erase_if(retained, of);
     for (auto& [number, session] : sessions) {
@@ -79,7 +79,7 @@ void JournalState::finish() {
 void JournalState::finish(FoundSession& session) {
     auto& owed = session.owed;
     std::erase_if(owed, [&](const FoundTarget& target) {
-        return !target.message->message || !session.owes(target.sequence);
+        return !target.message->counts() || !session.owes(target.sequence);
     });
     for (const auto& [sequence, place] : session.taken) owed.emplace_back().sequence = sequence;
     const auto by_sequence = [](const FoundTarget& a, const FoundTarget& b) {
@@ -142,6 +142,21 @@ void JournalState::apply_session(FoundSession& session, const JournalRecord& rec
     }
 }
 
+FoundMessage& JournalState::add_found(const JournalRecord& record, const Journal::Place& place) {
+    const MessageFields& message = record.message;
+    FoundMessage& found =
+        messages.emplace_back(FoundMessage{nullptr, message.expires_at_ns, place, nullptr});
+    found.cost = sizeof(StoredMessage) + message.topic.size() + message.payload.size() +
+                 message.properties.size();
+    if (found.cost > resident_bytes_left_) {
+        resident_bytes_left_ = 0;  // nor is any later one: those are wanted later
+        return found;
+    }
+    resident_bytes_left_ -= found.cost;
+    found.message = stored(message);
+    return found;
+}
+
 void JournalState::add_message(const JournalRecord& record, const Journal::Place& place) {
     if (record.packet_id != 0)
         if (FoundSession* from = session(record.session)) from->received[record.packet_id] = place;
@@ -153,9 +168,8 @@ void JournalState::add_message(const JournalRecord& record, const Journal::Place
         if (to == nullptr) continue;
         to->last = std::max(to->last, target_.sequence);
         if (!to->owes(target_.sequence)) continue;
-        if (found == nullptr)
-            found = &messages.emplace_back(
-                FoundMessage{stored(record.message), record.message.expires_at_ns, place, nullptr});
+        if (found == nullptr) found = &add_found(record, place);
+        if (!found->message && !target_.share.empty()) found->message = stored(record.message);
         FoundTarget& owed = to->owed.emplace_back(
             FoundTarget{target_.sequence, found, target_.qos, target_.retain, nullptr});
         if (target_.subscription_ids.empty() && target_.share.empty()) continue;

@@ -19,10 +19,14 @@ namespace mw::mqtt {
 class KeptMessage;
 
 struct FoundMessage {
-    std::shared_ptr<StoredMessage> message;  // null: it counts no more
+    std::shared_ptr<StoredMessage> message;  // null: it stays in the journal, or counts no more
     std::int64_t expires_at_ns = 0;
     Journal::Place place;
     KeptMessage* kept = nullptr;  // once a session that was brought back is owed it
+    std::size_t cost = 0;         // 0: it counts no more
+
+    bool counts() const { return cost != 0; }
+    void forget() { message.reset(), cost = 0; }
 };
 
 // What a session is owed.
@@ -67,8 +71,12 @@ struct FoundSession {
     }
 };
 
+// Of messages that are owed so many bytes are brought into memory, the oldest; the rest stays where
+// it is, but for what came by a shared subscription.
 class JournalState {
  public:
+    explicit JournalState(std::size_t resident_bytes = SIZE_MAX)
+        : resident_bytes_left_(resident_bytes) {}
     void apply(const JournalRecord& record, const Journal::Place& place);
     void drop_old();  // after the last record
     void finish();    // the same, and what each session is owed; once
@@ -81,12 +89,14 @@ class JournalState {
  private:
     void apply_session(FoundSession& session, const JournalRecord& record,
                        const Journal::Place& place);
+    FoundMessage& add_found(const JournalRecord& record, const Journal::Place& place);
     void add_message(const JournalRecord& record, const Journal::Place& place);
     void finish(FoundSession& session);
     FoundSession* session(SessionNumber number);  // null: it has ended
     MessageTarget target_;                        // scratch
     std::unordered_set<SessionNumber> ended_;
     std::uint64_t dropped_through_ = 0;
+    std::size_t resident_bytes_left_;
 };
 
 }  // namespace mw::mqtt

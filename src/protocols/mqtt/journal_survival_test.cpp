@@ -59,6 +59,8 @@ class JournalSurvival : public testing::Test {
             if (random_() % 60 == 0) publisher.disconnect(), publisher.connect(life);
             if (random_() % 3 == 0)
                 ignore(sync_wait(*life.loop, life.journal->flush()), "the power may go");
+            else if (random_() % 2 == 0)
+                life.read_on();
             else
                 life.loop->turn(false);
             listen();
@@ -72,9 +74,13 @@ class JournalSurvival : public testing::Test {
         connect(life);
         for (int i = 0; i < 10'000; ++i) {
             ASSERT_TRUE(sync_wait(*life.loop, life.journal->flush()));
+            life.read_on();
             listen();
             subscriber_.answer_some(1'000);
-            bool idle = subscriber_.idle();
+            bool idle = subscriber_.idle() && life.core->metrics().inflight == 0 &&
+                        life.core->metrics().queued_bytes == 0 &&
+                        life.core->metrics().spilled_messages == 0 &&
+                        life.core->metrics().read_ahead_bytes == 0;
             for (const auto& publisher : publishers_) idle = idle && publisher.idle();
             if (idle && life.journal->durable() == life.journal->end()) return;
         }
@@ -115,28 +121,34 @@ class JournalSurvival : public testing::Test {
     std::mt19937_64 random_{std::random_device{}()};
     Subscriber subscriber_{"s"};
     std::vector<Publisher> publishers_{Publisher("a"), Publisher("b"), Publisher("c")};
+
+    // What is checked in each life is counted in the last.
+    void survive(const Limits& limits);
+    std::uint64_t moved_ = 0, spilled_ = 0, recalled_ = 0;
 };
 
-TEST_F(JournalSurvival, power_cuts_lose_nothing_acknowledged_and_repeat_nothing_at_qos_2) {
+void JournalSurvival::survive(const Limits& limits) {
     const std::uint64_t seed = random_();
     random_.seed(seed);
     std::cout << "seed " << seed << '\n';
     const int cuts = std::getenv("MW_LONG") != nullptr ? 1'000 : 100;
     const auto folder = *files::TemporaryDirectory::make();
-    std::uint64_t moved = 0;
     for (int cut = 0; cut < cuts; ++cut) {
-        Life life(folder.path(), random_());
+        Life life(folder.path(), random_(), limits);
         ASSERT_TRUE(life.start(folder.path()));
         if (cut == 0) visit(life);
         connect(life);
         if (random_() % 2 == 0)
             life.files->fail(files::Call::any, 1 + random_() % 60, files::Fault::power_cut);
         play(life, 20 + static_cast<int>(random_() % 60));
-        moved += life.journal->moved_records();
+        moved_ += life.journal->moved_records();
+        spilled_ += life.core->metrics().spills;
+        recalled_ += life.core->metrics().recalls;
         ASSERT_EQ(life.core->metrics().queue_overflows, 0u);  // what no room was for may be lost
+        ASSERT_EQ(life.core->metrics().spilled_lost, 0u);
         ignore(life.files->power_cut(), "it may be gone already");
     }
-    Life last(folder.path(), random_());
+    Life last(folder.path(), random_(), limits);
     ASSERT_TRUE(last.start(folder.path()));
     check_visitor(last);
     settle(last);
@@ -144,7 +156,23 @@ TEST_F(JournalSurvival, power_cuts_lose_nothing_acknowledged_and_repeat_nothing_
     for (const auto& publisher : publishers_)
         check(publisher), acknowledged += publisher.acknowledged.size();
     EXPECT_GT(acknowledged, static_cast<std::size_t>(cuts) * 5);
-    EXPECT_GT(moved, 0u);
+    EXPECT_GT(moved_, 0u);
+}
+
+TEST_F(JournalSurvival, power_cuts_lose_nothing_acknowledged_and_repeat_nothing_at_qos_2) {
+    survive({});
+}
+
+TEST_F(JournalSurvival, nor_do_they_while_most_of_the_queue_is_in_the_journal_only) {
+    Limits limits;
+    limits.slow_consumers = SlowConsumers::spill;
+    limits.queued_messages = 4;
+    limits.queued_bytes_in_all = 2'000;
+    limits.read_ahead_messages = 3;
+    subscriber_.receive_maximum = 5;
+    survive(limits);
+    EXPECT_GT(spilled_, 100u);
+    EXPECT_GT(recalled_, 100u);
 }
 
 }  // namespace

@@ -21,8 +21,9 @@ class Plant {
     auto wait(A what) {
         return sync_wait(*loop, std::move(what));
     }
-    explicit Plant(unsigned loops, Uplink* uplink = nullptr, const std::string& journal = {})
-        : broker(*loop, random, {}, open_house, uplink) {
+    explicit Plant(unsigned loops, Uplink* uplink = nullptr, const std::string& journal = {},
+                   const Limits& limits = {})
+        : broker(*loop, random, limits, open_house, uplink) {
         EXPECT_TRUE(broker.add_loops(loops - 1).ok());
         if (journal.empty()) return;
         JournalOptions options;
@@ -244,6 +245,42 @@ TEST(MqttLoops, sessions_move_as_the_number_of_loops_changes) {
         auto client = plant.connect(address, "s" + std::to_string(n), true);
         EXPECT_TRUE(client->session_present());
         ASSERT_TRUE(plant.wait(within(seconds{60}, receive_all(*client, said))).ok()) << n;
+    }
+}
+
+TEST(MqttLoops, what_is_spilled_moves_with_its_session) {
+    const auto folder = files::TemporaryDirectory::make().value();
+    const std::string journal = folder.path() + "/sessions";
+    Limits limits;
+    limits.slow_consumers = SlowConsumers::spill;
+    limits.queued_messages = 20;
+    limits.queued_bytes_in_all = 16'000;
+    constexpr int sessions = 4, messages = 1'000;
+    {
+        Plant plant(1, nullptr, journal, limits);
+        const net::Address address = plant.listen();
+        for (int n = 0; n < sessions; ++n) {
+            auto client = plant.connect(address, "s" + std::to_string(n), true);
+            ASSERT_TRUE(plant.wait(client->subscribe("t", QoS::at_least_once)).ok());
+        }
+        auto publisher = plant.connect(address, "p");
+        ASSERT_TRUE(plant.wait(send_all(*publisher, "t", messages)).ok());
+        EXPECT_GT(plant.broker.metrics().spilled_messages, sessions * (messages - 30u));
+    }
+    for (const unsigned loops : {3u, 1u, 2u}) {
+        Plant plant(loops, nullptr, journal, limits);
+        plant.listen();
+        plant.until(
+            [&] { return plant.broker.metrics().spilled_messages > sessions * (messages - 30u); });
+        EXPECT_LE(plant.broker.metrics().queued_bytes, 16'000u) << loops;
+        EXPECT_EQ(plant.broker.metrics().spilled_lost, 0u);
+    }
+    Plant plant(2, nullptr, journal, limits);
+    const net::Address address = plant.listen();
+    for (int n = 0; n < sessions; ++n) {
+        auto client = plant.connect(address, "s" + std::to_string(n), true);
+        EXPECT_TRUE(client->session_present());
+        ASSERT_TRUE(plant.wait(within(seconds{60}, receive_all(*client, messages))).ok()) << n;
     }
 }
 

@@ -20,6 +20,12 @@ enum class ShareStrategy : std::uint8_t {
     hash_of_publisher,  // messages of one client go to one member, while it is there
 };
 
+// What happens when a session's queue has no room in memory for another message.
+enum class SlowConsumers : std::uint8_t {
+    drop,   // who is connected is dropped; of who is absent the oldest messages go
+    spill,  // what the journal has stays there only, until that has no room either
+};
+
 struct Limits {
     std::size_t connections = 20'000;
     ConnectRateLimits connect_rate;                   // per source address
@@ -38,6 +44,16 @@ struct Limits {
     std::size_t queued_messages = 10'000;                      // per session, QoS 1
     std::size_t queued_bytes = std::size_t{8} << 20;           // per session
     std::size_t queued_bytes_in_all = std::size_t{256} << 20;  // all sessions
+    SlowConsumers slow_consumers = SlowConsumers::drop;
+    // Messages that are queued in the journal only. Each takes about 200 bytes of memory.
+    std::size_t spilled_messages = 1'000'000;          // per session
+    std::size_t spilled_bytes = std::size_t{1} << 30;  // per session
+    std::size_t spilled_messages_in_all = 4'000'000;   // all sessions
+    std::size_t spilled_bytes_in_all = std::size_t{8} << 30;
+    // Of those, read back before they can be sent. Beyond what is allowed in all: one at a time.
+    std::size_t read_ahead_messages = 64;                         // per session
+    std::size_t read_ahead_bytes = std::size_t{1} << 20;          // per session
+    std::size_t read_ahead_bytes_in_all = std::size_t{64} << 20;  // all sessions
     std::size_t shard_bytes = std::size_t{16} << 20;  // to each other shard, not yet taken there
     std::size_t retained_messages = 100'000;
     std::size_t retained_bytes = std::size_t{64} << 20;
@@ -73,6 +89,9 @@ struct Metrics {
         0;  // QoS 0 beyond a buffer, expired, or larger than the client takes
     std::uint64_t queue_overflows = 0;  // QoS 1 messages lost to a full queue of an absent client
     std::uint64_t slow_consumers_dropped = 0;
+    std::uint64_t spills = 0;        // times that a queued message was left to the journal
+    std::uint64_t recalls = 0;       // times that one was read back
+    std::uint64_t spilled_lost = 0;  // that could not be read back
     std::uint64_t subscriptions_denied = 0;
     std::uint64_t protocol_errors = 0;
     std::uint64_t pushbacks = 0;  // times a client had to wait for storage
@@ -86,7 +105,10 @@ struct Metrics {
     std::uint64_t shared_groups = 0;
     std::uint64_t retained_messages = 0;
     std::uint64_t retained_bytes = 0;
-    std::uint64_t queued_bytes = 0;
+    std::uint64_t queued_bytes = 0;  // in memory, but for what was read back
+    std::uint64_t spilled_messages = 0;
+    std::uint64_t spilled_bytes = 0;
+    std::uint64_t read_ahead_bytes = 0;
     std::uint64_t acknowledgements_waiting = 0;  // PUBACKs that wait for the log
     std::uint64_t inflight = 0;     // sent above QoS 0, and the client has not finished with it
     std::uint64_t unreleased = 0;   // QoS 2 ids of clients that wait for PUBREL

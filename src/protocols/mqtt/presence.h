@@ -29,10 +29,12 @@ struct SessionView {
     nanoseconds connected_for{};
     nanoseconds silent_for{};
     std::size_t subscriptions = 0;
-    std::size_t inflight = 0;    // sent, not acknowledged by the client
-    std::size_t unreleased = 0;  // QoS 2 ids that the client has not released
-    std::size_t queued_messages = 0;
-    std::size_t queued_bytes = 0;
+    std::size_t inflight = 0;          // sent, not acknowledged by the client
+    std::size_t unreleased = 0;        // QoS 2 ids that the client has not released
+    std::size_t queued_messages = 0;   // in memory or not
+    std::size_t queued_bytes = 0;      // in memory
+    std::size_t spilled_messages = 0;  // of those queued, in the journal only
+    std::size_t spilled_bytes = 0;
     std::size_t acknowledgements_waiting = 0;  // received, not yet in the log
 };
 

@@ -43,9 +43,8 @@ Session::~Session() {
     if (shared_) core_.shared().forget(*this);
     for (const std::string& filter : filters_) core_.unsubscribe(filter, *this);
     for (std::size_t i = 0; i < window_.size(); ++i) release(window_[i]);
-    for (std::size_t i = 0; i < queue_.size(); ++i) release(queue_[i]);
+    for (std::size_t i = 0; i < queue_.size(); ++i) uncount(queue_[i]), release(queue_[i]);
     core_.forget(*this);
-    account(-static_cast<std::int64_t>(queued_bytes_));
     core_.count().inflight -= window_.size();
     core_.count().unreleased -= unreleased_.size();
     core_.session_ended(owner_);
@@ -74,6 +73,10 @@ bool Session::detach(SteadyTime now) {
     connection_ = nullptr;
     if (shared_) core_.shared().departed(*this);
     if (!persistent()) return false;
+    if (spill_) {
+        spill_->looked_at = spill_->ready = 0;
+        spill();
+    }
     expires_ = now + seconds{expiry_s_};
     if (will_) will_due_ = now + seconds{will_->delay_s};
     arm_for_absence(now);
@@ -178,7 +181,7 @@ void Session::deliver(Delivery& delivery, QoS granted, bool retain,
         return send_acknowledged(delivery, std::move(outgoing));
     }
     outgoing.message = delivery.stored();
-    if (!make_room(outgoing.message->cost())) {
+    if (!make_room(outgoing.message->cost(), records_ != nullptr && group == 0)) {
         ++core_.count().queue_overflows;
         return;
     }
@@ -241,12 +244,17 @@ void Session::send_acknowledged(Delivery& delivery, Outgoing outgoing) {
 }
 
 void Session::enqueue(Outgoing outgoing) {
-    account(static_cast<std::int64_t>(outgoing.message->cost()));
+    if (outgoing.message) {
+        outgoing.cost = static_cast<std::uint32_t>(outgoing.message->cost());
+        account(outgoing.cost);
+    } else {
+        count_spilled(outgoing, 1);
+    }
     queue_.push_back(std::move(outgoing));
 }
 
 bool Session::has_room(std::size_t cost) const {
-    return queue_.size() < core_.limits().queued_messages &&
+    return queue_.size() - spilled_messages() < core_.limits().queued_messages &&
            queued_bytes_ + cost <= core_.limits().queued_bytes && core_.has_room_to_queue(cost);
 }
 
@@ -256,26 +264,37 @@ bool Session::can_queue(std::size_t cost) const {
 
 // A connected client that does not keep up is dropped and keeps what it has; for an absent one the
 // newest messages matter most.
-bool Session::make_room(std::size_t cost) {
+bool Session::make_room(std::size_t cost, bool may_spill) {
     if (has_room(cost)) return true;
+    may_spill = may_spill && core_.limits().slow_consumers == SlowConsumers::spill &&
+                core_.journal_takes(cost);
+    const auto is_room = [&] { return has_room(cost) || (may_spill && can_spill_after(cost)); };
+    if (is_room()) {
+        spill();
+        core_.wait_for_journal(*this);  // this message follows when it is durable
+        return true;
+    }
     if (connection_ != nullptr) {
         core_.doom(*connection_);
         return false;
     }
-    while (!queue_.empty() && !has_room(cost)) {
-        account(-static_cast<std::int64_t>(queue_.front().message->cost()));
-        Outgoing dropped = std::move(queue_.front());
-        queue_.pop_front();
+    // The oldest are in the journal only: without them there is no more room in memory.
+    if (spilled_messages() > 0 && !may_spill) return false;
+    while (!queue_.empty() && !is_room()) {
+        Outgoing dropped = take_front();
+        if (dropped.done) continue;
         forget(dropped);
         ++core_.count().queue_overflows;
     }
-    return has_room(cost);
+    if (may_spill) core_.wait_for_journal(*this);
+    return is_room();
 }
 
 void Session::resend() {
     while (sent_ < window_.size() && may_send(window_[sent_].sequence) &&
            !waits_for_journal(window_[sent_])) {
         Outgoing& outgoing = window_[sent_];
+        if (is_only_in_journal(outgoing)) return read_ahead();
         if (!outgoing.done) {
             if (resend(outgoing, id_of(outgoing.sequence))) {
                 ++unanswered_;
@@ -315,9 +334,9 @@ void Session::pump() {
     Delivery delivery;
     while (sent_ == window_.size() && !queue_.empty() && may_send(queue_.front().sequence) &&
            !waits_for_journal(queue_.front())) {
-        Outgoing outgoing = std::move(queue_.front());
-        queue_.pop_front();
-        account(-static_cast<std::int64_t>(outgoing.message->cost()));
+        if (is_only_in_journal(queue_.front())) break;
+        Outgoing outgoing = take_front();
+        if (outgoing.done) continue;
         if (outgoing.message->expired(core_.now())) {
             ++core_.count().publishes_dropped;
             forget(outgoing);
@@ -326,6 +345,7 @@ void Session::pump() {
         delivery.begin(outgoing.message, core_.now());
         send_acknowledged(delivery, std::move(outgoing));
     }
+    if (spill_) read_ahead();
 }
 
 // Where the window has it, or would: what was dropped unsent leaves gaps.
@@ -415,14 +435,14 @@ void Session::give_back(bool sent_too, const Offer& offer) {
         Outgoing& waiting = queue_[i];
         // At QoS 2 it may have been sent by an earlier life of the broker.
         if (waiting.group == 0 || (waiting.again && waiting.qos == QoS::exactly_once)) continue;
-        const auto cost = static_cast<std::int64_t>(waiting.message->cost());
-        if (give(waiting, offer)) account(-cost);
+        if (give(waiting, offer)) account(-static_cast<std::int64_t>(waiting.cost));
     }
     for (std::size_t left = queue_.size(); left > 0; --left) {
         Outgoing waiting = std::move(queue_.front());
         queue_.pop_front();
-        if (waiting.message) queue_.push_back(std::move(waiting));
+        if (waiting.message || is_only_in_journal(waiting)) queue_.push_back(std::move(waiting));
     }
+    if (spill_) spill_->looked_at = spill_->ready = 0;
     core_.wait_to_record(*this);
 }
 

@@ -116,6 +116,23 @@ class Session final : public Due {
     bool unsubscribe(std::string_view filter);
     // Tells the journal what is owed no more. Core calls it once per turn, for many at a time.
     void record_done();
+    // session_spill.cpp: messages that are queued in the journal only, and are read back.
+    struct Wanted {
+        SessionNumber session = 0;
+        Sequence sequence = 0;
+        std::uint64_t frame = 0;
+    };
+    void spill();  // leaves to the journal what it has, if there is too much
+    // What has to be read back next, in order; nothing while that is under way.
+    void collect(std::vector<Wanted>& out, std::size_t& bytes);
+    // One of those; null: it is lost, or the disk does not give it now.
+    void recalled(const Wanted& wanted, MessageRef message, bool lost);
+    void recall_ended(bool failed);
+    void retry_recall();
+    MessageRef message_of(Sequence sequence) const;  // null: not in memory, or not owed
+    void lose(Sequence sequence);                    // it can't be read back
+    std::size_t spilled_messages() const { return spill_ ? spill_->messages : 0; }
+    std::size_t spilled_bytes() const { return spill_ ? spill_->bytes : 0; }
     bool in_done_list = false, in_journal_list = false;  // Core's
 
     std::size_t subscriptions() const { return filters_.size(); }
@@ -129,15 +146,18 @@ class Session final : public Due {
 
  private:
     struct Outgoing {
-        MessageRef message;  // null in the window if nobody will ever need it again
+        // Null in the window if nobody will ever need it again, or if only the journal has it.
+        MessageRef message;
         Sequence sequence = 0;
         KeptMessage* kept = nullptr;  // in the journal
         QoS qos = QoS::at_least_once;
         bool retain = false;
         bool again = false;       // an earlier life of the broker may have sent it
         bool taken = false;       // QoS 2: the client has it; what it needs is PUBREL
-        bool done = false;        // acknowledged, but an earlier one is not yet
+        bool done = false;        // acknowledged or lost, but an earlier one is not yet
+        bool read_back = false;   // in the queue: it counts as that
         std::uint32_t group = 0;  // of the shared subscription that it came by
+        std::uint32_t cost = 0;   // in the queue
         Ticket taken_at{};        // in the journal
         std::unique_ptr<const std::vector<std::uint32_t>> subscription_ids;  // null: none
     };
@@ -153,8 +173,29 @@ class Session final : public Due {
     void send_acknowledged(Delivery& delivery, Outgoing outgoing);
     void enqueue(Outgoing outgoing);
     void restore_owed(std::vector<FoundTarget> owed);
+    // Of a queue that is partly in the journal only. Indices count from the queue's head.
+    struct Spill {
+        std::size_t messages = 0;  // that are in the journal only
+        std::size_t bytes = 0;
+        std::size_t ahead_bytes = 0;  // read back, and not sent
+        std::size_t looked_at = 0;    // so many were spilled, if they could be
+        std::size_t ready = 0;        // so many are in memory, at least
+        bool reading = false;
+        bool waiting = false;  // the disk gave nothing: until retry_recall()
+    };
     bool has_room(std::size_t cost) const;
-    bool make_room(std::size_t cost);
+    bool can_spill(std::size_t cost) const;
+    bool can_spill_after(std::size_t cost) const;
+    bool make_room(std::size_t cost, bool may_spill);
+    bool is_only_in_journal(const Outgoing& outgoing) const {
+        return !outgoing.message && !outgoing.taken && !outgoing.done && outgoing.kept != nullptr;
+    }
+    Outgoing take_front();
+    void uncount(const Outgoing& outgoing);
+    void count_spilled(const Outgoing& outgoing, int sign);
+    void count_ahead(std::int64_t bytes);
+    void read_ahead();
+    void lose(Outgoing& outgoing);
     void resend();
     bool resend(const Outgoing& outgoing, PacketId id);
     Outgoing* in_flight(PacketId id, QoS qos);
@@ -162,6 +203,9 @@ class Session final : public Due {
     void drop_done();
     bool give(Outgoing& outgoing, const Offer& offer);
     const Outgoing* find(Sequence sequence) const;
+    Outgoing* find(Sequence sequence) {
+        return const_cast<Outgoing*>(std::as_const(*this).find(sequence));
+    }
     void account(std::int64_t bytes);
     void arm_for_absence(SteadyTime now);
 
@@ -186,7 +230,8 @@ class Session final : public Due {
     Ring<Outgoing> window_;
     Sequence next_sequence_ = 1;
     Ring<Outgoing> queue_;
-    std::size_t queued_bytes_ = 0;
+    std::size_t queued_bytes_ = 0;             // in memory, but for what was read back
+    std::unique_ptr<Spill> spill_;             // null: all of the queue is in memory
     LazyMap<PacketId, Promise> unreleased_;    // at most one per packet id
     std::unique_ptr<SessionRecords> records_;  // null: nothing to survive, or no journal
     Sequence done_told_ = 0;                   // what the journal knows: all through this are done

@@ -47,7 +47,27 @@ void KeptMessage::write(Journal& journal, const TargetList& targets, JournalReco
     journal.keep(record, *this);
 }
 
+// Of a session that has not let go of it.
+MessageRef KeptMessage::copy() const {
+    MessageRef found;
+    each_owner([&](const Owner& owner) {
+        if (found) return;
+        if (const Session* session = core_.find_session(owner.session))
+            found = session->message_of(owner.sequence);
+    });
+    return found;
+}
+
 void KeptMessage::rewrite(Journal& journal) {
+    const MessageRef message = message_ ? message_ : copy();
+    rewrite(journal, fields_of(*message, core_.wall_time(message->expires).ns));
+}
+
+void KeptMessage::rewrite_as(Journal& journal, const JournalRecord& old) {
+    rewrite(journal, old.message);
+}
+
+void KeptMessage::rewrite(Journal& journal, const MessageFields& message) {
     TargetList targets;
     const auto add = [&](const Owner& owner) {
         const Session* session = core_.find_session(owner.session);
@@ -55,7 +75,21 @@ void KeptMessage::rewrite(Journal& journal) {
     };
     add(first_);
     std::erase_if(others_, [&](const Owner& owner) { return !add(owner); });
-    write(journal, targets, 0, 0);
+    JournalRecord record;
+    record.kind = RecordKind::message;
+    record.message = message;
+    record.target_count = targets.count;
+    record.targets = targets.bytes;
+    journal.keep(record, *this);
+}
+
+void KeptMessage::lost() {
+    ++owed_;  // so that it stays until all were told
+    leave();
+    each_owner([this](const Owner& owner) {
+        if (Session* session = core_.find_session(owner.session)) session->lose(owner.sequence);
+    });
+    release();
 }
 
 struct SessionRecords::Self final : Journal::Item {

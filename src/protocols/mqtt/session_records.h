@@ -25,7 +25,7 @@ class KeptMessage final : public Journal::Item {
 
     static void* operator new(std::size_t bytes) { return Blocks::take(bytes); }
     static void operator delete(void* block, std::size_t bytes) { Blocks::give(block, bytes); }
-    const MessageRef& message() const { return message_; }
+    const MessageRef& message() const { return message_; }  // null: the journal has it
     void add(SessionNumber session, Sequence sequence);
     void release();  // one of them is owed it no more; the last one deletes it
     // (from, id): it was received from that session at QoS 2.
@@ -34,6 +34,11 @@ class KeptMessage final : public Journal::Item {
     void write_moved(Journal& journal, const TargetList& targets, SessionNumber from,
                      Sequence sequence);
     void rewrite(Journal& journal) override;
+    void rewrite_as(Journal& journal, const JournalRecord& old) override;
+    // Nobody in memory has the message.
+    bool needs_record() const override { return !message_ && !copy(); }
+    void lost() override;
+    void let_go() { message_.reset(); }  // the journal's record is enough
 
  private:
     struct Owner {
@@ -41,6 +46,13 @@ class KeptMessage final : public Journal::Item {
         Sequence sequence = 0;
     };
     void write(Journal& journal, const TargetList& targets, JournalRecord& record);
+    void rewrite(Journal& journal, const MessageFields& message);
+    MessageRef copy() const;
+    template <class F>
+    void each_owner(const F& visit) const {
+        visit(first_);
+        for (const Owner& other : others_) visit(other);
+    }
     const Core& core_;
     MessageRef message_;
     Owner first_;  // nearly always the only one

@@ -65,6 +65,7 @@ void Session::restore_owed(std::vector<FoundTarget> owed) {
             found->kept->add(number(), target.sequence);
             outgoing.kept = found->kept;
             outgoing.message = found->kept->message();
+            outgoing.cost = static_cast<std::uint32_t>(found->cost);
         }
         if (target.rare) {
             const SharedGroup* group = core_.shared().find(target.rare->share);

@@ -93,7 +93,7 @@ bool Shard::send(ShardNumber to, Parcel& parcel) {
 
 Result<JournalState> Shard::open_journal(files::Files& files, Workers& workers,
                                          JournalOptions options) {
-    JournalState found;
+    JournalState found(core.limits().queued_bytes_in_all);
     auto replay = [&found](const JournalRecord& record, const Journal::Place& place) {
         found.apply(record, place);
     };

@@ -157,6 +157,7 @@ Task<Response> acknowledge_alert(State&, Caller, Request);
 Task<Response> export_contract(State&, Caller, Request);
 Task<Response> compare_contract(State&, Caller, Request);
 Task<Response> show_effective_policy(State&, Caller, Request);
+
 // writes.cpp
 Task<Response> write_influx(State&, Request);
 Task<Response> write_points(State&, Caller, Request);
