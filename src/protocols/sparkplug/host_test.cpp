@@ -199,6 +199,37 @@ constexpr Conversation conversations[] = {
         > NDATA seq=4 t=1004 | - a=1 v=24
         < gw temp @1004 = 24 good
         )"},
+    {"what_still_waits_after_progress_has_its_time_anew", R"(
+        > NBIRTH seq=0 t=1000 | temp a=1 y=10 v=20
+        < gw temp @1000 = 20 good
+        > NDATA seq=2 t=1002 | - a=1 v=22
+        > NDATA seq=4 t=1004 | - a=1 v=24
+        + 4s
+        > NDATA seq=1 t=1001 | - a=1 v=21
+        < gw temp @1001 = 21 good
+        < gw temp @1002 = 22 good
+        + 4s
+        + 1s
+        < spBv1.0/plant/NCMD/line qos0
+        < gw temp @1004 = 24 good
+        )"},
+    {"what_is_held_when_its_node_dies_is_taken_first", R"(
+        > NBIRTH seq=0 t=1000 | temp a=1 y=10 v=20
+        < gw temp @1000 = 20 good
+        > NDATA seq=2 t=1002 | - a=1 v=22
+        > NDEATH
+        < gw temp @1002 = 22 good
+        < gw temp @1e+06 = 22 bad stale
+        + 1h
+        )"},
+    {"a_devices_birth_above_qos_0_does_not_wait", R"(
+        > NBIRTH seq=0 t=1000
+        >1 DBIRTH/pump seq=200 t=1001 | flow a=2 y=10 v=7
+        < spBv1.0/plant/NCMD/line qos0
+        < gw pump/flow @1001 = 7 good
+        > DDATA/pump seq=1 t=1002 | - a=2 v=8
+        < gw pump/flow @1002 = 8 good
+        )"},
     {"a_number_seen_before_is_kept_apart_and_a_birth_is_asked_for", R"(
         > NBIRTH seq=0 t=1000 | temp a=1 y=10 v=20
         < gw temp @1000 = 20 good

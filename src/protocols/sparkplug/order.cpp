@@ -31,7 +31,6 @@ Result<Ticket> Host::Machine::take_in_order(Node& node, const Message& message, 
     if (!give_up_gap(node)) return Error{Errc::overloaded, "storage has no room"};
     // What was held has used payload_.
     TRY_VOID(decode(message.body, payload_, options_.decode));
-    if (place == Sequence::Place::stray) return apply(node, message);
     if (node.sequence.place_of(seq) == Sequence::Place::ahead) node.sequence.skip_to(seq);
     return take_now(node, message, seq);
 }
