@@ -222,6 +222,18 @@ constexpr Conversation conversations[] = {
         < gw temp @1e+06 = 22 bad stale
         + 1h
         )"},
+    {"a_dead_node_is_not_asked_to_be_born", R"(
+        > NBIRTH seq=0 t=1000
+        > DDATA/pump seq=2 t=1002 | - a=1 v=22
+        > NDEATH
+        < buried gw spBv1.0/plant/DDATA/line/pump: no birth of this device was...
+        + 1h
+        )"},
+    {"what_is_no_signal_makes_no_point", R"(
+        > NBIRTH seq=0 t=1000 | a y=10 v=1 trans | b y=10 v=2 t=9200000000001 | c"d y=10 v=3
+| Node_Control/Rebirth y=11 v=0 | s y=12 v=x | ok y=10 v=4
+        < gw ok @1000 = 4 good
+        )"},
     {"a_devices_birth_above_qos_0_does_not_wait", R"(
         > NBIRTH seq=0 t=1000
         >1 DBIRTH/pump seq=200 t=1001 | flow a=2 y=10 v=7
