@@ -51,6 +51,7 @@ class Engine::Book {
     };
 
     Device& device_of(const Batch& batch, const Rules& rules);
+    static unsigned faults_of_clock(Device& device, const Batch& batch, nanoseconds tolerance);
     Series* series_of(Device& device, const Batch& batch, std::size_t run);
     Series* find_or_add(Device& device, const std::string& signal);
     void judge_run(const std::string& device, Series& series, const Batch& batch, const Run& run,
@@ -66,10 +67,8 @@ class Engine::Book {
 
 void Engine::Book::judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes) {
     Device& device = device_of(batch, rules);
-    if (judge_time && batch.size() > 0)
-        device.clock.add(batch.arrival, *std::max_element(batch.times.begin(), batch.times.end()),
-                         rules->ahead_tolerance);
-    const Moment moment{batch.arrival, judge_time, rules->ahead_tolerance, device.clock.drifted()};
+    Moment moment{batch.arrival, judge_time, rules->ahead_tolerance};
+    if (judge_time) moment.faults = faults_of_clock(device, batch, rules->ahead_tolerance);
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
         Series* series = series_of(device, batch, i);
         if (series->rules_epoch != device.epoch) {
@@ -89,6 +88,15 @@ Engine::Book::Device& Engine::Book::device_of(const Batch& batch, const Rules& r
         ++device.epoch;
     }
     return device;
+}
+
+// The last point of a series is its newest, but for those that come out of order: they tell nothing
+// of the clock.
+unsigned Engine::Book::faults_of_clock(Device& device, const Batch& batch, nanoseconds tolerance) {
+    for (const Run& run : batch.runs)
+        if (run.end > run.begin)
+            device.clock.add(batch.arrival, batch.times[run.end - 1], tolerance);
+    return device.clock.drifted() ? bit(Fault::clock) : 0;
 }
 
 Series* Engine::Book::series_of(Device& device, const Batch& batch, std::size_t run) {
@@ -120,7 +128,7 @@ Series* Engine::Book::find_or_add(Device& device, const std::string& signal) {
 
 void Engine::Book::judge_run(const std::string& device, Series& series, const Batch& batch,
                              const Run& run, const Moment& moment, Quality* codes) {
-    const unsigned common = series.common_faults(run);
+    const unsigned common = moment.faults | series.common_faults(run);
     if (&series == &stranger_) unremembered += run.end - run.begin;
     Episode gap;
     for (std::uint32_t i = run.begin; i < run.end; ++i) {

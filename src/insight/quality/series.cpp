@@ -62,6 +62,7 @@ void Series::use(const SignalRules& now, bool is_declared, std::uint64_t epoch) 
     rules = &now;
     declared = is_declared;
     rules_epoch = epoch;
+    has_states = !rules->values.empty();
     max_rate_per_ns = rules->max_rate * 1e-9;
     judges_change = rules->spike > 0 || rules->noise > 0 || rules->counter ||
                     rules->stuck_after.count() > 0 || std::isfinite(rules->max_rate);
@@ -81,11 +82,10 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
         found |= bit(Fault::not_a_number);
     else if (outside(value))
         found |= bit(Fault::range);
-    found |= judge_timeliness(time, moment);
+    const unsigned timely = judge_timeliness(time, moment);
+    found |= timely;
     // A point from the future would make everything after it look out of order.
-    const bool from_future =
-        moment.judge_time && minus(time, moment.arrival) > moment.ahead_tolerance.count();
-    if (!from_future) {
+    if ((timely & bit(Fault::clock)) == 0) {
         const bool advances = !started || time > last;
         found |= judge_order(time, value, gap);
         if (advances && (found & bad_faults) == 0) {
@@ -103,8 +103,7 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
 
 bool Series::outside(double value) const {
     if (value < rules->min || value > rules->max) return true;
-    return !rules->values.empty() &&
-           !std::binary_search(rules->values.begin(), rules->values.end(), value);
+    return has_states && !std::binary_search(rules->values.begin(), rules->values.end(), value);
 }
 
 unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
@@ -113,7 +112,7 @@ unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
     lateness.add(late_by);
     if (late_by < -moment.ahead_tolerance.count()) return bit(Fault::clock);
     const bool late = rules->late_after.count() > 0 && late_by > rules->late_after.count();
-    return (late ? bit(Fault::late) : 0) | (moment.clock_drifted ? bit(Fault::clock) : 0);
+    return late ? bit(Fault::late) : 0;
 }
 
 unsigned Series::judge_order(Timestamp time, double value, Episode& gap) {

@@ -62,7 +62,7 @@ struct Moment {
     Timestamp arrival;
     bool judge_time = true;  // false: replayed or restored
     nanoseconds ahead_tolerance{0};
-    bool clock_drifted = false;  // the device's, so all its times are in doubt
+    unsigned faults = 0;  // of all its points: the device's clock
 };
 
 // A gap, or points with the same reason.
@@ -77,6 +77,7 @@ struct Series {
     std::string signal;
     const SignalRules* rules = nullptr;  // in the device's rule set
     bool declared = true;
+    bool has_states = false;     // it may have some values only
     bool judges_change = false;  // anything that looks at the point before is declared
     double max_rate_per_ns = 0;
     std::uint64_t rules_epoch = 0;

@@ -14,18 +14,18 @@ constexpr double deviations_per_mean = 1.2533;  // normal noise: sigma = sqrt(pi
 
 }  // namespace
 
-double SpikeTracker::ratio(double value, double k) {
-    double found = 0;
+SpikeTracker::Distance SpikeTracker::measure(double value, double k) {
+    Distance found;
     if (filled_ == recent_.size()) {
         // On a ramp the level lags, and the last value is nearer.
-        const double residual = std::min(std::abs(value - level()), std::abs(value - last_));
+        const double step = std::abs(value - last_);
+        const double residual = std::min(std::abs(value - level()), step);
         const double unit = std::max(deviations_per_mean * mean_residual_, resolution_);
-        if (learned_ >= warm_up && residual > 0) found = residual / unit;
+        if (learned_ >= warm_up && residual > 0) found = {residual, unit};
         const double most = learned_ >= clip_after ? std::max(k, clip_least) * unit
                                                    : std::numeric_limits<double>::max();
         if (learned_ < memory) ++learned_;
         mean_residual_ += (std::min(residual, most) - mean_residual_) / learned_;
-        const double step = std::abs(value - last_);
         if (step > 0) resolution_ = std::min(resolution_, step);
     } else {
         ++filled_;

@@ -12,13 +12,24 @@ namespace mw::quality {
 class SpikeTracker {
  public:
     // True when the value lies further than k robust deviations from the level. Always learns.
-    bool judge(double value, double k) { return ratio(value, k) > k; }
+    bool judge(double value, double k) {
+        const Distance found = measure(value, k);
+        return found.residual > k * found.unit;
+    }
     // How many robust deviations away; 0 while there is too little to compare.
-    double ratio(double value, double k);
+    double ratio(double value, double k) {
+        const Distance found = measure(value, k);
+        return found.residual / found.unit;
+    }
     // After a gap the level may be anywhere; the deviation stays.
     void forget_level() { filled_ = 0; }
 
  private:
+    struct Distance {
+        double residual = 0;
+        double unit = 1;
+    };
+    Distance measure(double value, double k);
     double level() const;
 
     std::array<double, 5> recent_{};
