@@ -37,30 +37,28 @@ Task<Response> answered(State& state, Caller caller, Request request, Ask ask) {
     co_return Response::text(200, std::move(*text), "application/json");
 }
 
+using Question = Task<std::string> (Prometheus::*)(Prometheus::Params, std::string);
+auto asks(Question question) {
+    return [question](Prometheus& prometheus, Prometheus::Params params, const std::string& who,
+                      const Request&) { return (prometheus.*question)(std::move(params), who); };
+}
+
 }  // namespace
 
 Task<Response> prometheus_query(State& state, Caller caller, Request request) {
-    auto ask = [](Prometheus& p, Prometheus::Params params, const std::string& who,
-                  const Request&) { return p.query(std::move(params), who); };
-    return answered(state, std::move(caller), std::move(request), ask);
+    return answered(state, std::move(caller), std::move(request), asks(&Prometheus::query));
 }
 
 Task<Response> prometheus_range(State& state, Caller caller, Request request) {
-    auto ask = [](Prometheus& p, Prometheus::Params params, const std::string& who,
-                  const Request&) { return p.query_range(std::move(params), who); };
-    return answered(state, std::move(caller), std::move(request), ask);
+    return answered(state, std::move(caller), std::move(request), asks(&Prometheus::query_range));
 }
 
 Task<Response> prometheus_series(State& state, Caller caller, Request request) {
-    auto ask = [](Prometheus& p, Prometheus::Params params, const std::string& who,
-                  const Request&) { return p.series(std::move(params), who); };
-    return answered(state, std::move(caller), std::move(request), ask);
+    return answered(state, std::move(caller), std::move(request), asks(&Prometheus::series));
 }
 
 Task<Response> prometheus_labels(State& state, Caller caller, Request request) {
-    auto ask = [](Prometheus& p, Prometheus::Params params, const std::string& who,
-                  const Request&) { return p.labels(std::move(params), who); };
-    return answered(state, std::move(caller), std::move(request), ask);
+    return answered(state, std::move(caller), std::move(request), asks(&Prometheus::labels));
 }
 
 Task<Response> prometheus_values(State& state, Caller caller, Request request) {
