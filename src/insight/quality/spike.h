@@ -1,7 +1,8 @@
 #pragma once
-// Is a point a lone outlier? Causal and robust: the level is the median of the last five values,
-// the deviation a mean of absolute residuals in which each counts at most as the limit allows
-// (Huber 1964), over about the last 32. A new level is accepted with its second point.
+// Is a point a lone outlier? Causal and robust: its residual is the distance to the median of the
+// last five values or to the last one, whichever is nearer; the deviation a mean of residuals in
+// which each counts at most as the limit allows (Huber 1964), over about the last 32. A new level
+// is accepted with its second point.
 
 #include <array>
 #include <cstdint>
