@@ -1,5 +1,7 @@
 #include "domain/point.h"
 
+#include <atomic>
+
 #include "platform/crypto/crypto.h"
 
 namespace mw {
@@ -13,7 +15,13 @@ SeriesId series_id(std::string_view device, std::string_view signal) {
     return {load_le<std::uint64_t>(digest.data())};
 }
 
+std::uint64_t new_form() {
+    static std::atomic<std::uint64_t> newest{0};
+    return newest.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 void Batch::clear() {
+    form = 0;
     position = {};
     replayed = false;
     runs.clear();

@@ -39,6 +39,9 @@ struct Run {
 
 struct Batch {
     DeviceId device;
+    // Who fills batches from a memory of its own may number their forms: of two with the same form,
+    // not 0, device and runs (signal and unit, in this order) are the same. Points differ.
+    std::uint64_t form = 0;
     StreamPosition position;
     Timestamp arrival;
     bool replayed = false;  // a recording: timeliness is not judged
@@ -50,6 +53,8 @@ struct Batch {
     std::size_t size() const { return times.size(); }
     void clear();  // keeps the buffers
 };
+
+std::uint64_t new_form();  // one that no batch of this process has; from any thread
 
 }  // namespace mw
 

@@ -83,13 +83,7 @@ Result<Ticket> History::State::append(const Batch& batch, std::span<const Series
     };
     TRY(auto number, log_->append(shape.bytes, fill));
     if (active_->empty()) active_since_ = parts_.loop.clock().steady();
-    for (std::size_t i = 0; i < series.size(); ++i) {
-        const auto& run = batch.runs[i];
-        auto rows = run.end - run.begin;
-        insert(series[i], {{batch.times.data() + run.begin, rows},
-                           {batch.values.data() + run.begin, rows},
-                           {batch.quality.data() + run.begin, rows}});
-    }
+    insert(batch, series);
     metrics_.points.add(batch.size());
     if (stream) keep_position(*stream, batch.position.sequence, {number});
     if (seal_is_due()) begin_seal();
@@ -141,7 +135,7 @@ Result<> History::State::check(const Batch& batch, std::span<const SeriesRef> se
     }
     if (points != batch.size()) return wrong("runs do not cover the columns once");
     for (auto ref : series)
-        if (!series_.contains(ref)) return wrong("unknown series");
+        if (ref.index >= series_.size()) return wrong("unknown series");
     return {};
 }
 
@@ -193,6 +187,27 @@ void History::State::keep_position(std::uint32_t index, std::uint64_t sequence, 
     stream.sequence = sequence;
     stream.ticket = ticket;
     stream.changed = true;
+}
+
+// With many series each has a memory of its own: what the next ones need is fetched meanwhile.
+void History::State::insert(const Batch& batch, std::span<const SeriesRef> series) {
+    constexpr std::size_t step = 2;
+    const auto fetch = [&](std::size_t i) {
+        if (i + 3 * step < series.size()) {
+            active_->prefetch_slot(series[i + 3 * step]);
+            prefetch_newest(series[i + 3 * step]);
+        }
+        if (i + 2 * step < series.size()) active_->prefetch_block(series[i + 2 * step]);
+        if (i + step < series.size()) active_->prefetch_rows(series[i + step]);
+    };
+    for (std::size_t i = 0; i < series.size(); ++i) {
+        fetch(i);
+        const auto& run = batch.runs[i];
+        auto rows = run.end - run.begin;
+        insert(series[i], {{batch.times.data() + run.begin, rows},
+                           {batch.values.data() + run.begin, rows},
+                           {batch.quality.data() + run.begin, rows}});
+    }
 }
 
 void History::State::insert(SeriesRef series, const Columns& rows) {

@@ -33,6 +33,25 @@ Added Generation::add(SeriesRef series, const Columns& rows, Timestamp boundary)
     return added;
 }
 
+void Generation::prefetch_block(SeriesRef series) const {
+    if (series.index >= slots_.size()) return;
+    const Lane& lane = slots_[series.index].ordered;
+    if (lane.blocks) __builtin_prefetch(&lane.blocks[lane.rows / block_points]);
+}
+
+void Generation::prefetch_rows(SeriesRef series) const {
+    if (series.index >= slots_.size()) return;
+    const Lane& lane = slots_[series.index].ordered;
+    const auto index = lane.rows / block_points;
+    const auto at = lane.rows % block_points;
+    if (index >= lane.capacity || !lane.blocks[index]) return;
+    const Block& block = *lane.blocks[index];
+    __builtin_prefetch(&block.times[at], 1);
+    __builtin_prefetch(&block.values[at], 1);
+    __builtin_prefetch(&block.quality[at], 1);
+    if (at > 0) __builtin_prefetch(&block.times[at - 1]);
+}
+
 // Appends rows while their times grow; how many.
 std::size_t Generation::add_ordered(Slot& slot, const Columns& rows, std::size_t from) {
     auto& lane = slot.ordered;

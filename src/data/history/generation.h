@@ -28,6 +28,13 @@ class Generation : public std::enable_shared_from_this<Generation> {
     // boundary: the newest time of the series in earlier generations, needed at its first point
     // here.
     Added add(SeriesRef series, const Columns& rows, Timestamp boundary);
+    // Brings the place of a series' next point nearer, in three steps, each when the one before
+    // has had time to arrive. They change nothing.
+    void prefetch_slot(SeriesRef series) const {
+        if (series.index < slots_.size()) __builtin_prefetch(&slots_[series.index], 1);
+    }
+    void prefetch_block(SeriesRef series) const;
+    void prefetch_rows(SeriesRef series) const;
     bool touched(SeriesRef series) const {
         return series.index < slots_.size() && slots_[series.index].rows() > 0;
     }

@@ -66,7 +66,11 @@ class History::State {
     std::optional<Ticket> stored_in(std::optional<std::uint32_t> stream,
                                     std::uint64_t sequence) const;
     void keep_position(std::uint32_t stream, std::uint64_t sequence, Ticket ticket);
+    void insert(const Batch& batch, std::span<const SeriesRef> series);
     void insert(SeriesRef series, const Columns& rows);
+    void prefetch_newest(SeriesRef series) const {
+        if (series.index < newest_.size()) __builtin_prefetch(&newest_[series.index], 1);
+    }
     void see_newest(SeriesRef series, const LastValue& candidate);
     Timestamp newest_time(SeriesRef series) const;
     std::size_t head_bytes() const;

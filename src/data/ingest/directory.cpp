@@ -10,11 +10,16 @@ void DeviceDirectory::put(const std::string& name, DeviceFacts facts) {
     device.facts = std::move(facts);
     if (same_rules) return;
     // A declared unit may have changed: series are asked for again.
+    ++epoch_;
     device.order.clear();
     device.signals.clear();
 }
 
-bool DeviceDirectory::remove(const std::string& name) { return devices_.erase(name) > 0; }
+bool DeviceDirectory::remove(const std::string& name) {
+    if (devices_.erase(name) == 0) return false;
+    ++epoch_;
+    return true;
+}
 
 KnownDevice* DeviceDirectory::find(std::string_view name) {
     const auto found = devices_.find(name);

@@ -40,12 +40,15 @@ class DeviceDirectory {
     bool remove(const std::string& name);
     KnownDevice* find(std::string_view name);
     std::size_t size() const { return devices_.size(); }
+    // Grows when a device left or its rules changed: what was found by name may be wrong now.
+    std::uint64_t epoch() const { return epoch_; }
 
  private:
     struct Hash : std::hash<std::string_view> {
         using is_transparent = void;
     };
     std::unordered_map<std::string, KnownDevice, Hash, std::equal_to<>> devices_;
+    std::uint64_t epoch_ = 1;
 };
 
 }  // namespace mw::ingest

@@ -77,12 +77,22 @@ Result<Ticket> Ingest::take_data(KnownDevice& device, const Topic& topic, std::s
     batch_.device.text.assign(device.id.text);
     batch_.position.stream.assign(topic.name);
     batch_.arrival = parts_.clock.now();
-    if (auto decoded = decoder_.decode(body, batch_); !decoded)
+    if (auto decoded = decode(body, batch_); !decoded)
         return bury(topic.device, text, decoded.error().message, body);
-    auto ticket = store(device, batch_);
+    auto ticket = store(device, batch_, forms_.find(batch_.form, directory_.epoch()));
     if (!ticket && ticket.error().code == Errc::invalid_input)
         return bury(topic.device, text, ticket.error().message, body);
     return ticket;
+}
+
+Result<> Ingest::decode(ByteView body, Batch& batch) {
+    if (!payload::is_binary(body)) {
+        batch.form = 0;
+        return decoder_.decode(body, batch);
+    }
+    TRY(const auto bytes, binary_.decode(body, batch.device.text, batch));
+    if (bytes == body.size()) return {};
+    return Error{Errc::invalid_input, "bytes follow the batch; a message carries one"};
 }
 
 Result<Ticket> Ingest::take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
@@ -121,13 +131,15 @@ Result<Ticket> Ingest::take_report(const Topic& topic, std::string_view text, By
 }
 
 Result<Ticket> Ingest::accept(Batch& batch) {
+    if (batch.arrival == Timestamp{}) batch.arrival = parts_.clock.now();
+    if (const Form* form = forms_.find(batch.form, directory_.epoch()))
+        return store(*form->device, batch, form);
     KnownDevice* device = directory_.find(batch.device.text);
     if (!device) {
         metrics_.unknown_devices.add();
         return Error{Errc::denied, "device '" + batch.device.text + "' is not registered"};
     }
-    if (batch.arrival == Timestamp{}) batch.arrival = parts_.clock.now();
-    return store(*device, batch);
+    return store(*device, batch, nullptr);
 }
 
 Result<Ticket> Ingest::accept(const Decision& decision) {
@@ -138,18 +150,23 @@ Result<Ticket> Ingest::accept(const Decision& decision) {
     return store(decision);
 }
 
-Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch) {
+Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch, const Form* form) {
     if (const auto before = parts_.history.stored(batch.device, batch.position)) {
         metrics_.duplicates.add();
         return line_.issue(TicketLine::Log::history, before->value);
     }
-    if (auto found = find_series(device, batch); !found) return refused(std::move(found).error());
-    judge(device, batch);
-    auto ticket = parts_.history.append(batch, series_);
+    if (!form) {
+        auto found = find_series(device, batch);
+        if (!found) return refused(std::move(found).error());
+    }
+    judge(device, batch, form);
+    auto ticket = parts_.history.append(batch, form ? form->series : series_);
     if (!ticket) {
         if (ticket.error().code != Errc::invalid_input) parked_.keep(batch);
         return refused(std::move(ticket).error());
     }
+    if (!form && batch.form != 0)
+        forms_.keep(batch.form, {&device, series_, quality_.places(batch, device.facts.rules)});
     metrics_.points.add(batch.size());
     std::uint64_t uncertain = 0, bad = 0;
     for (const Quality quality : batch.quality) {
@@ -173,9 +190,12 @@ Result<Ticket> Ingest::store(const Decision& decision) {
     return line_.issue(TicketLine::Log::history, ticket->value);
 }
 
-void Ingest::judge(KnownDevice& device, Batch& batch) {
+void Ingest::judge(KnownDevice& device, Batch& batch, const Form* form) {
     if (!parked_.empty() && parked_.restore(batch)) return;
-    quality_.judge(batch, device.facts.rules);
+    if (form && form->places)
+        quality_.judge(batch, device.facts.rules, *form->places);
+    else
+        quality_.judge(batch, device.facts.rules);
 }
 
 Result<> Ingest::find_series(KnownDevice& device, const Batch& batch) {

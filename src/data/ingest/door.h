@@ -11,6 +11,7 @@
 #include "data/history/history.h"
 #include "data/ingest/dead_letters.h"
 #include "data/ingest/directory.h"
+#include "data/ingest/forms.h"
 #include "data/ingest/metrics.h"
 #include "data/ingest/outboxes.h"
 #include "data/ingest/parked.h"
@@ -81,16 +82,18 @@ class Ingest final : public mqtt::Uplink, public PointSink {
  private:
     Result<Ticket> take_data(KnownDevice& device, const Topic& topic, std::string_view text,
                              ByteView body);
+    Result<> decode(ByteView body, Batch& batch);
     Result<Ticket> take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
                                  ByteView body);
     Result<Ticket> take_report(const Topic& topic, std::string_view text, ByteView body);
     Result<Ticket> bury(std::string_view device, std::string_view topic, std::string_view reason,
                         ByteView body);
-    Result<Ticket> store(KnownDevice& device, Batch& batch);
+    // form: what was found for the batch's form before; null when nothing was.
+    Result<Ticket> store(KnownDevice& device, Batch& batch, const Form* form);
     Result<Ticket> store(const Decision& decision);
     Result<> find_series(KnownDevice& device, const Batch& batch);
     Result<history::SeriesRef> series_of(KnownDevice& device, const Run& run, std::size_t at);
-    void judge(KnownDevice& device, Batch& batch);
+    void judge(KnownDevice& device, Batch& batch, const Form* form);
     void reached(TicketLine::Log log, std::uint64_t number);
     Error refused(Error error);
 
@@ -100,9 +103,11 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Metrics metrics_;
     DeviceDirectory directory_;
     payload::Decoder decoder_;
+    payload::BinaryDecoder binary_;
     quality::Engine quality_;
     TicketLine line_;
     Parked parked_;
+    Forms forms_;
     Batch batch_;                             // reused by every message
     std::vector<history::SeriesRef> series_;  // of batch_'s runs
     std::vector<std::function<void(Ticket)>> listeners_;

@@ -43,6 +43,77 @@ class IngestDoor : public IngestFixture {
     }
 };
 
+// A batch of p and x as a sender with a memory makes it.
+Batch formed(std::uint64_t form, std::int64_t time, double p) {
+    Batch batch;
+    batch.form = form;
+    batch.device.text = "gw-1";
+    batch.times = {{time}, {time}};
+    batch.values = {p, 1};
+    batch.quality.assign(2, Quality::good());
+    batch.runs = {{"p", "", 0, 1}, {"x", "", 1, 2}};
+    return batch;
+}
+
+TEST_F(IngestDoor, batches_of_one_form_are_judged_and_stored_as_others_are) {
+    const std::uint64_t form = new_form();
+    std::vector<Row> want;
+    for (std::int64_t i = 0; i < 4; ++i) {
+        Batch batch = formed(i == 2 ? 0 : form, now + i, i == 3 ? 99 : 1);
+        ASSERT_TRUE(ingest_->accept(batch));
+        const std::uint8_t code = i == 3 ? Quality::bad(Reason::range).code : 192;
+        want.emplace_back("gw-1", "p", now + i, batch.values[0], code);
+        want.emplace_back("gw-1", "x", now + i, 1, Quality::uncertain(Reason::undeclared).code);
+    }
+    std::sort(want.begin(), want.end());
+    EXPECT_EQ(rows(), want);
+    EXPECT_EQ(ingest_->scorecard().size(), 2u) << "one memory for both ways";
+}
+
+TEST_F(IngestDoor, a_form_outlives_neither_its_device_nor_its_rules) {
+    const std::uint64_t form = new_form();
+    Batch batch = formed(form, now, 5);
+    ASSERT_TRUE(ingest_->accept(batch));
+    auto rules = std::make_shared<quality::RuleSet>();
+    rules->signals["p"] = {.min = 0, .max = 1};
+    facts_.rules = rules;
+    ingest_->put_device("gw-1", facts_);
+    batch = formed(form, now + 1, 5);
+    ASSERT_TRUE(ingest_->accept(batch));
+    EXPECT_EQ(batch.quality[0], Quality::bad(Reason::range));
+    ingest_->remove_device("gw-1");
+    batch = formed(form, now + 2, 5);
+    EXPECT_EQ(ingest_->accept(batch).error().code, Errc::denied);
+    ingest_->put_device("gw-1", facts_);
+    batch = formed(form, now + 3, 0.5);
+    ASSERT_TRUE(ingest_->accept(batch));
+    EXPECT_EQ(rows().size(), 6u);
+}
+
+TEST_F(IngestDoor, a_binary_message_is_stored_once_and_what_is_wrong_is_buried) {
+    Batch batch = formed(0, now, 2);
+    batch.position.sequence = 1;
+    Bytes bytes;
+    payload::encode_binary(batch, bytes);
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(data(text_of(bytes)));
+    EXPECT_EQ(counted("points_total"), 2u);
+    EXPECT_EQ(counted("duplicate_messages_total"), 1u);
+    bytes.clear();
+    batch.position.sequence = 2;
+    payload::encode_binary(batch, bytes, true);
+    ASSERT_TRUE(data(text_of(bytes)));
+    EXPECT_EQ(rows().size(), 2u) << "the same times again";
+    bytes.push_back(0);
+    ASSERT_TRUE(data(text_of(bytes)));
+    batch.device.text = "gw-2";
+    bytes.clear();
+    payload::encode_binary(batch, bytes);
+    ASSERT_TRUE(data(text_of(bytes)));
+    EXPECT_EQ(counted("dead_letters_total"), 2u);
+    ASSERT_TRUE(data(R"({"t":1700000000000000001,"values":{"p":1}})"));
+    EXPECT_EQ(rows().size(), 3u);
+}
+
 TEST_F(IngestDoor, a_message_is_judged_stored_and_durable_at_its_ticket) {
     auto ticket = data(R"({"t0":1699999999000000000,"dt":1000,"frame":{"p":[1,99],"x":[3]}})");
     ASSERT_TRUE(ticket.ok()) << ticket.error().message;

@@ -28,6 +28,8 @@ class Engine::Book {
     explicit Book(Options options) : options_(options) {}
 
     void judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes);
+    std::shared_ptr<const Places> places(const Batch& batch, const Rules& rules);
+    void judge(const Batch& batch, const Rules& rules, const Places& places, Quality* codes);
     void forget(const std::string& device);
     Scorecard scorecard(const std::string* only) const;
     std::vector<Finding> findings(const std::string& device, Timestamp from, Timestamp to) const;
@@ -35,7 +37,6 @@ class Engine::Book {
     std::size_t series_count = 0;
     std::uint64_t unremembered = 0;
 
- private:
     struct Device {
         Rules rules;
         std::uint64_t epoch = 0;
@@ -43,6 +44,8 @@ class Engine::Book {
         std::unordered_map<std::string, std::unique_ptr<Series>> series;
         std::vector<Series*> order;  // of the runs in its last message: the next is likely the same
     };
+
+ private:
     // What was found; forget() removes those whose names go.
     struct Kept {
         const std::string* device;
@@ -51,6 +54,10 @@ class Engine::Book {
     };
 
     Device& device_of(const Batch& batch, const Rules& rules);
+    static void learn(Device& device, const Rules& rules);
+    static Moment moment_of(Device& device, const Batch& batch, const Rules& rules,
+                            bool judge_time);
+    static void follow(const Device& device, Series& series, const std::string& signal);
     static unsigned faults_of_clock(Device& device, const Batch& batch, nanoseconds tolerance);
     Series* series_of(Device& device, const Batch& batch, std::size_t run);
     Series* find_or_add(Device& device, const std::string& signal);
@@ -65,29 +72,75 @@ class Engine::Book {
     Series stranger_;  // judges one run when there is no room to remember it
 };
 
+struct Engine::Places {
+    Book::Device* device = nullptr;
+    std::vector<Series*> series;  // by run
+};
+
 void Engine::Book::judge(const Batch& batch, const Rules& rules, bool judge_time, Quality* codes) {
     Device& device = device_of(batch, rules);
-    Moment moment{batch.arrival, judge_time, rules->ahead_tolerance};
-    if (judge_time) moment.faults = faults_of_clock(device, batch, rules->ahead_tolerance);
+    const Moment moment = moment_of(device, batch, rules, judge_time);
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
         Series* series = series_of(device, batch, i);
-        if (series->rules_epoch != device.epoch) {
-            const auto found = rules->signals.find(batch.runs[i].signal);
-            const bool declared = found != rules->signals.end();
-            series->use(declared ? found->second : rules->others,
-                        declared || rules->signals.empty(), device.epoch);
-        }
+        follow(device, *series, batch.runs[i].signal);
         judge_run(batch.device.text, *series, batch, batch.runs[i], moment, codes);
     }
 }
 
+void Engine::Book::judge(const Batch& batch, const Rules& rules, const Places& places,
+                         Quality* codes) {
+    Device& device = *places.device;
+    learn(device, rules);
+    const Moment moment = moment_of(device, batch, rules, !batch.replayed);
+    const std::size_t count = batch.runs.size();
+    constexpr std::size_t ahead = 3;  // series that are on their way from memory
+    for (std::size_t i = 0; i < std::min(ahead, count); ++i) places.series[i]->prefetch();
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + ahead < count) places.series[i + ahead]->prefetch();
+        Series& series = *places.series[i];
+        follow(device, series, batch.runs[i].signal);
+        judge_run(batch.device.text, series, batch, batch.runs[i], moment, codes);
+    }
+}
+
+std::shared_ptr<const Engine::Places> Engine::Book::places(const Batch& batch, const Rules& rules) {
+    auto places = std::make_shared<Places>();
+    places->device = &device_of(batch, rules);
+    for (const Run& run : batch.runs) {
+        places->series.push_back(find_or_add(*places->device, run.signal));
+        if (places->series.back() == &stranger_) return nullptr;
+    }
+    return places;
+}
+
 Engine::Book::Device& Engine::Book::device_of(const Batch& batch, const Rules& rules) {
     Device& device = devices_[batch.device.text];
-    if (device.rules != rules) {
-        device.rules = rules;
-        ++device.epoch;
-    }
+    learn(device, rules);
     return device;
+}
+
+void Engine::Book::learn(Device& device, const Rules& rules) {
+    if (device.rules == rules) return;
+    device.rules = rules;
+    ++device.epoch;
+}
+
+Moment Engine::Book::moment_of(Device& device, const Batch& batch, const Rules& rules,
+                               bool judge_time) {
+    Moment moment{batch.arrival, judge_time, rules->ahead_tolerance};
+    if (judge_time) moment.faults = faults_of_clock(device, batch, rules->ahead_tolerance);
+    return moment;
+}
+
+// Rules that changed since the series was last judged.
+void Engine::Book::follow(const Device& device, Series& series, const std::string& signal) {
+    if (series.rules_epoch == device.epoch) [[likely]]
+        return;
+    const RuleSet& rules = *device.rules;
+    const auto found = rules.signals.find(signal);
+    const bool declared = found != rules.signals.end();
+    series.use(declared ? found->second : rules.others, declared || rules.signals.empty(),
+               device.epoch);
 }
 
 // The last point of a series is its newest, but for those that come out of order: they tell nothing
@@ -220,6 +273,14 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 
 void Engine::judge(Batch& batch, const Rules& rules) {
     book_->judge(batch, rules, !batch.replayed, batch.quality.data());
+}
+
+std::shared_ptr<const Engine::Places> Engine::places(const Batch& batch, const Rules& rules) {
+    return book_->places(batch, rules);
+}
+
+void Engine::judge(Batch& batch, const Rules& rules, const Places& places) {
+    book_->judge(batch, rules, places, batch.quality.data());
 }
 
 void Engine::restore(const Batch& stored, const Rules& rules) {

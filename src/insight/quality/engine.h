@@ -27,6 +27,12 @@ class Engine {
     // time: the state of each series stays. How points are cut into batches changes nothing.
     void judge(Batch& batch, const Rules& rules);
 
+    // Where the series of a batch's runs are remembered, for batches of the same form: judging by
+    // it looks up no name. Valid until forget() of the device. Null: they are not all remembered.
+    struct Places;
+    std::shared_ptr<const Places> places(const Batch& batch, const Rules& rules);
+    void judge(Batch& batch, const Rules& rules, const Places& places);
+
     // After a restart: feeds stored points in their order, so that the next point is judged as if
     // nothing had happened. Codes that need the arrival time are not counted again. Source codes
     // of stored points are kept; everything else is judged anew.

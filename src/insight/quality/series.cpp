@@ -109,7 +109,7 @@ bool Series::outside(double value) const {
 unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
     if (!moment.judge_time) return 0;
     const std::int64_t late_by = minus(moment.arrival, time);
-    lateness.add(late_by);
+    usual_lateness = lateness.add(late_by);
     if (late_by < -moment.ahead_tolerance.count()) return bit(Fault::clock);
     const bool late = rules->late_after.count() > 0 && late_by > rules->late_after.count();
     return late ? bit(Fault::late) : 0;

@@ -1,6 +1,7 @@
 #pragma once
 // One series as the engine remembers it, and the judgement of one point. Inner header of quality.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -43,17 +44,23 @@ Quality code_of(unsigned faults, Quality source);
 // Arrival minus event time in half octaves from 65 us to 39 hours.
 class LatenessSketch {
  public:
-    void add(std::int64_t ns) {
-        const auto scaled = static_cast<std::uint64_t>(ns < 0 ? 0 : ns) >> 15;
-        if (scaled < 2) return void(++buckets_[0]);
-        const auto octave = static_cast<unsigned>(std::bit_width(scaled)) - 2;  // from 0
-        const auto half = static_cast<unsigned>(scaled >> octave) & 1;
-        const auto index = 2 * octave + half + 1;
-        ++buckets_[index < buckets_.size() ? index : buckets_.size() - 1];
+    // The bucket that counted it.
+    std::uint8_t add(std::int64_t ns) {
+        const std::uint8_t bucket = bucket_of(ns);
+        ++buckets_[bucket];
+        return bucket;
     }
     double quantile_ms(double q) const;
+    void prefetch(std::uint8_t bucket) const { __builtin_prefetch(&buckets_[bucket], 1); }
 
  private:
+    static std::uint8_t bucket_of(std::int64_t ns) {
+        const auto scaled = static_cast<std::uint64_t>(ns < 0 ? 0 : ns) >> 15;
+        if (scaled < 2) return 0;
+        const auto octave = static_cast<unsigned>(std::bit_width(scaled)) - 2;  // from 0
+        const auto half = static_cast<unsigned>(scaled >> octave) & 1;
+        return static_cast<std::uint8_t>(std::min(2 * octave + half + 1, 63U));
+    }
     std::array<std::uint32_t, 64> buckets_{};
 };
 
@@ -73,41 +80,48 @@ struct Episode {
     std::uint64_t points = 0;
 };
 
-struct Series {
-    std::string signal;
+struct alignas(64) Series {
+    // What every point touches comes first, in two cache lines. Times are event times.
     const SignalRules* rules = nullptr;  // in the device's rule set
+    std::uint64_t rules_epoch = 0;
+    std::uint32_t good_since = 0;  // points, in an open episode
     bool declared = true;
     bool has_states = false;     // it may have some values only
     bool judges_change = false;  // anything that looks at the point before is declared
-    double max_rate_per_ns = 0;
-    std::uint64_t rules_epoch = 0;
-
-    // Order and change: times are event times.
     bool started = false;
     bool has_value = false;
-    Timestamp first;
+    std::uint8_t usual_lateness = 0;  // the sketch's bucket that counted last
     Timestamp last;
     double last_value = 0;
+    Timestamp value_time;                    // of last_value
+    std::array<std::uint64_t, 4> classes{};  // counted by the code's two upper bits
+    Timestamp first;
+
+    LatenessSketch lateness;
+
+    // Change.
+    double max_rate_per_ns = 0;
     Timestamp same_since;
     double trusted_value = 0;  // the last point whose rate was fine
     Timestamp trusted_time;
-    Timestamp value_time;  // of last_value
     SpikeTracker spike;
     NoiseTracker noise;
 
     // Counted.
     std::array<std::uint64_t, fault_count> faults{};
-    std::array<std::uint64_t, 4> classes{};  // by the code's two upper bits
     std::uint64_t duplicates = 0;
     std::uint64_t out_of_order = 0;
     std::uint64_t missing = 0;
     std::uint64_t gaps = 0;
-    LatenessSketch lateness;
 
-    // The newest episode; open while points with its reason keep coming.
-    Episode episode;
-    std::uint32_t good_since = 0;
+    Episode episode;  // the newest; open while points with its reason keep coming
+    std::string signal;
 
+    void prefetch() const {
+        __builtin_prefetch(this, 1);
+        __builtin_prefetch(reinterpret_cast<const char*>(this) + 64, 1);
+        lateness.prefetch(usual_lateness);
+    }
     void use(const SignalRules& now, bool is_declared, std::uint64_t epoch);
     // Faults of the message's points that do not depend on the point: unit, undeclared.
     unsigned common_faults(const Run& run) const;

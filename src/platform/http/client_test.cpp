@@ -29,7 +29,7 @@ class HttpClient : public testing::Test {
     ClientOptions options() {
         ClientOptions o;
         o.server = {.host = "127.0.0.1", .port = server->address().port};
-        o.limit = seconds(10);
+        o.limit = minutes(2);
         o.headers.set("Authorization", "Bearer secret");
         return o;
     }

@@ -2,6 +2,8 @@
 // The walk over one text: one pass, points in a flat column, then sorted into batches. Inner header
 // of line_protocol.
 
+#include <algorithm>
+
 #include "protocols/line_protocol/series_memory.h"
 
 namespace mw::line_protocol {
@@ -24,6 +26,7 @@ class Parser::Lines {
     bool read_key();
     bool read_fields();
     bool read_value(std::uint32_t series);
+    bool read_short_number(std::uint32_t series);
     bool read_number(std::uint32_t series);
     bool read_whole(std::uint32_t series, const char* begin);
     bool read_word(std::uint32_t series);
@@ -39,17 +42,20 @@ class Parser::Lines {
         return at_ == end_ || *at_ == '\n' || *at_ == ' ' || *at_ == ',' || *at_ == '\r';
     }
     void add(std::uint32_t series, double value, bool exact) {
-        points_.push_back({series, exact, value, 0});
+        if (count_ == points_.size()) points_.resize(std::max<std::size_t>(1'024, 2 * count_));
+        points_[count_++] = {series, exact, value, 0};
     }
     bool fail(const char* at, std::string message);
     void note(const char* at, std::string message);
     void sort_into(Parsed& into, Timestamp arrival);
+    void name_runs(Device& device, Batch& batch) const;
     void place_runs(Parsed& into, Timestamp arrival);
 
     SeriesMemory memory_;
     Limits limits_;
     std::uint64_t stamp_ = 0;
-    std::vector<Point> points_;
+    std::vector<Point> points_;  // the first count_ of them
+    std::size_t count_ = 0;
     std::vector<std::uint32_t> touched_;  // devices of this parse
 
     // Of the text that is read.
@@ -59,7 +65,7 @@ class Parser::Lines {
     const char* end_ = nullptr;
     const char* line_ = nullptr;  // where it begins
     std::size_t line_number_ = 0;
-    std::size_t line_points_ = 0;  // points_ before it
+    std::size_t line_points_ = 0;  // count_ before it
     std::uint32_t key_ = 0;
     bool has_key_ = false;  // key_ is of the line before
 };

@@ -1,6 +1,7 @@
 #include "protocols/line_protocol/series_memory.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "protocols/payload/payload.h"
 
@@ -19,6 +20,14 @@ std::size_t find_bare(std::string_view text, char wanted, std::size_t from) {
 }
 
 }  // namespace
+
+Key::Field::Field(std::string_view name, std::uint32_t found)
+    : size(static_cast<std::uint32_t>(name.size())), series(found), raw(name) {
+    if (raw.size() >= sizeof word) return;
+    const std::string text = raw + '=';
+    std::memcpy(&word, text.data(), text.size());
+    mask = ~std::uint64_t{0} >> (8 * (sizeof word - text.size()));
+}
 
 std::string unescape(std::string_view raw) {
     std::string text;
@@ -144,7 +153,7 @@ bool SeriesMemory::find_field(std::uint32_t at, std::string_view raw, std::uint3
     why.at = 0;
     if (!check(signal, "signal", why)) return false;
     found = series_of(key.device, std::move(signal));
-    key.fields.push_back({std::string(raw), found});
+    key.fields.emplace_back(raw, found);
     // The views must not move when `fields` grows: short strings live inside their objects.
     if (key.fields.size() == key.fields.capacity() || key.by_name.empty()) {
         key.fields.reserve(2 * key.fields.size() + 14);

@@ -16,8 +16,9 @@ namespace mw::line_protocol {
 struct Device {
     std::string name;
     std::uint64_t stamp = 0;  // the parse that the rest is about
-    std::uint32_t batch = 0;
     std::vector<std::uint32_t> series;
+    std::uint64_t form = 0;  // of its last batch, whose runs were these series
+    std::vector<std::uint32_t> form_series;
 };
 
 struct Series {
@@ -33,8 +34,13 @@ struct Series {
 // One `measurement,tags`, as it is written.
 struct Key {
     struct Field {
-        std::string raw;
+        Field(std::string_view name, std::uint32_t found);
+        // `raw=` in one comparison, where it is that short: (eight characters & mask) == word.
+        std::uint64_t word = 0;
+        std::uint64_t mask = 0;
+        std::uint32_t size = 0;  // of raw
         std::uint32_t series = 0;
+        std::string raw;
     };
     std::string raw;
     std::string fallback;  // the context's device, when no tag names it

@@ -4,5 +4,6 @@
 // nothing.
 // Limits are in Limits; what exceeds one is refused with its position, nothing is cut.
 
+#include "protocols/payload/binary.h"
 #include "protocols/payload/decoder.h"
 #include "protocols/payload/encoder.h"

@@ -8,7 +8,7 @@ namespace mw::api {
 namespace {
 
 constexpr std::size_t reasons_max = 10;
-constexpr std::size_t spare_pieces_max = 4;
+constexpr std::size_t spare_pieces_max = 16;
 
 }  // namespace
 
@@ -16,12 +16,14 @@ struct WriteDoor::Desk {
     explicit Desk(line_protocol::Naming naming) : lines(std::move(naming)) {}
     line_protocol::Parser lines;
     payload::Decoder json;
+    payload::BinaryDecoder binary;
 };
 
 // What one parse gives. The batches travel to the data loop and come back to be filled again.
 struct WriteDoor::Piece {
     line_protocol::Parsed parsed;
     std::shared_ptr<std::vector<Batch>> batches = std::make_shared<std::vector<Batch>>();
+    std::string first_key;  // of the text that it was filled with
 };
 
 // A body counts until its request is answered.
@@ -70,6 +72,22 @@ Task<std::string> WriteDoor::unpacked(std::string body, bool gzip) {
     co_return co_await workers_.run(std::move(job));
 }
 
+// A client's texts resemble each other: batches that held the same devices keep their names.
+std::shared_ptr<WriteDoor::Piece> WriteDoor::spare_piece(std::string_view key) {
+    auto chosen = std::ranges::find(spare_, key,
+                                    [](const auto& p) { return std::string_view(p->first_key); });
+    if (chosen == spare_.end() && spare_.size() == spare_pieces_max) chosen = spare_.begin();
+    if (chosen == spare_.end()) {
+        auto made = std::make_shared<Piece>();
+        made->first_key = key;
+        return made;
+    }
+    auto piece = std::move(*chosen);
+    spare_.erase(chosen);
+    piece->first_key = key;
+    return piece;
+}
+
 Task<WriteReport> WriteDoor::write_lines(WriteOrder order) {
     CO_TRY_VOID(admit(order.body.size()));
     const Admitted admitted(*this, order.body.size());
@@ -78,13 +96,8 @@ Task<WriteReport> WriteDoor::write_lines(WriteOrder order) {
     const auto text = std::make_shared<const std::string>(std::move(body));
     line_protocol::Context context{order.unit_ns, clock_.now(), std::move(order.device)};
     WriteReport report;
-    std::shared_ptr<Piece> piece;
-    if (spare_.empty()) {
-        piece = std::make_shared<Piece>();
-    } else {
-        piece = std::move(spare_.back());
-        spare_.pop_back();
-    }
+    const std::size_t key_end = std::min(text->find(' '), std::size_t{256});
+    const auto piece = spare_piece(std::string_view(*text).substr(0, key_end));
     for (std::size_t at = 0; at < text->size(); at += piece->parsed.consumed) {
         auto job = [desk = at_work_, text, at, context, piece] {
             piece->parsed.batches.swap(*piece->batches);
@@ -112,7 +125,7 @@ Task<WriteReport> WriteDoor::write_lines(WriteOrder order) {
     if (report.points > 0) CO_TRY_VOID(co_await desk_->flush());
     points_.add(report.points);
     refused_.add(report.refused);
-    if (spare_.size() < spare_pieces_max) spare_.push_back(std::move(piece));
+    if (spare_.size() < spare_pieces_max) spare_.push_back(piece);
     co_return std::move(report);
 }
 
@@ -140,6 +153,63 @@ Task<WriteReport> WriteDoor::write_json(WriteOrder order) {
     add(report, *stored);
     points_.add(report.points);
     refused_.add(report.refused);
+    co_return std::move(report);
+}
+
+// Fills a piece from the front of `body`; nothing at its end.
+Result<WriteDoor::Filled> WriteDoor::decode_piece(Desk& desk, std::string_view body,
+                                                  const WriteOrder& order, Timestamp now,
+                                                  std::vector<Batch>& into) {
+    constexpr std::size_t points_of_a_piece = 32'768;
+    Filled filled;
+    for (std::size_t points = 0; filled.bytes < body.size() && points < points_of_a_piece;) {
+        if (into.size() == filled.batches) into.emplace_back();
+        Batch& batch = into[filled.batches];
+        const auto rest = bytes_of(body.substr(filled.bytes));
+        TRY(const auto bytes, desk.binary.decode(rest, order.device, batch));
+        batch.position.stream = order.stream;
+        batch.arrival = now;
+        points += batch.size();
+        filled.bytes += bytes;
+        ++filled.batches;
+    }
+    return filled;
+}
+
+Task<WriteReport> WriteDoor::write_binary(WriteOrder order) {
+    CO_TRY_VOID(admit(order.body.size()));
+    const Admitted admitted(*this, order.body.size());
+    auto unpacking = unpacked(std::move(order.body), order.gzip);
+    CO_TRY(auto body, co_await std::move(unpacking));
+    const auto text = std::make_shared<const std::string>(std::move(body));
+    constexpr std::size_t names_at = 40;  // of a batch
+    const auto piece =
+        spare_piece(text->size() < names_at ? std::string_view()
+                                            : std::string_view(*text).substr(names_at, 64));
+    const auto asked = std::make_shared<const WriteOrder>(std::move(order));
+    WriteReport report;
+    for (std::size_t at = 0; at < text->size();) {
+        auto job = [desk = at_work_, text, at, asked, piece, now = clock_.now()] {
+            return decode_piece(*desk, std::string_view(*text).substr(at), *asked, now,
+                                *piece->batches);
+        };
+        auto filled = co_await workers_.run(std::move(job));
+        if (!filled)
+            co_return std::move(filled).error().context(
+                "after " + std::to_string(report.points) +
+                " points that are stored, in the batches from byte " + std::to_string(at));
+        at += filled->bytes;
+        PointDesk::Load load{piece->batches, filled->batches};
+        auto storing = desk_->store(std::move(load));
+        auto stored = co_await std::move(storing);
+        if (!stored && stored.error().code == Errc::overloaded) pushed_back_.add();
+        if (!stored) co_return std::move(stored).error();
+        add(report, *stored);
+    }
+    if (report.points > 0) CO_TRY_VOID(co_await desk_->flush());
+    points_.add(report.points);
+    refused_.add(report.refused);
+    if (spare_.size() < spare_pieces_max) spare_.push_back(piece);
     co_return std::move(report);
 }
 

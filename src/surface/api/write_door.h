@@ -23,8 +23,8 @@ struct WriteOptions {
 struct WriteOrder {
     std::string body;
     bool gzip = false;
-    std::string device;  // of lines that do not name theirs; of a JSON body
-    std::string stream;  // of a JSON body
+    std::string device;  // of lines that do not name theirs; of a body of points
+    std::string stream;  // of a body of points
     std::int64_t unit_ns = 1;
 };
 
@@ -44,13 +44,22 @@ class WriteDoor {
     const WriteOptions& options() const { return options_; }
     Task<WriteReport> write_lines(WriteOrder order);
     Task<WriteReport> write_json(WriteOrder order);
+    // Batches of docs/formats/points-binary.md; order.device may be empty.
+    Task<WriteReport> write_binary(WriteOrder order);
 
  private:
     struct Desk;  // what the worker has
     struct Piece;
     struct Admitted;
+    struct Filled {
+        std::size_t batches = 0;
+        std::size_t bytes = 0;
+    };
+    static Result<Filled> decode_piece(Desk& desk, std::string_view body, const WriteOrder& order,
+                                       Timestamp now, std::vector<Batch>& into);
     Result<> admit(std::size_t bytes);
     Task<std::string> unpacked(std::string body, bool gzip);
+    std::shared_ptr<Piece> spare_piece(std::string_view key);
     void add(WriteReport& report, const PointDesk::Outcome& stored) const;
 
     WriteOptions options_;

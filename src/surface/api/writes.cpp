@@ -6,6 +6,8 @@
 namespace mw::api {
 namespace {
 
+constexpr std::string_view binary_type = "application/vnd.millwright.points";
+
 // Both shapes in one: 2.x clients read code and message, 1.x clients read error.
 Response influx_error(int status, std::string_view code, const std::string& message,
                       std::size_t line = 0) {
@@ -103,13 +105,16 @@ Task<Response> write_points(State& state, Caller caller, Request request) {
     CO_TRY_VOID(state.authorize(caller, {Verb::create, "History", "default"}));
     WriteOrder order;
     CO_TRY(order.gzip, wants_gzip(request));
-    order.device = own_device(caller, request);
+    const bool binary = request.headers.get("Content-Type") == binary_type;
+    order.device =
+        binary ? request.query_value("device").value_or("") : own_device(caller, request);
     // No topic level holds a '/': a number counted here never hides a message of the device's own.
     const std::string stream = request.query_value("stream").value_or("main");
     CO_TRY_VOID(payload::check_name(stream, 128).context("stream"));
     order.stream = "http/" + caller.who.name + "/" + stream;
     order.body = std::move(request.body);
-    auto writing = state.writes.write_json(std::move(order));
+    auto writing = binary ? state.writes.write_binary(std::move(order))
+                          : state.writes.write_json(std::move(order));
     auto report = co_await std::move(writing);
     if (!report) {
         auto response = error_response(report.error());

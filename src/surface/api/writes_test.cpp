@@ -55,6 +55,45 @@ TEST_F(Writes, who_may_not_is_refused_in_the_shape_that_clients_read) {
     EXPECT_TRUE(points.take().empty());
 }
 
+Batch measured(const std::string& device, std::uint64_t sequence, std::vector<double> values) {
+    Batch batch;
+    batch.device.text = device;
+    batch.position.sequence = sequence;
+    for (std::size_t i = 0; i < values.size(); ++i)
+        batch.times.push_back({7 + static_cast<std::int64_t>(i)});
+    batch.quality.assign(values.size(), Quality::good());
+    batch.runs.push_back({"p", "bar", 0, static_cast<std::uint32_t>(values.size())});
+    batch.values = std::move(values);
+    return batch;
+}
+
+TEST_F(Writes, binary_batches_of_many_devices_come_in_one_body) {
+    const auto send_batches = [&](const Bytes& bytes, const std::string& query) {
+        auto asked = request(post, "/v1/points" + query, std::string(text_of(bytes)), writer);
+        asked.headers.set("Content-Type", "application/vnd.millwright.points");
+        return send(std::move(asked));
+    };
+    Bytes bytes;
+    payload::encode_binary(measured("gw-1", 3, {1.5}), bytes);
+    payload::encode_binary(measured("gw-2", 0, {2.5, 3}), bytes);
+    EXPECT_EQ(send_batches(bytes, "").status, 204);
+    EXPECT_EQ(points.take(),
+              (Rows{"gw-1/http/gw-7/main/3 p@7=1.500000", "gw-2/http/gw-7/main/0 p@7=2.500000",
+                    "gw-2/http/gw-7/main/0 p@8=3.000000"}));
+    EXPECT_EQ(points.flushes, 1);
+    const auto foreign = send_batches(bytes, "?device=gw-2");
+    EXPECT_EQ(foreign.status, 400);
+    EXPECT_NE(foreign.body.find("'gw-1' is not the device that sends"), std::string::npos)
+        << foreign.body;
+    Bytes anonymous;
+    payload::encode_binary(measured("", 0, {4}), anonymous, true);
+    EXPECT_EQ(send_batches(anonymous, "").status, 400);
+    EXPECT_EQ(send_batches(anonymous, "?device=gw-2").status, 204);
+    EXPECT_EQ(points.take(), Rows{"gw-2/http/gw-7/main/0 p@7=4.000000"});
+    bytes.resize(bytes.size() - 8);
+    EXPECT_EQ(send_batches(bytes, "").status, 400);
+}
+
 TEST_F(Writes, what_is_bad_is_told_by_line_and_the_rest_is_stored) {
     const auto answer = write(
         "pump,host=a p=1 1\npump,host=a p=x 2\npump,host=stranger p=1 3\n"
