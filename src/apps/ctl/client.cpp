@@ -147,6 +147,8 @@ Task<> Hub::download_task(http::Request request, std::function<Result<>(std::str
     }
 }
 
+Result<> Hub::pause(nanoseconds time) { return sync_wait(*loop_, sleep_for(time)); }
+
 Result<> Hub::download(std::string path, std::function<Result<>(std::string_view)> take) {
     http::Request request;
     request.path = std::move(path);

@@ -32,6 +32,7 @@ class Hub {
                       std::vector<std::pair<std::string, std::string>> query = {});
     // The body as it is.
     Result<http::Response> call(http::Request request);
+    Result<> pause(nanoseconds time);  // before the next call
     // A body that need not fit in memory, piece by piece; an error of `take` ends it.
     Result<> download(std::string path, std::function<Result<>(std::string_view)> take);
     // Server-sent events, one call per event, until `on_event` says stop or the hub ends it.
