@@ -69,76 +69,100 @@ Result<Reader> Reader::open(Plan plan) {
 
 Result<std::vector<Batch>> Reader::next() {
     while (points_ < points_at_once) {
-        if (row_ < chunk_.size()) {
-            take_row(chunk_, row_++);
-            ++rows_;
+        if (row_ == chunk_.size()) {
+            TRY(const bool more, next_chunk());
+            if (!more) break;
             continue;
         }
-        row_ = 0;
-        auto more = source_.next(chunk_);
-        if (!more)
-            return std::move(more).error().context("after row " + std::to_string(rows_) + " of '" +
-                                                   plan_.path + "'");
-        if (!*more) {
-            chunk_ = {};
-            break;
-        }
+        take_row(row_++);
+        ++rows_;
     }
     return batches();
 }
 
-void Reader::take_row(const duckdb::Chunk& chunk, std::size_t row) {
-    const bool named = chunk.column(name).valid(row);
+Result<bool> Reader::next_chunk() {
+    row_ = 0;
+    cells_.clear();
+    auto more = source_.next(chunk_);
+    if (!more)
+        return std::move(more).error().context("after row " + std::to_string(rows_) + " of '" +
+                                               plan_.path + "'");
+    if (!*more) {
+        chunk_ = {};
+        return false;
+    }
+    for (std::size_t i = 0; i < fixed_count + signals_.size(); ++i)
+        cells_.push_back(chunk_.column(i));
+    return true;
+}
+
+void Reader::take_row(std::size_t row) {
+    const bool named = cells_[name].valid(row);
     const bool has_name = named || !plan_.find(Role::name);
-    if (!chunk.column(time).valid(row) || !chunk.column(device).valid(row) || !has_name) {
+    if (!cells_[time].valid(row) || !cells_[device].valid(row) || !has_name) {
         ++left_out_;
         return;
     }
-    const Timestamp at{chunk.column(time).data<std::int64_t>()[row]};
-    const Quality code = chunk.column(quality).valid(row)
-                             ? Quality{chunk.column(quality).data<std::uint8_t>()[row]}
+    const Timestamp at{cells_[time].data<std::int64_t>()[row]};
+    const Quality code = cells_[quality].valid(row)
+                             ? Quality{cells_[quality].data<std::uint8_t>()[row]}
                              : Quality::good();
-    Signals& signals = devices_[std::string(chunk.column(device).text(row))];
-    const auto add = [&](const std::string& signal, const std::string& in, std::size_t column) {
-        const auto cell = chunk.column(column);
-        if (!cell.valid(row)) return;
-        Rows& rows = signals[{signal, in}];
+    Device& of = device_of(cells_[device].text(row));
+    const auto keep = [&](Rows& rows, const duckdb::Vector& cell) {
         rows.times.push_back(at);
         rows.values.push_back(cell.data<double>()[row]);
         rows.quality.push_back(code);
         ++points_;
     };
-    if (named) {
-        const auto in = chunk.column(unit);
-        add(std::string(chunk.column(name).text(row)),
-            in.valid(row) ? std::string(in.text(row)) : std::string(), value);
+    if (named && cells_[value].valid(row)) {
+        const auto& in = cells_[unit];
+        const std::string unit_text = in.valid(row) ? std::string(in.text(row)) : std::string();
+        keep(of.by_name[{std::string(cells_[name].text(row)), unit_text}], cells_[value]);
     }
-    for (std::size_t i = 0; i < signals_.size(); ++i) add(signals_[i], "", fixed_count + i);
+    for (std::size_t i = 0; i < signals_.size(); ++i)
+        if (cells_[fixed_count + i].valid(row)) keep(of.columns[i], cells_[fixed_count + i]);
+}
+
+// Most often that of the row before.
+Reader::Device& Reader::device_of(std::string_view name) {
+    if (latest_ && latest_->first == name) return latest_->second;
+    auto found = devices_.find(name);
+    if (found == devices_.end()) {
+        found = devices_.emplace(name, Device{}).first;
+        found->second.columns.resize(signals_.size());
+    }
+    latest_ = &*found;
+    return found->second;
 }
 
 std::vector<Batch> Reader::batches() {
     std::vector<Batch> all;
-    for (auto& [device, signals] : devices_) {
-        std::size_t in_batch = signals_of_a_batch;
-        for (auto& [key, rows] : signals) {
-            if (in_batch == signals_of_a_batch) {
-                all.emplace_back().device.text = device;
-                all.back().replayed = true;
-                in_batch = 0;
-            }
-            ++in_batch;
-            Batch& batch = all.back();
-            const auto begin = static_cast<std::uint32_t>(batch.size());
-            batch.times.insert(batch.times.end(), rows.times.begin(), rows.times.end());
-            batch.values.insert(batch.values.end(), rows.values.begin(), rows.values.end());
-            batch.quality.insert(batch.quality.end(), rows.quality.begin(), rows.quality.end());
-            batch.runs.push_back(
-                {key.first, key.second, begin, static_cast<std::uint32_t>(batch.size())});
-        }
+    for (const auto& [device, of] : devices_) {
+        for (std::size_t i = 0; i < signals_.size(); ++i)
+            add(all, device, signals_[i], "", of.columns[i]);
+        for (const auto& [key, rows] : of.by_name) add(all, device, key.first, key.second, rows);
     }
     devices_.clear();
+    latest_ = nullptr;
     points_ = 0;
     return all;
+}
+
+void Reader::add(std::vector<Batch>& all, const std::string& device, const std::string& signal,
+                 const std::string& unit, const Rows& rows) {
+    if (rows.times.empty()) return;
+    const bool another = all.empty() || all.back().device.text != device ||
+                         all.back().runs.size() == signals_of_a_batch;
+    if (another) {
+        all.emplace_back().device.text = device;
+        all.back().replayed = true;
+    }
+    Batch& batch = all.back();
+    const auto begin = static_cast<std::uint32_t>(batch.size());
+    batch.times.insert(batch.times.end(), rows.times.begin(), rows.times.end());
+    batch.values.insert(batch.values.end(), rows.values.begin(), rows.values.end());
+    batch.quality.insert(batch.quality.end(), rows.quality.begin(), rows.quality.end());
+    batch.runs.push_back({signal, unit, begin, static_cast<std::uint32_t>(batch.size())});
 }
 
 }  // namespace mw::imports

@@ -27,10 +27,17 @@ class Reader {
         std::vector<double> values;
         std::vector<Quality> quality;
     };
-    using Signals = std::map<std::pair<std::string, std::string>, Rows>;  // by signal and unit
+    struct Device {
+        std::vector<Rows> columns;                                    // as signals_
+        std::map<std::pair<std::string, std::string>, Rows> by_name;  // signal, unit
+    };
 
     Reader(Plan plan, duckdb::Database database, duckdb::Connection connection, duckdb::Rows rows);
-    void take_row(const duckdb::Chunk& chunk, std::size_t row);
+    Result<bool> next_chunk();
+    void take_row(std::size_t row);
+    Device& device_of(std::string_view name);
+    static void add(std::vector<Batch>& all, const std::string& device, const std::string& signal,
+                    const std::string& unit, const Rows& rows);
     std::vector<Batch> batches();
 
     Plan plan_;
@@ -38,9 +45,11 @@ class Reader {
     duckdb::Database database_;
     duckdb::Connection connection_;
     duckdb::Rows source_;
-    duckdb::Chunk chunk_;  // of it, and the row in it that comes next
-    std::size_t row_ = 0;
-    std::map<std::string, Signals> devices_;
+    duckdb::Chunk chunk_;                // of it,
+    std::vector<duckdb::Vector> cells_;  // its columns,
+    std::size_t row_ = 0;                // and the row that comes next
+    std::map<std::string, Device, std::less<>> devices_;
+    std::pair<const std::string, Device>* latest_ = nullptr;  // of them
     std::size_t points_ = 0;
     std::uint64_t rows_ = 0;
     std::uint64_t left_out_ = 0;

@@ -9,6 +9,7 @@
 
 #include "data/history/history.h"
 #include "domain/point.h"
+#include "domain/unit.h"
 #include "insight/quality/quality.h"
 
 namespace mw::ingest {
@@ -26,6 +27,8 @@ struct KnownDevice {
         std::string name;
         std::string sent_unit;  // as last seen in a run
         history::SeriesRef ref;
+        Conversion to_declared;  // from sent_unit, if `converts`
+        bool converts = false;
     };
 
     DeviceId id;

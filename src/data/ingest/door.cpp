@@ -159,14 +159,18 @@ Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch, const Form* form
         auto found = find_series(device, batch);
         if (!found) return refused(std::move(found).error());
     }
+    const std::uint64_t number = batch.form;
+    const auto& converted = form ? form->converted : converted_;
+    if (!converted.empty()) convert(device, batch, converted);
     judge(device, batch, form);
     auto ticket = parts_.history.append(batch, form ? form->series : series_);
     if (!ticket) {
         if (ticket.error().code != Errc::invalid_input) parked_.keep(batch);
         return refused(std::move(ticket).error());
     }
-    if (!form && batch.form != 0)
-        forms_.keep(batch.form, {&device, series_, quality_.places(batch, device.facts.rules)});
+    if (!form && number != 0)
+        forms_.keep(number,
+                    {&device, series_, converted_, quality_.places(batch, device.facts.rules)});
     metrics_.points.add(batch.size());
     std::uint64_t uncertain = 0, bad = 0;
     for (const Quality quality : batch.quality) {
@@ -200,20 +204,23 @@ void Ingest::judge(KnownDevice& device, Batch& batch, const Form* form) {
 
 Result<> Ingest::find_series(KnownDevice& device, const Batch& batch) {
     series_.clear();
+    converted_.clear();
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
-        TRY(const auto ref, series_of(device, batch.runs[i], i));
-        series_.push_back(ref);
+        TRY(const auto* signal, signal_of(device, batch.runs[i], i));
+        series_.push_back(signal->ref);
+        if (signal->converts) converted_.push_back({i, signal->to_declared});
     }
     return {};
 }
 
-Result<history::SeriesRef> Ingest::series_of(KnownDevice& device, const Run& run, std::size_t at) {
+Result<const KnownDevice::Signal*> Ingest::signal_of(KnownDevice& device, const Run& run,
+                                                     std::size_t at) {
     if (at < device.order.size() && device.order[at]->name == run.signal &&
         device.order[at]->sent_unit == run.unit)
-        return device.order[at]->ref;
+        return device.order[at];
     auto found = device.signals.find(run.signal);
     if (found == device.signals.end() || found->second.sent_unit != run.unit) {
-        // The declared unit stays the series': another one that is sent makes its points bad.
+        // The declared unit stays the series': what is sent in another one is converted, or bad.
         const auto rule = device.facts.rules->signals.find(run.signal);
         const bool declares =
             rule != device.facts.rules->signals.end() && !rule->second.unit.empty();
@@ -221,13 +228,30 @@ Result<history::SeriesRef> Ingest::series_of(KnownDevice& device, const Run& run
         TRY(const auto ref, parts_.history.resolve(device.id.text, run.signal, unit));
         if (found == device.signals.end())
             found = device.signals.emplace(run.signal, KnownDevice::Signal{}).first;
-        found->second = {run.signal, run.unit, ref};
+        found->second = {run.signal, run.unit, ref, {}, false};
+        if (declares && !run.unit.empty() && run.unit != unit) {
+            const auto how = conversion(run.unit, unit);
+            found->second.converts = how.has_value();
+            found->second.to_declared = how.value_or(Conversion{});
+        }
     }
     if (at < device.order.size())
         device.order[at] = &found->second;
     else if (at == device.order.size())
         device.order.push_back(&found->second);
-    return found->second.ref;
+    return &found->second;
+}
+
+// Once: the batch says the declared unit then, and has no form, so that whoever fills it again
+// names its units again.
+void Ingest::convert(KnownDevice& device, Batch& batch, const std::vector<Converted>& runs) {
+    for (const Converted& converted : runs) {
+        Run& run = batch.runs[converted.run];
+        for (auto i = run.begin; i < run.end; ++i)
+            batch.values[i] = converted.to_declared(batch.values[i]);
+        run.unit = device.facts.rules->signals.at(run.signal).unit;
+    }
+    batch.form = 0;
 }
 
 Result<Ticket> Ingest::bury(std::string_view device, std::string_view topic,

@@ -92,7 +92,9 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Result<Ticket> store(KnownDevice& device, Batch& batch, const Form* form);
     Result<Ticket> store(const Decision& decision);
     Result<> find_series(KnownDevice& device, const Batch& batch);
-    Result<history::SeriesRef> series_of(KnownDevice& device, const Run& run, std::size_t at);
+    Result<const KnownDevice::Signal*> signal_of(KnownDevice& device, const Run& run,
+                                                 std::size_t at);
+    static void convert(KnownDevice& device, Batch& batch, const std::vector<Converted>& runs);
     void judge(KnownDevice& device, Batch& batch, const Form* form);
     void reached(TicketLine::Log log, std::uint64_t number);
     Error refused(Error error);
@@ -109,7 +111,8 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Parked parked_;
     Forms forms_;
     Batch batch_;                             // reused by every message
-    std::vector<history::SeriesRef> series_;  // of batch_'s runs
+    std::vector<history::SeriesRef> series_;  // of the runs of the batch at hand
+    std::vector<Converted> converted_;        // of them
     std::vector<std::function<void(Ticket)>> listeners_;
     std::unique_ptr<EdgeNodes> edge_nodes_;
     std::shared_ptr<Ingest*> self_ =

@@ -12,9 +12,16 @@
 
 namespace mw::ingest {
 
+// A run whose values come in another unit than the declared one.
+struct Converted {
+    std::size_t run = 0;
+    Conversion to_declared;
+};
+
 struct Form {
     KnownDevice* device = nullptr;
-    std::vector<history::SeriesRef> series;                 // by run
+    std::vector<history::SeriesRef> series;  // by run
+    std::vector<Converted> converted;
     std::shared_ptr<const quality::Engine::Places> places;  // null: not all are remembered
 };
 

@@ -90,6 +90,36 @@ TEST_F(IngestDoor, a_form_outlives_neither_its_device_nor_its_rules) {
     EXPECT_EQ(rows().size(), 6u);
 }
 
+TEST_F(IngestDoor, values_in_another_unit_are_converted_once_at_the_door) {
+    const std::int64_t t = 1'699'999'999'000'000'000;
+    ASSERT_TRUE(data(R"({"t":1699999999000000000,"values":{"p":250},"units":{"p":"kPa"}})"));
+    ASSERT_TRUE(data(R"({"t":1699999999000000001,"values":{"p":2.5}})"));
+    ASSERT_TRUE(data(R"({"t":1699999999000000002,"values":{"p":2.5},"units":{"p":"Cel"}})"));
+    ASSERT_TRUE(data(R"({"t":1699999999000000003,"values":{"p":3000},"units":{"p":"kPa"}})"));
+    // As a sender with a memory: the same batch again and again, and again when it was pushed back.
+    Batch batch = formed(new_form(), t + 4, 250);
+    const std::uint64_t form = batch.form;
+    for (std::int64_t i = 0; i < 3; ++i) {
+        batch = formed(form, t + 4 + i, 250);
+        batch.runs[0].unit = "kPa";
+        ASSERT_TRUE(ingest_->accept(batch));
+        EXPECT_EQ(batch.runs[0].unit, "bar");
+        ASSERT_TRUE(ingest_->accept(batch)) << "offered again";
+    }
+    std::vector<Row> p;
+    for (const Row& row : rows())
+        if (std::get<1>(row) == "p") p.push_back(row);
+    const std::uint8_t bad_unit = Quality::bad(Reason::unit).code;
+    const std::uint8_t out_of_range = Quality::bad(Reason::range).code;
+    EXPECT_EQ(p, (std::vector<Row>{{"gw-1", "p", t, 2.5, 192},
+                                   {"gw-1", "p", t + 1, 2.5, 192},
+                                   {"gw-1", "p", t + 2, 2.5, bad_unit},
+                                   {"gw-1", "p", t + 3, 30, out_of_range},
+                                   {"gw-1", "p", t + 4, 2.5, 192},
+                                   {"gw-1", "p", t + 5, 2.5, 192},
+                                   {"gw-1", "p", t + 6, 2.5, 192}}));
+}
+
 TEST_F(IngestDoor, a_binary_message_is_stored_once_and_what_is_wrong_is_buried) {
     Batch batch = formed(0, now, 2);
     batch.position.sequence = 1;

@@ -169,7 +169,7 @@ TEST(Binary, what_is_wrong_is_said_with_its_byte) {
         {8, 1u << 30, 4, "byte 8): the length"},
         {8, 41, 4, "byte 8): the length"},
         {12, 5'000, 4, "byte 12): names and runs"},
-        {12, names - 1, 4, "a name"},
+        {12, names - 1, 4, "binary batch (byte "},
         {24, 0, 4, "byte 24): want 1 to"},
         {24, 2'000, 4, "byte 24): want 1 to"},
         {24, 2, 4, "runs"},
