@@ -303,7 +303,7 @@ TEST_F(IngestDoor, reports_go_to_whoever_listens_and_push_back_when_they_cannot)
 }
 
 TEST_F(IngestDoor, another_unit_makes_points_bad_and_leaves_the_series_unit) {
-    ASSERT_TRUE(data(R"({"signal":"p","t":1699999999000000000,"v":1,"unit":"kPa"})").ok());
+    ASSERT_TRUE(data(R"({"signal":"p","t":1699999999000000000,"v":1,"unit":"Cel"})").ok());
     ASSERT_TRUE(data(R"({"signal":"p","t":1699999999000000001,"v":1,"unit":"bar"})").ok());
     EXPECT_EQ(std::get<4>(rows()[0]), Quality::bad(Reason::unit).code);
     EXPECT_EQ(std::get<4>(rows()[1]), Quality::good().code);
