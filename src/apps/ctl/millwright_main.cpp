@@ -128,6 +128,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_product_verbs(app, context);
     mw::ctl::add_label_verbs(app, context);
     mw::ctl::add_mqtt_verbs(app, context);
+    mw::ctl::add_history_verbs(app, context);
     mw::ctl::add_load_verbs(app, context);
     mw::ctl::add_profile_verbs(app, context);
     add_hub_verb(app, context);
