@@ -54,6 +54,7 @@ void add_label_verbs(CLI::App& app, Context& context);
 void add_monitor_verbs(CLI::App& app, Context& context);
 void add_rollout_verbs(CLI::App& app, Context& context);
 void add_mqtt_verbs(CLI::App& app, Context& context);
+void add_history_verbs(CLI::App& app, Context& context);
 void add_load_verbs(CLI::App& app, Context& context);
 void add_profile_verbs(CLI::App& app, Context& context);
 void add_import_verb(CLI::App& history, Context& context);  // below `history`

@@ -40,6 +40,7 @@ class Completion : public testing::Test {
         add_approve_verbs(app, context);
         add_user_verbs(app, context);
         add_mqtt_verbs(app, context);
+        add_history_verbs(app, context);
         add_load_verbs(app, context);
         add_teaching_verbs(app, context);
         script = *completion_script(app, "bash");
@@ -59,6 +60,7 @@ TEST_F(Completion, is_taken_by_bash_and_completes) {
         {{"millwright", "approve", "--re"}, "--reject --reason"},
         {{"millwright", "usecase", "kpi", "--n"}, "--now"},
         {{"millwright", "mqtt", "s"}, "subscriptions"},
+        {{"millwright", "history", "d"}, "delete"},
         {{"millwright", "mqtt", "trace", "--c"}, "--client --count"},
         {{"millwright", "load", "mqtt", "--pa"}, "--payload"},
         {{"millwright", "no-such-verb", "x"}, ""},

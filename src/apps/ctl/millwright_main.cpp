@@ -128,12 +128,9 @@ int main(int argc, char** argv) {
     mw::ctl::add_product_verbs(app, context);
     mw::ctl::add_label_verbs(app, context);
     mw::ctl::add_mqtt_verbs(app, context);
+    mw::ctl::add_history_verbs(app, context);
     mw::ctl::add_load_verbs(app, context);
     mw::ctl::add_profile_verbs(app, context);
-    auto* history = app.add_subcommand("history", "what is stored: import, export");
-    history->require_subcommand(1);
-    mw::ctl::add_import_verb(*history, context);
-    mw::ctl::add_export_verb(*history, context);
     add_hub_verb(app, context);
     add_config_verb(app, context);
     add_sim_verb(app, context);

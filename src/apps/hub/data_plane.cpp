@@ -218,6 +218,28 @@ Task<> DataPlane::seal_now() {
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<history::HistoryFigures> DataPlane::history_figures() {
+    auto there = [this] { return history_->figures(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<> DataPlane::compact_now() {
+    auto sealing = seal_now();
+    CO_TRY_VOID(co_await std::move(sealing));
+    auto there = [this] { return history_->compact_now(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<history::Erased> DataPlane::erase(history::EraseOrder order) {
+    auto there = [this, order = std::move(order)] { return history_->erase(order); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+void DataPlane::set_retention(history::RetentionSnapshot retention) {
+    auto there = [this, retention = std::move(retention)] { history_->set_retention(retention); };
+    if (!loop().post(std::move(there))) log::error("hub.retention.lost");
+}
+
 Task<> DataPlane::append(Batch batch) {
     auto there = [this, batch = std::move(batch)]() -> Result<> {
         TRY(const Ticket ticket, history_->append(batch));

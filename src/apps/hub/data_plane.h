@@ -83,6 +83,10 @@ class DataPlane final : public query::HistorySource,
     Task<> flush();                                // until what was appended before is durable
     history::OpenReport opened() const { return history_->report(); }
     Task<> seal_now();
+    Task<history::HistoryFigures> history_figures();
+    Task<> compact_now();  // seals first
+    Task<history::Erased> erase(history::EraseOrder order);
+    void set_retention(history::RetentionSnapshot retention);
     // The hub's own points, such as KPIs: good by construction, of no device's stream.
     Task<> append(Batch batch);
     Task<std::vector<ingest::DeadLetter>> dead_letters(std::string device, std::size_t limit);

@@ -159,8 +159,11 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await convergence_->start());
     CO_TRY_VOID(co_await business_->start());
     CO_TRY_VOID(co_await rollout_wiring_->start());
+    history_wiring_ = std::make_unique<HistoryWiring>(
+        HistoryWiring::Parts{*data_, *registry_, *projection_, options_.keep});
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
+    scope_->spawn(history_wiring_->keep_retention());
     scope_->spawn(audit_wiring_->keep_signing());
     scope_->spawn(keep_server_certificate());
     co_return Result<>{};
@@ -185,6 +188,7 @@ Result<> Hub::open_surface() {
     parts.monitors = monitor_wiring_.get();
     parts.broker = broker_wiring_.get();
     parts.points = point_wiring_.get();
+    parts.history = history_wiring_.get();
     gate_wiring_->add_admission(parts.admission);
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);

@@ -12,6 +12,7 @@
 #include "apps/hub/business_wiring.h"
 #include "apps/hub/data_plane.h"
 #include "apps/hub/gate_wiring.h"
+#include "apps/hub/history_wiring.h"
 #include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
 #include "apps/hub/monitor_wiring.h"
@@ -102,6 +103,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<BrokerWiring> broker_wiring_;
     std::unique_ptr<PointWiring> point_wiring_;
     std::unique_ptr<projection::Projection> projection_;
+    std::unique_ptr<HistoryWiring> history_wiring_;
     std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<query::Engine> engine_;
     std::unique_ptr<GateWiring> gate_wiring_;

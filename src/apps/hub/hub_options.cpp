@@ -96,7 +96,13 @@ std::vector<config::Section> describe(HubOptions& o) {
             {.unit = "points", .min = 1000, .help = "seal a segment when the head holds this many"})
         .row("seal_age", o.history.seal_age, {.min = 1, .help = "or its oldest is this old"})
         .row("head_bytes_max", o.history.head_bytes_max,
-             {.unit = "bytes", .min = 1 << 20, .help = "memory; then clients are slowed down"});
+             {.unit = "bytes", .min = 1 << 20, .help = "memory; then clients are slowed down"})
+        .row("compact_every", o.history.compact_every,
+             {.min = 1, .help = "how often files are looked through for what to merge"})
+        .row("keep", o.keep,
+             {.min = 0,
+              .help = "points of no data product with a retention, and decisions, go when they are "
+                      "older; 0: never"});
     config::Section mqtt("mqtt", "The broker");
     mqtt.row("durable_sessions", o.durable_sessions,
              {.help = "sessions and what they are owed survive a power cut"})

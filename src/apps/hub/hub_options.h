@@ -40,6 +40,7 @@ struct HubOptions {
     std::vector<std::string> names = {"localhost"};  // in the server's certificate
     std::vector<std::string> addresses = {"127.0.0.1", "::1"};
     history::HistoryOptions history;  // its directory is set by the hub
+    nanoseconds keep{0};              // points and decisions about which nothing else is said
     mqtt::Limits mqtt;
     sparkplug::HostOptions sparkplug;
     std::string slow_consumers = "drop";  // or spill

@@ -21,6 +21,7 @@ enum class Part : std::uint8_t {
     positions = 4,
     files = 5,
     commit = 6,
+    replaced = 7,
 };
 
 // Packs records of a kind into frames of about part_bytes_max.
@@ -84,7 +85,8 @@ void put_position(FieldWriter& out, const CatalogEntry::Position& p) {
 void put_file(FieldWriter& out, const SegmentFile& f) {
     out.put(std::uint8_t(f.table));
     out.put(std::uint8_t(f.overlaps));
-    out.put(std::uint16_t{0});
+    out.put(std::uint8_t(f.compacted));
+    out.put(std::uint8_t{0});
     out.put(f.generation);
     out.put(f.rows);
     out.put(f.bytes);
@@ -106,6 +108,9 @@ void write_parts(PartWriter& parts, const CatalogEntry& e) {
         put_stream);
     parts.parts(
         Part::positions, e.positions, [](const auto&) { return std::size_t{12}; }, put_position);
+    parts.parts(
+        Part::replaced, e.replaced, [&](const auto& path) { return texts(path); },
+        [](FieldWriter& out, const auto& path) { out.texts(path); });
     parts.parts(
         Part::files, e.files,
         [&](const auto& f) { return 44 + texts(f.path, f.device_first, f.device_last); }, put_file);
@@ -138,11 +143,17 @@ CatalogEntry::Position get_position(FieldReader& in) {
     p.sequence = in.get<std::uint64_t>();
     return p;
 }
+std::string get_path(FieldReader& in) {
+    std::string path;
+    in.texts(path);
+    return path;
+}
 SegmentFile get_file(FieldReader& in) {
     SegmentFile f;
     f.table = Table{in.get<std::uint8_t>()};
     f.overlaps = in.get<std::uint8_t>() != 0;
-    in.bytes(2);
+    f.compacted = in.get<std::uint8_t>() != 0;
+    in.bytes(1);
     f.generation = in.get<std::uint64_t>();
     f.rows = in.get<std::uint64_t>();
     f.bytes = in.get<std::uint64_t>();
@@ -191,6 +202,9 @@ class EntryReader {
                 break;
             case Part::files:
                 list(entry_->files, get_file);
+                break;
+            case Part::replaced:
+                list(entry_->replaced, get_path);
                 break;
             case Part::commit:
                 finish(in);

@@ -18,9 +18,15 @@ struct LastValue {
     Timestamp time;  // the newest event time
     double value = 0;
     Quality quality;
+
+    // The value must be forgotten; by the time alone, late points are known.
+    static LastValue erased_at(Timestamp time) { return {time, 0, {erased_code}}; }
+    bool erased() const { return quality.code == erased_code; }
+    static constexpr std::uint8_t erased_code = 63;  // bad, for a reason that no point has
 };
 
-// One seal as the catalog records it, or everything (`full`), which replaces what came before.
+// One seal or one compaction as the catalog records it, or everything (`full`), which replaces what
+// came before. A compaction says generation and sealed_through 0: it changes neither.
 struct CatalogEntry {
     struct Series {
         SeriesRef ref;
@@ -45,7 +51,8 @@ struct CatalogEntry {
     std::vector<Newest> newest;
     std::vector<Stream> streams;
     std::vector<Position> positions;
-    std::vector<SegmentFile> files;  // relative paths
+    std::vector<std::string> replaced;  // paths of files whose rows are in others now, or gone
+    std::vector<SegmentFile> files;     // relative paths
 };
 
 class Catalog {

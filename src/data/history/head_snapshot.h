@@ -27,6 +27,8 @@ struct Bounds {
     std::vector<std::string> signals;
     bool points = true;
     bool decisions = true;
+    bool rollups = false;  // of the files of points
+    bool latest = false;   // the newest value of each series; the times don't apply
 };
 
 // Rows of one series; columns of equal length.

@@ -64,6 +64,16 @@ void History::set_context(ContextSnapshot context) { state_->set_context(std::mo
 
 Task<> History::seal_now() { return state_->seal_now(); }
 
+Task<> History::compact_now() { return state_->compact_now(); }
+
+Task<Erased> History::erase(EraseOrder order) { return state_->erase_now(std::move(order)); }
+
+void History::set_retention(RetentionSnapshot retention) {
+    state_->set_retention(std::move(retention));
+}
+
+Task<> History::retain_now() { return state_->retain_now(); }
+
 const OpenReport& History::report() const { return state_->report(); }
 
 HistoryFigures History::figures() const { return state_->figures(); }

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "data/history/catalog.h"
 #include "data/history/head_snapshot.h"
+#include "data/history/retention.h"
 #include "data/history/segment.h"
 #include "data/history/series.h"
 #include "domain/decision.h"
@@ -35,11 +36,14 @@ struct HistoryOptions {
     std::size_t waiting_bytes_max = std::size_t{16} << 20;  // accepted, not yet given to a sync
     std::size_t log_segment_bytes = std::size_t{16} << 20;
     nanoseconds retry_after = milliseconds{250};  // a disk that refused, a seal that failed
+    nanoseconds compact_every = minutes{1};       // how often it is asked what to compact
+    nanoseconds retain_every = hours{1};          // how often what is too old goes
 };
 
 struct HistorySnapshot {
     std::vector<SegmentFile> points;  // absolute paths, by generation
     std::vector<SegmentFile> decisions;
+    std::vector<SegmentFile> rollups;  // if asked for; each of the file of points it is named after
     // One or two generations of the head; the later one is the newer. No row is in a file as well.
     std::vector<std::shared_ptr<const HeadSnapshot>> heads;
     // Two sources may hold the same (series, time): of equals keep the one of the highest
@@ -47,6 +51,11 @@ struct HistorySnapshot {
     bool overlaps = false;
     std::shared_ptr<const SeriesDirectory> series;
     ContextSnapshot context;
+    struct Latest {
+        SeriesRef series;
+        LastValue last;
+    };
+    std::shared_ptr<const std::vector<Latest>> latest;  // if asked for
 };
 
 struct OpenReport {
@@ -56,7 +65,7 @@ struct OpenReport {
     std::vector<files::LogDamage> damage;  // acknowledged bytes that rotted
     std::vector<std::string> missing;      // files the catalog knows and the disk does not
     std::uint64_t unreadable = 0;          // frames or runs whose series was lost to the damage
-    std::uint64_t removed_files = 0;       // leftovers of a seal that did not finish
+    std::uint64_t removed_files = 0;       // leftovers of a seal or compaction that did not finish
 };
 
 // Figures of a moment, on the loop.
@@ -67,7 +76,27 @@ struct HistoryFigures {
     std::size_t series = 0;
     std::size_t streams = 0;
     std::size_t files = 0;
+    std::size_t doomed_files = 0;  // replaced, and perhaps still read
     std::uint64_t sealed_points = 0;
+    struct TableFigures {
+        std::size_t files = 0;
+        std::size_t compacted = 0;
+        std::uint64_t rows = 0;
+        std::uint64_t bytes = 0;
+        Timestamp first = time_highest;
+        Timestamp last = time_lowest;
+    };
+    TableFigures tables[3];  // by Table
+};
+
+// Points and decisions of a device whose event times lie in the span.
+struct EraseOrder {
+    std::string device;
+    Span span{time_lowest, time_highest};
+};
+struct Erased {
+    std::uint64_t points = 0;
+    std::uint64_t decisions = 0;
 };
 
 class History {
@@ -114,6 +143,14 @@ class History {
     void set_context(ContextSnapshot context);
     // Seals what is in the head now, after a seal that is already running.
     Task<> seal_now();
+    // Merges all sealed files that can be merged, now; also done in the background.
+    Task<> compact_now();
+    // Gone from head, files and newest values when it ends; files that a query still reads are
+    // unlinked after it. What arrives meanwhile may stay.
+    Task<Erased> erase(EraseOrder order);
+    // Null at first: everything is kept.
+    void set_retention(RetentionSnapshot retention);
+    Task<> retain_now();
 
     const OpenReport& report() const;
     HistoryFigures figures() const;

@@ -53,6 +53,47 @@ class TextWriter final : public SegmentWriter {
                 << row.decision->window_to.ns << '\n';
         return finish(rows.size());
     }
+    Result<Merged> merge_points(const std::string& path, const MergeOrder& order,
+                                std::stop_token) override {
+        if (auto* closed = merge_gate.exchange(nullptr)) closed->acquire();
+        Rows rows;
+        Merged merged;
+        for (const auto& input : order.inputs)
+            for (const auto& [key, value] : read(input.path)) {
+                if (!order.span.holds({key.time})) continue;
+                merged.repeats += rows.contains(key);
+                rows[key] = value;
+            }
+        if (order.erase)
+            merged.erased = std::erase_if(rows, [&](const auto& row) {
+                auto spans = order.erase(row.first.device, row.first.signal);
+                return std::any_of(spans.begin(), spans.end(),
+                                   [&](const auto& span) { return span.holds({row.first.time}); });
+            });
+        if (rows.empty()) return merged;
+        std::ofstream out(path);
+        for (const auto& [key, value] : rows) {
+            out << key.device << ' ' << key.signal << ' ' << key.time << ' ' << value.bits << ' '
+                << int{value.quality} << '\n';
+            merged.time_min = std::min(merged.time_min, Timestamp{key.time});
+            merged.time_max = std::max(merged.time_max, Timestamp{key.time});
+        }
+        merged.device_first = rows.begin()->first.device;
+        merged.device_last = rows.rbegin()->first.device;
+        TRY(merged.rows, finish(rows.size()));
+        return merged;
+    }
+    // One line per series and minute: how many points.
+    Result<std::uint64_t> write_rollups(const std::string& path,
+                                        const std::string& points) override {
+        std::map<std::pair<std::string, std::int64_t>, int> counts;
+        for (const auto& [key, value] : read(points))
+            ++counts[{key.device + ' ' + key.signal, key.time / 60'000'000'000}];
+        std::ofstream out(path);
+        for (const auto& [minute, count] : counts)
+            out << minute.first << ' ' << minute.second << ' ' << count << '\n';
+        return static_cast<std::uint64_t>(counts.size());
+    }
     std::string extension() const override { return ".txt"; }
 
     static Rows read(const std::string& path) {
@@ -71,8 +112,9 @@ class TextWriter final : public SegmentWriter {
         return rows;
     }
 
-    std::atomic<int> failures{0};           // the next so many calls fail
-    std::binary_semaphore* gate = nullptr;  // each call waits for it
+    std::atomic<int> failures{0};                              // the next so many calls fail
+    std::binary_semaphore* gate = nullptr;                     // each call waits for it
+    std::atomic<std::binary_semaphore*> merge_gate = nullptr;  // the next merge waits for it
 
  private:
     Result<std::uint64_t> finish(std::uint64_t rows) {

@@ -25,6 +25,18 @@ struct Metrics {
           seals(r.counter("millwright_history_seals_total", "Seals that ended well")),
           seal_failures(
               r.counter("millwright_history_seal_failures_total", "Tries to seal that failed")),
+          compaction(r.histogram("millwright_history_compaction_duration_seconds",
+                                 "Merge of files, until the catalog has them", {}, seal_buckets)),
+          compactions(
+              r.counter("millwright_history_compactions_total", "Compactions that ended well")),
+          compaction_failures(r.counter("millwright_history_compaction_failures_total",
+                                        "Tries to compact that failed")),
+          compacted(r.counter("millwright_history_compacted_points_total",
+                              "Points that compactions wrote")),
+          expired(r.counter("millwright_history_expired_points_total",
+                            "Points that were older than they may be kept")),
+          doomed_files(r.gauge("millwright_history_doomed_files",
+                               "Replaced files that somebody may still be reading")),
           waiting_bytes(
               r.gauge("millwright_history_waiting_bytes", "Accepted and not yet given to a sync")),
           head_points(r.gauge("millwright_history_head_points", "Points in memory")),
@@ -33,6 +45,9 @@ struct Metrics {
     metrics::Counter &points, &decisions, &log_bytes, &resends, &replaced, &late, &refused;
     metrics::Histogram &sync, &seal;
     metrics::Counter &seals, &seal_failures;
+    metrics::Histogram& compaction;
+    metrics::Counter &compactions, &compaction_failures, &compacted, &expired;
+    metrics::Gauge& doomed_files;
     metrics::Gauge &waiting_bytes, &head_points, &head_bytes;
 
     static constexpr double seal_buckets[] = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5,

@@ -63,6 +63,7 @@ class HistoryUnderFaults : public HistoryFixture {
             if (!wait(history_->flush())) return;
             for (auto& device : devices) receive_acknowledgements(device);
             if (round % 4 == 3 && !wait(history_->seal_now())) return;
+            if (round % 8 == 7 && compacts_ && !compact()) return;
         }
     }
 
@@ -80,10 +81,23 @@ class HistoryUnderFaults : public HistoryFixture {
         ASSERT_TRUE(wait(history_->flush()));
         ASSERT_EQ(rows(), sent) << where;
     }
+    // False: the disk is gone. As long as it is, entering a compaction would be tried again.
+    bool compact() {
+        auto compacting = [this] { return history_->compact_now(); };
+        while (!files_->is_cut()) {
+            auto limited = within(milliseconds{200}, compacting());
+            auto run = [&]() -> Task<> { co_return co_await std::move(limited); };
+            auto outcome = wait(run());
+            if (outcome) return true;
+            if (outcome.error().code != Errc::timed_out) return !files_->is_cut();
+        }
+        return false;
+    }
     static std::string why(const Result<>& outcome) {
         return outcome ? "" : outcome.error().message;
     }
     Rows acknowledged_;
+    bool compacts_ = false;
 };
 
 TEST_F(HistoryUnderFaults, a_power_cut_at_any_call_loses_and_repeats_nothing_acknowledged) {
@@ -107,6 +121,33 @@ TEST_F(HistoryUnderFaults, a_power_cut_at_any_call_loses_and_repeats_nothing_ack
         live(devices, 5);
         ASSERT_EQ(why(restart_after_power_cut(seed + 2)), "") << where;
         expect_all(devices, where + ", second life");
+        ASSERT_TRUE(close());
+    }
+}
+
+TEST_F(HistoryUnderFaults, a_power_cut_at_any_call_of_a_compaction_keeps_every_row_once) {
+    options_.log_segment_bytes = 2000;
+    options_.retry_after = milliseconds{1};
+    compacts_ = true;
+    for (std::uint64_t call = 40; call < 260; call += stride(4)) {
+        std::uint64_t seed = call * 104'729;
+        auto where = "call " + std::to_string(call);
+        folder_ = std::move(files::TemporaryDirectory::make()).value();
+        options_.directory = files::join(folder_.path(), "history");
+        acknowledged_.clear();
+        std::vector<Device> devices{{"a"}, {"b"}};
+        ASSERT_TRUE(open(seed));
+        files_->fail(files::Call::any, call, files::Fault::power_cut);
+        live(devices, 20);
+        ASSERT_EQ(why(restart_after_power_cut(seed + 1)), "") << where;
+        ASSERT_TRUE(history_->report().damage.empty()) << where;
+        ASSERT_TRUE(history_->report().missing.empty()) << where;
+        expect_all(devices, where);
+        ASSERT_TRUE(wait(history_->seal_now())) << where;
+        ASSERT_TRUE(compact()) << where;
+        expect_all(devices, where + ", compacted");
+        ASSERT_EQ(why(restart_after_power_cut(seed + 2)), "") << where;
+        expect_all(devices, where + ", compacted and cut");
         ASSERT_TRUE(close());
     }
 }

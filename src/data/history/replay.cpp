@@ -1,7 +1,9 @@
 // What a start finds: the catalog, then the log behind the last seal, then leftovers on disk.
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
+#include "data/history/segment_place.h"
 #include "data/history/state.h"
 
 namespace mw::history {
@@ -11,15 +13,19 @@ History::State::State(HistoryOptions options, Parts parts)
       parts_(parts),
       metrics_(parts.metrics),
       seals_(parts.loop),
-      clock_(parts.loop) {}
+      compactions_(parts.loop),
+      clock_(parts.loop) {
+    catalog_turns_.try_send(1);
+}
 
 Result<> History::State::open() {
     auto& files = parts_.files;
-    for (auto folder : {"points", "decisions", "tmp"})
+    for (auto folder : {"points", "decisions", "rollups", "tmp"})
         TRY_VOID(files.make_directories(files::join(options_.directory, folder)));
     auto read_entry = [this](CatalogEntry entry) { adopt(std::move(entry)); };
     TRY(auto catalog, Catalog::open(files, files::join(options_.directory, "catalog"), read_entry));
     catalog_ = std::make_unique<Catalog>(std::move(catalog));
+    full_wanted_ = catalog_->wants_full();
     report_.damage = catalog_->report().damage;
     TRY_VOID(sweep());
 
@@ -48,14 +54,18 @@ Result<> History::State::open() {
     });
     active_since_ = parts_.loop.clock().steady();
     clock_.spawn(watch_age());
+    compactions_.spawn(watch_files());
     if (seal_is_due()) begin_seal();
     return {};
 }
 
 void History::State::adopt(CatalogEntry entry) {
-    if (entry.full) files_.clear();
-    generation_ = entry.generation;
-    sealed_through_ = entry.sealed_through;
+    if (entry.full) {
+        files_.clear();
+        sealed_points_ = 0;
+    }
+    generation_ = std::max(generation_, entry.generation);
+    sealed_through_ = std::max(sealed_through_, entry.sealed_through);
     for (auto& s : entry.series)
         series_.declare(s.ref, std::move(s.device), std::move(s.signal), std::move(s.unit));
     for (const auto& n : entry.newest) {
@@ -69,11 +79,9 @@ void History::State::adopt(CatalogEntry entry) {
         keep_position(p.stream, p.sequence, {});
         streams_[p.stream].changed = false;
     }
-    for (auto& file : entry.files) {
-        if (file.table == Table::points) sealed_points_ += file.rows;
-        file.path = files::join(options_.directory, file.path);
-        files_.push_back(std::move(file));
-    }
+    remove_files(entry.replaced);
+    doomed_.clear();  // sweep() removes what is left of them
+    for (auto& file : entry.files) add_file(std::move(file));
 }
 
 void History::State::replay(const files::LogFrame& frame) {
@@ -133,8 +141,8 @@ void History::State::set_stream(std::uint32_t index, std::string device, std::st
     streams_[index].stream = std::move(stream);
 }
 
-// Removes what an unfinished seal left, and says which catalogued files are missing. With a damaged
-// catalog nothing is removed: it may be the only copy.
+// Removes what an unfinished seal left, and files that a compaction replaced, and says which
+// catalogued files are missing. With a damaged catalog nothing is removed: it may be the only copy.
 Result<> History::State::sweep() {
     auto temporary = files::join(options_.directory, "tmp");
     TRY(auto leftovers, parts_.files.list(temporary));
@@ -144,6 +152,7 @@ Result<> History::State::sweep() {
         ++report_.removed_files;
     }
     TRY_VOID(sweep_table(Table::points));
+    TRY_VOID(sweep_table(Table::rollups));
     return sweep_table(Table::decisions);
 }
 
@@ -159,9 +168,10 @@ Result<> History::State::sweep_table(Table table) {
         TRY(auto entries, parts_.files.list(folder));
         for (const auto& entry : entries) {
             auto path = files::join(folder, entry.name);
+            auto name = segment_name_in(entry.name);
+            if (name) rewrites_ = std::max(rewrites_, name->rewrite);
             if (missing.erase(path) > 0) continue;
-            auto generation = generation_in(entry.name);
-            if (!generation || *generation <= generation_ || !report_.damage.empty()) continue;
+            if (!name || !report_.damage.empty()) continue;
             TRY_VOID(parts_.files.remove(path));
             ++report_.removed_files;
         }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "data/history/catalog_turn.h"
 #include "data/history/state.h"
 
 namespace mw::history {
@@ -26,15 +27,13 @@ void History::State::begin_seal() {
 }
 
 std::shared_ptr<SealJob> History::State::prepare_seal() {
-    auto job = std::make_shared<SealJob>(
-        SealJob{parts_.files, parts_.writer, *catalog_, options_.directory});
+    auto job = std::make_shared<SealJob>(SealJob{parts_.files, parts_.writer, options_.directory});
     job->head = active_->snapshot({}, series_);
     job->context = context_;
     job->entry.generation = generation_ + 1;
     job->entry.sealed_through = log_->last();
-    job->entry.full = catalog_->wants_full();
+    job->entry.full = full_wanted_;
     collect(job->entry, job->declare, job->entry.full);
-    job->old_files = job->entry.files.size();
     return job;
 }
 
@@ -45,10 +44,6 @@ void History::State::collect(CatalogEntry& entry, std::vector<SeriesRef>& declar
     if (everything) {
         for (std::uint32_t i = 0; i < series_.size(); ++i)
             if (series_.contains({i})) declare.push_back({i});
-        for (const auto& file : files_) {
-            entry.files.push_back(file);
-            entry.files.back().path.erase(0, options_.directory.size() + 1);
-        }
     } else {
         declare = undeclared_;
     }
@@ -74,8 +69,8 @@ Task<> History::State::seal(std::shared_ptr<SealJob> job) {
     auto pause = options_.retry_after;
     auto began = parts_.loop.clock().steady();
     for (;;) {
-        auto work = [job] { return perform(*job); };
-        auto outcome = co_await parts_.workers.run(std::move(work));
+        auto trying = try_to_seal(job);
+        auto outcome = co_await std::move(trying);
         if (outcome) break;
         metrics_.seal_failures.add();
         if (!seal_failure_)
@@ -92,30 +87,37 @@ Task<> History::State::seal(std::shared_ptr<SealJob> job) {
     metrics_.seal.observe(
         std::chrono::duration<double>(parts_.loop.clock().steady() - began).count());
     // Freeing a generation takes longer than a loop may be busy; whoever still reads it frees it.
-    auto garbage = finish_seal(*job);
-    auto free = [garbage = std::move(garbage), job = std::move(job)] {};
+    auto free = [job = std::move(job)] {};
     ignore(co_await parts_.workers.run(std::move(free)), "then it is freed here");
     co_return Result<>{};
 }
 
+Task<> History::State::try_to_seal(std::shared_ptr<SealJob> job) {
+    auto work = [job] { return write_files(*job); };
+    CO_TRY_VOID(co_await parts_.workers.run(std::move(work)));
+    auto waiting = take_catalog_turn();
+    CO_TRY(auto turn, co_await std::move(waiting));
+    // Only now: a compaction may just have replaced some.
+    if (job->entry.full) list_known_files(job->entry);
+    auto enter = [job, catalog = catalog_.get()] { return catalog->enter(job->entry); };
+    CO_TRY_VOID(co_await parts_.workers.run(std::move(enter)));
+    finish_seal(*job);
+    co_return Result<>{};
+}
+
 // In one turn of the loop, so that no snapshot sees a point twice or not at all.
-std::shared_ptr<Generation> History::State::finish_seal(const SealJob& job) {
-    for (auto i = job.old_files; i < job.entry.files.size(); ++i) {
-        auto file = job.entry.files[i];
-        if (file.table == Table::points) sealed_points_ += file.rows;
-        file.path = files::join(options_.directory, file.path);
-        files_.push_back(std::move(file));
-    }
+void History::State::finish_seal(SealJob& job) {
+    full_wanted_ = catalog_->wants_full();
+    for (std::size_t i = 0; i < job.new_files; ++i) add_file(job.entry.files[i]);
     generation_ = job.entry.generation;
     sealed_through_ = job.entry.sealed_through;
-    auto sealed = std::exchange(sealing_, nullptr);
+    job.garbage = std::exchange(sealing_, nullptr);
     log_->drop(sealed_through_);
     metrics_.seals.add();
     seal_failure_.reset();
     seal_progressed_.set();
     log::info("history.seal.finished", {{"generation", generation_}, {"rows", job.rows}});
     if (seal_is_due()) begin_seal();
-    return sealed;
 }
 
 Task<> History::State::watch_age() {
@@ -150,7 +152,9 @@ Task<> History::State::stop() {
     stopping_ = true;
     retry_now_.set();
     clock_.cancel();
+    compactions_.cancel();
     CO_TRY_VOID(co_await clock_.join());
+    CO_TRY_VOID(co_await compactions_.join());
     CO_TRY_VOID(co_await seals_.join());
     auto closing = log_->stop();
     co_return co_await std::move(closing);

@@ -1,29 +1,16 @@
 #include "data/history/seal_job.h"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <limits>
 #include <map>
 #include <set>
 
+#include "data/history/segment_place.h"
+#include "data/history/slices.h"
+
 namespace mw::history {
 namespace {
-
-constexpr std::int64_t day_ns = 86'400'000'000'000;
-constexpr std::size_t name_digits = 20;
-
-std::int64_t day_of(Timestamp time) { return time.ns / day_ns - (time.ns % day_ns < 0 ? 1 : 0); }
-
-// The first and last instant of a day that a Timestamp can say.
-struct Day {
-    Timestamp from, to;
-};
-Day bounds_of(std::int64_t day) {
-    auto from = day == day_of(time_lowest) ? time_lowest : Timestamp{day * day_ns};
-    auto to = day == day_of(time_highest) ? time_highest : Timestamp{(day + 1) * day_ns - 1};
-    return {from, to};
-}
 
 std::set<std::int64_t> days_of(const HeadSnapshot& head) {
     std::set<std::int64_t> days;
@@ -45,38 +32,46 @@ std::set<std::int64_t> days_of(const HeadSnapshot& head) {
     return days;
 }
 
-// Writes to tmp/, syncs, moves into the day folder; fills in bytes and adds the file to the entry.
-Result<> keep(SealJob& job, SegmentFile file, const std::string& day,
-              const std::function<Result<std::uint64_t>(const std::string&)>& write) {
-    auto name = segment_file_name(job.entry.generation, job.writer.extension());
-    auto fresh = files::join(files::join(job.directory, "tmp"), name);
-    auto folder = files::join(files::join(job.directory, folder_of(file.table)), day);
-    ignore(job.files.remove(fresh), "usually there is none");
-    auto written = write(fresh);
-    if (written && *written != file.rows)
-        written = Error{Errc::io_failed, "segment " + fresh + " has " + std::to_string(*written) +
-                                             " rows instead of " + std::to_string(file.rows)};
-    if (!written) {
-        ignore(job.files.remove(fresh), "give the space back");
-        return std::move(written).error().context("write segment of " + day);
-    }
-    TRY_VOID(job.files.sync_path(fresh));
-    TRY(auto size, job.files.size(fresh));
-    file.bytes = size.value_or(0);
-    TRY_VOID(job.files.make_directories(folder));
-    auto place = files::join(folder, name);
-    TRY_VOID(job.files.rename(fresh, place));
-    TRY_VOID(job.files.sync_directory(folder));
-    file.path = files::join(files::join(folder_of(file.table), day), name);
-    file.generation = job.entry.generation;
-    job.rows += file.rows;
+void enter_file(SealJob& job, SegmentFile file) {
+    job.rows += file.table == Table::rollups ? 0 : file.rows;
     job.entry.files.push_back(std::move(file));
-    return {};
+}
+
+Result<> same_rows(std::uint64_t written, const SegmentFile& file, const std::string& path) {
+    if (written == file.rows) return {};
+    return Error{Errc::io_failed, "segment " + path + " has " + std::to_string(written) +
+                                      " rows instead of " + std::to_string(file.rows)};
+}
+
+// Writes a file, and rollups of points beside it, and adds them to the entry.
+Result<> make(SealJob& job, SegmentFile file,
+              const std::function<Result<std::uint64_t>(const std::string&)>& write) {
+    file.generation = job.entry.generation;
+    SegmentPlace place(job.files, job.directory,
+                       segment_file_name({file.generation}, job.writer.extension()));
+    auto outcome = [&]() -> Result<> {
+        auto fresh = place.temporary(file.table);
+        ignore(job.files.remove(fresh), "usually there is none");
+        TRY(auto written, write(fresh));
+        TRY_VOID(same_rows(written, file, fresh));
+        std::optional<SegmentFile> rollups;
+        if (file.table == Table::points) {
+            TRY(rollups, place.roll_up(job.writer, file));
+        }
+        TRY_VOID(place.keep(file));
+        if (rollups) TRY_VOID(place.keep(*rollups));
+        enter_file(job, std::move(file));
+        if (rollups) enter_file(job, std::move(*rollups));
+        return {};
+    }();
+    if (outcome) return {};
+    place.give_up();
+    return std::move(outcome).error().context("write segment of " + day_folder(file.time_min));
 }
 
 Result<> write_points(SealJob& job) {
     for (auto day : days_of(*job.head)) {
-        auto [from, to] = bounds_of(day);
+        auto [from, to] = span_of_day(day);
         SortedPoints points(*job.head, job.context, from, to);
         const auto& extent = points.extent();
         SegmentFile file;
@@ -87,7 +82,7 @@ Result<> write_points(SealJob& job) {
         file.device_first = extent.device_first;
         file.device_last = extent.device_last;
         file.overlaps = extent.overlaps;
-        TRY_VOID(keep(job, std::move(file), day_folder(from), [&](const std::string& path) {
+        TRY_VOID(make(job, std::move(file), [&](const std::string& path) {
             return job.writer.write_points(path, points);
         }));
     }
@@ -116,17 +111,17 @@ Result<> write_decisions(SealJob& job) {
         }
         file.device_first = rows.front().decision->device.text;
         file.device_last = rows.back().decision->device.text;
-        TRY_VOID(
-            keep(job, std::move(file), day_folder(file.time_min),
-                 [&](const std::string& path) { return job.writer.write_decisions(path, rows); }));
+        TRY_VOID(make(job, std::move(file), [&, &rows = rows](const std::string& path) {
+            return job.writer.write_decisions(path, rows);
+        }));
     }
     return {};
 }
 
 }  // namespace
 
-Result<> perform(SealJob& job) {
-    job.entry.files.resize(job.old_files);
+Result<> write_files(SealJob& job) {
+    job.entry.files.clear();
     job.entry.series.clear();
     job.rows = 0;
     for (auto ref : job.declare) {
@@ -135,25 +130,8 @@ Result<> perform(SealJob& job) {
     }
     TRY_VOID(write_points(job));
     TRY_VOID(write_decisions(job));
-    return job.catalog.enter(job.entry);
-}
-
-std::string day_folder(Timestamp time) { return "day=" + to_iso8601(time).substr(0, 10); }
-
-std::string_view folder_of(Table table) { return table == Table::points ? "points" : "decisions"; }
-
-std::string segment_file_name(std::uint64_t generation, const std::string& extension) {
-    auto digits = std::to_string(generation);
-    return std::string(name_digits - digits.size(), '0') + digits + extension;
-}
-
-std::optional<std::uint64_t> generation_in(std::string_view name) {
-    if (name.size() <= name_digits || name[name_digits] != '.') return std::nullopt;
-    std::uint64_t generation = 0;
-    auto end = name.data() + name_digits;
-    auto parsed = std::from_chars(name.data(), end, generation);
-    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-    return generation;
+    job.new_files = job.entry.files.size();
+    return {};
 }
 
 }  // namespace mw::history

@@ -1,6 +1,7 @@
 #pragma once
-// One seal, as a worker does it: files per UTC day, synced and moved into their folders, then the
-// catalog. Owns copies of all it needs; running it again after a failure is safe.
+// One seal, as a worker does it: files per UTC day, synced and moved into their folders. Owns
+// copies of all it needs; running it again after a failure is safe. Entering them in the catalog is
+// a step of its own (seal.cpp).
 
 #include <memory>
 #include <string>
@@ -16,24 +17,18 @@ namespace mw::history {
 struct SealJob {
     files::Files& files;
     SegmentWriter& writer;
-    Catalog& catalog;
     std::string directory;
     std::shared_ptr<const HeadSnapshot> head{};
     ContextSnapshot context{};
     std::vector<SeriesRef> declare{};  // series that the catalog shall know
-    CatalogEntry entry{};              // all but series and the new files
-    std::size_t old_files = 0;         // of entry.files: those of earlier generations
+    CatalogEntry entry{};              // all but series and files
+    std::size_t new_files = 0;         // of entry.files; a full entry has older ones behind them
     std::uint64_t rows = 0;            // of the new files
+    std::shared_ptr<const void> garbage{};  // the generation, in the end: freed with the job
 };
 
-// Errors: what the disk or the writer said; io_failed when the writer wrote other rows than given.
-Result<> perform(SealJob& job);
-
-// "day=2026-11-22"
-std::string day_folder(Timestamp time);
-std::string_view folder_of(Table table);  // "points", "decisions"
-// The file's name in its day folder, and the generation in a name; nothing: another kind of file.
-std::string segment_file_name(std::uint64_t generation, const std::string& extension);
-std::optional<std::uint64_t> generation_in(std::string_view name);
+// Makes the files and completes the entry. Errors: what the disk or the writer said; io_failed when
+// the writer wrote other rows than given.
+Result<> write_files(SealJob& job);
 
 }  // namespace mw::history

@@ -109,4 +109,26 @@ void SortedPoints::merge_late(std::size_t ordered) {
     arrange(quality_);
 }
 
+std::string rollups_of(const std::string& points) {
+    constexpr std::string_view folder = "points/day=";
+    auto at = points.rfind(folder);
+    if (at == std::string::npos) return {};
+    return points.substr(0, at) + "rollups/day=" + points.substr(at + folder.size());
+}
+
+Result<Merged> SegmentWriter::merge_points(const std::string& path, const MergeOrder&,
+                                           std::stop_token) {
+    return Error{Errc::invalid_input, "this writer can't merge into " + path};
+}
+
+Result<Merged> SegmentWriter::rewrite_decisions(const std::string& path, const MergeOrder&) {
+    return Error{Errc::invalid_input, "this writer can't rewrite into " + path};
+}
+
+Result<bool> SegmentWriter::holds(const SegmentFile&, const Erasure&) { return true; }
+
+Result<std::uint64_t> SegmentWriter::write_rollups(const std::string&, const std::string&) {
+    return std::uint64_t{0};
+}
+
 }  // namespace mw::history

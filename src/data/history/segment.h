@@ -3,16 +3,20 @@
 // the file format is the implementer's (Parquet by DuckDB). All of this runs on a worker.
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "data/history/head_snapshot.h"
 #include "data/history/series.h"
 
 namespace mw::history {
 
-enum class Table : std::uint8_t { points = 0, decisions = 1 };
+enum class Table : std::uint8_t { points = 0, decisions = 1, rollups = 2 };
 
 // A sealed file as the catalog knows it.
 struct SegmentFile {
@@ -26,7 +30,41 @@ struct SegmentFile {
     Timestamp time_max;
     std::string device_first;  // in byte order; inclusive
     std::string device_last;
-    bool overlaps = false;  // some (series, time) here may also be in a file of a lower generation
+    bool overlaps = false;   // some (series, time) here may also be in a file of a lower generation
+    bool compacted = false;  // made of other files, within one slice of the day
+
+    // Whoever holds it can go on reading the file, also after its rows have moved to another one.
+    struct Hold {
+        SteadyTime since;  // when this process came to know the file
+    };
+    std::shared_ptr<const Hold> hold{};
+};
+
+// A stretch of time, both ends inclusive.
+struct Span {
+    Timestamp from, to;
+    bool holds(Timestamp time) const { return time >= from && time <= to; }
+};
+
+// Which rows of a series must go, as spans in order that don't touch; usually none. Any thread.
+using Erasure =
+    std::function<std::vector<Span>(const std::string& device, const std::string& signal)>;
+
+// A merge takes the rows of one span from files of points; of equal (series, time) the one of the
+// highest generation stays.
+struct MergeOrder {
+    std::vector<SegmentFile> inputs;  // absolute paths, lowest generation first
+    Span span;
+    Erasure erase;  // may be empty
+};
+struct Merged {
+    std::uint64_t rows = 0;  // written; without any there is no file
+    std::uint64_t repeats = 0;
+    std::uint64_t erased = 0;
+    Timestamp time_min = time_highest;
+    Timestamp time_max = time_lowest;
+    std::string device_first;
+    std::string device_last;
 };
 
 // Rows of one series, by time, each time once.
@@ -81,6 +119,9 @@ struct DecisionRow {
     const DeviceContext* context = nullptr;  // never null
 };
 
+// "points/day=.../X" -> "rollups/day=.../X", where the rollups of a file of points are, if any.
+std::string rollups_of(const std::string& points);
+
 class SegmentWriter {
  public:
     virtual ~SegmentWriter() = default;
@@ -91,6 +132,17 @@ class SegmentWriter {
     // Rows come by device, then window_to.
     virtual Result<std::uint64_t> write_decisions(const std::string& path,
                                                   const std::vector<DecisionRow>& rows) = 0;
+    // Merges files that write_points or merge_points made, in bounded memory, into one of the same
+    // order. Several calls never run at a time, but one may beside a call of the others above.
+    virtual Result<Merged> merge_points(const std::string& path, const MergeOrder& order,
+                                        std::stop_token stop);
+    // The same for one file of decisions; erase() is asked about the signal "".
+    virtual Result<Merged> rewrite_decisions(const std::string& path, const MergeOrder& order);
+    // Whether some row of the file must go.
+    virtual Result<bool> holds(const SegmentFile& file, const Erasure& erase);
+    // Makes the 1-minute rollups of a file of points that was just written. Returns rows; 0: this
+    // writer makes none. Called between the calls above, for their file, so never two for a file.
+    virtual Result<std::uint64_t> write_rollups(const std::string& path, const std::string& points);
     virtual std::string extension() const { return ".parquet"; }
 };
 

@@ -1,6 +1,7 @@
 #pragma once
-// The inside of History, on its loop: append.cpp, replay.cpp, seal.cpp, snapshot.cpp.
+// The inside of History, on its loop: append.cpp, replay.cpp, seal.cpp, compact.cpp, snapshot.cpp.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "data/history/catalog.h"
+#include "data/history/compact_job.h"
 #include "data/history/generation.h"
 #include "data/history/history.h"
 #include "data/history/metrics.h"
@@ -32,15 +34,20 @@ class History::State {
 
     HistorySnapshot snapshot(const Bounds& bounds) const;
     std::optional<LastValue> last(SeriesRef series) const;
+    std::shared_ptr<const std::vector<HistorySnapshot::Latest>> latest(const Bounds& bounds) const;
     HistoryFigures figures() const;
 
     Task<> seal_now();
+    Task<> compact_now();
+    Task<Erased> erase_now(EraseOrder order);
+    Task<> retain_now();
     Task<> stop();
 
     files::GroupLog& log() { return *log_; }
     const SeriesTable& series() const { return series_; }
     const OpenReport& report() const { return report_; }
     void set_context(ContextSnapshot context) { context_ = std::move(context); }
+    void set_retention(RetentionSnapshot retention) { retention_ = std::move(retention); }
     Loop& loop() { return parts_.loop; }
 
  private:
@@ -90,8 +97,35 @@ class History::State {
     std::shared_ptr<SealJob> prepare_seal();
     void collect(CatalogEntry& entry, std::vector<SeriesRef>& declare, bool everything);
     Task<> seal(std::shared_ptr<SealJob> job);
+    Task<> try_to_seal(std::shared_ptr<SealJob> job);
     Task<> watch_age();
-    std::shared_ptr<Generation> finish_seal(const SealJob& job);  // the generation to free
+    void finish_seal(SealJob& job);
+
+    // sealed_files.cpp
+    class CatalogTurn;
+    Task<CatalogTurn> take_catalog_turn();
+    void add_file(SegmentFile file);  // its path is the catalog's
+    void remove_files(const std::vector<std::string>& paths);
+    void list_known_files(CatalogEntry& entry) const;
+    std::string path_in_catalog(const SegmentFile& file) const;
+
+    // compact.cpp
+    class CompactingTurn;
+    Task<CompactingTurn> compacting_turn();  // files are rewritten by one at a time
+    Task<> watch_files();
+    Task<Erased> where_stop_ends_it(Task<Erased> work);
+    Task<> compact_all(CompactionRule rule);
+    Task<bool> compact_once(CompactionRule rule);  // false: there was nothing to do
+    Task<> enter_compaction(std::shared_ptr<CompactJob> job);
+    void finish_compaction(const CompactJob& job);
+    Task<> unlink_unused();
+
+    // erase.cpp
+    Task<Erased> erase(EraseOrder order);
+    Task<std::uint64_t> rewrite(SegmentFile file, Erasure erase);  // the rows that went
+    Task<> forget_newest(EraseOrder order);
+    Task<> retain();
+    Task<> drop_files(std::vector<std::string> paths);
 
     HistoryOptions options_;
     Parts parts_;
@@ -117,16 +151,29 @@ class History::State {
     std::uint64_t sealed_points_ = 0;
     ContextSnapshot context_;
 
+    std::vector<SegmentFile> doomed_;  // their rows are elsewhere; removed when nobody reads them
+    std::uint64_t rewrites_ = 0;       // the highest number in a file's name
+    RetentionSnapshot retention_;
+    std::unordered_map<std::string, Timestamp> looked_through_;  // files, for rows that are too old
+    std::map<std::int64_t, SteadyTime> postponed_;               // days whose compaction failed
+    bool compacting_ = false;
+    Event compaction_ended_;
+
     std::optional<Error> seal_failure_;
     bool stopping_ = false;
     Event seal_progressed_;  // one ended or failed
     Event retry_now_;
 
     std::unique_ptr<Catalog> catalog_;
+    bool full_wanted_ = false;  // by the catalog, since its newest entry
+    // One entry at a time: who takes the token out changes the catalog and then files_.
+    Channel<int> catalog_turns_{{.capacity = 1}};
     // Syncs have a thread of their own: no query and no seal delays an acknowledgement.
     Workers log_workers_{{1, 16, 0, "history-log"}};
+    Workers compaction_workers_{{1, 4, 10, "history-compact"}};
     std::unique_ptr<files::GroupLog> log_;
     Scope seals_;
+    Scope compactions_;
     Scope clock_;
 };
 

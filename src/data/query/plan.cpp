@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "base/sql_text.h"
+#include "data/query/rollup_plan.h"
 #include "data/segments/segments.h"
 
 namespace mw::query {
@@ -99,14 +101,25 @@ std::string select_from(const std::vector<const Part*>& parts, std::string Part:
     return sql;
 }
 
-Timestamp head_end(const history::HeadSnapshot& head) {
-    Timestamp end = history::time_lowest;
+std::pair<Timestamp, Timestamp> span_of(const history::HeadSnapshot& head) {
+    Timestamp from = history::time_highest, to = history::time_lowest;
+    auto see = [&](Timestamp time) {
+        from = std::min(from, time);
+        to = std::max(to, time);
+    };
     for (std::size_t i = 0; i < head.series(); ++i) {
         for (std::size_t p = 0; p < head.pieces(i); ++p) {
-            for (const Timestamp time : head.piece(i, p).times) end = std::max(end, time);
+            const auto times = head.piece(i, p).times;
+            if (times.empty()) continue;
+            if (p < head.ordered_pieces(i)) {
+                see(times.front());
+                see(times.back());
+            } else {
+                std::for_each(times.begin(), times.end(), see);
+            }
         }
     }
-    return end;
+    return {from, to};
 }
 
 class Planner {
@@ -145,6 +158,10 @@ class Planner {
                 return "SELECT * " + from(scorecard_rows(snapshot_.scorecard));
             case Table::labels:
                 return "SELECT * " + from(label_rows(snapshot_.labels));
+            case Table::rollups:
+                return wanted.nothing() ? no_minutes() : rollups(wanted);
+            case Table::latest:
+                return "SELECT * " + from(latest_rows(snapshot_.history));
         }
         return no_points;
     }
@@ -169,6 +186,60 @@ class Planner {
             add(rows + (filter.empty() ? "" : " WHERE " + filter));
         }
         return sql.empty() ? no_points : sql;
+    }
+
+    // A minute is the sum of what its parts have: as their rollups say, where no newer part has
+    // rows of theirs again, else as their own rows say, without those.
+    std::string rollups(const Wanted& asked) {
+        Wanted wanted = asked;
+        wanted.to = end_of_minute(asked.to);
+        const auto parts = parts_of(wanted);
+        const std::string filter = selection_of(wanted);
+        std::vector<PartialMinutes> partials;
+        for (const auto& [newer, older] : grouped(parts)) {
+            for (const Part* part : older) {
+                std::string file = newer.empty() ? rollups_beside(*part) : "";
+                std::string sql = file.empty() ? minutes_of(*part, newer, wanted, filter) : "";
+                partials.push_back({part->from, part->to, std::move(file), std::move(sql)});
+            }
+        }
+        return whole_minutes(std::move(partials), filter);
+    }
+
+    static std::string minutes_of(const Part& part, const std::vector<const Part*>& newer,
+                                  const Wanted& wanted, const std::string& filter) {
+        std::string rows = "(" + select_from({&part}, &Part::head) + ") AS r";
+        if (!newer.empty()) rows += anti_join(newer, {&part}, filter_of(wanted));
+        std::string where = "true";  // the ends of time are infinities to DuckDB
+        if (wanted.from > history::time_lowest)
+            where += " AND r.\"time\" >= " + time_literal(wanted.from);
+        if (wanted.to < history::time_highest)
+            where += " AND r.\"time\" <= " + time_literal(wanted.to);
+        if (!filter.empty()) where += " AND " + filter;
+        return minutes_of_rows(rows, where);
+    }
+
+    std::string rollups_beside(const Part& part) const {
+        if (part.path.empty()) return "";
+        const std::string path = history::rollups_of(part.path);
+        const auto& known = snapshot_.history.rollups;
+        const bool there = std::any_of(known.begin(), known.end(),
+                                       [&](const SegmentFile& file) { return file.path == path; });
+        return there ? path : "";
+    }
+
+    // Aggregates keep the statement's own conditions on names away from the scans.
+    static std::string selection_of(const Wanted& wanted) {
+        std::string filter = filter_of(wanted);
+        auto add = [&filter](const std::string& column,
+                             const std::optional<std::vector<std::string>>& texts) {
+            if (!texts) return;
+            if (!filter.empty()) filter += " AND ";
+            filter += in_list(column, *texts);
+        };
+        add("device", wanted.devices);
+        add("signal", wanted.signals);
+        return filter;
     }
 
     // Rows that a newer part has again are dropped from the older ones.
@@ -207,8 +278,10 @@ class Planner {
             Part part;
             part.age = ++newest;
             part.from = history::time_lowest;
-            // Only an overlapping snapshot pays for looking at the head's times.
-            part.to = snapshot_.history.overlaps ? head_end(*head) : history::time_highest;
+            part.to = history::time_highest;
+            // Only an overlapping snapshot, and rollups, pay for looking at the head's times.
+            if (snapshot_.history.overlaps || wanted.table == Table::rollups)
+                std::tie(part.from, part.to) = span_of(*head);
             part.overlaps = head->overlaps();
             if (head->rows() == 0) continue;
             const auto& context = snapshot_.history.context;
@@ -320,17 +393,23 @@ std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted) {
         needed = true;
         if (one.table == Table::series || one.nothing()) continue;
         const bool decisions = one.table == Table::decisions;
-        (decisions ? bounds.decisions : bounds.points) = true;
-        bounds.from = std::min(bounds.from, one.from);
-        bounds.to = std::max(bounds.to, one.to);
+        const bool rollups = one.table == Table::rollups;
+        if (one.table == Table::latest) {
+            bounds.latest = true;
+        } else {
+            (decisions ? bounds.decisions : bounds.points) = true;
+            bounds.rollups |= rollups;
+            bounds.from = std::min(bounds.from, one.from);
+            bounds.to = std::max(bounds.to, rollups ? end_of_minute(one.to) : one.to);
+        }
         unite(devices, devices_of(one));
         unite(signals, decisions ? std::nullopt : signals_of(one));
     }
     if (!needed) return std::nullopt;
-    if (!bounds.points && !bounds.decisions) {  // the series directory alone
+    if (!bounds.points && !bounds.decisions) {
         bounds.from = history::time_lowest;
         bounds.to = history::time_highest;
-        return bounds;
+        if (!bounds.latest) return bounds;  // the series directory alone
     }
     // Empty lists mean all to history; a union is only empty when all of it is wanted.
     if (devices) bounds.devices = std::move(*devices);

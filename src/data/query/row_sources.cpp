@@ -171,6 +171,54 @@ constexpr Field<SeriesAt> series_fields[] = {
      }},
 };
 
+// --- latest
+// ----------------------------------------------------------------------------------------
+
+struct LatestAt {
+    const history::SeriesEntry* entry;
+    const history::DeviceContext* context;
+    const history::LastValue* last;
+};
+
+constexpr Field<LatestAt> latest_fields[] = {
+    {"series", Kind::ubigint,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.column<std::uint64_t>(column)[row] = at.entry->id.value;
+     }},
+    {"time", Kind::timestamp_ns,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.column<std::int64_t>(column)[row] = at.last->time.ns;
+     }},
+    {"device", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.set_text(column, row, at.entry->device);
+     }},
+    {"signal", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.set_text(column, row, at.entry->signal);
+     }},
+    {"value", Kind::double_,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.column<double>(column)[row] = at.last->value;
+     }},
+    {"quality", Kind::utinyint,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.column<std::uint8_t>(column)[row] = at.last->quality.code;
+     }},
+    {"unit", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.set_text(column, row, at.entry->unit);
+     }},
+    {"asset", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.set_text(column, row, at.context->asset);
+     }},
+    {"site", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         out.set_text(column, row, at.context->site);
+     }},
+};
+
 // --- scorecard
 // -------------------------------------------------------------------------------------
 
@@ -269,6 +317,18 @@ Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
         const auto& entry = series->at({static_cast<std::uint32_t>(i)});
         return SeriesAt{&entry, &history::context_of(context, entry.device)};
     });
+}
+
+Source latest_rows(const history::HistorySnapshot& snapshot) {
+    const auto latest = snapshot.latest;
+    if (!latest) return rows<LatestAt>(latest_fields, 0, {});
+    return rows<LatestAt>(
+        latest_fields, latest->size(),
+        [latest, series = snapshot.series, context = snapshot.context](std::size_t i) {
+            const auto& one = (*latest)[i];
+            const auto& entry = series->at(one.series);
+            return LatestAt{&entry, &history::context_of(context, entry.device), &one.last};
+        });
 }
 
 Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard) {

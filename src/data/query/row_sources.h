@@ -25,6 +25,8 @@ Source head_decisions(std::shared_ptr<const history::HeadSnapshot> head,
                       history::ContextSnapshot context);
 Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
                    history::ContextSnapshot context);
+// The newest value of each series that the snapshot has.
+Source latest_rows(const history::HistorySnapshot& snapshot);
 Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard);
 Source label_rows(std::shared_ptr<const labels::Labels> labels);
 

@@ -4,6 +4,7 @@
 // opens its own small DuckDB on first use (docs/formats/segment.md draws the schema).
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,12 +26,19 @@ class ParquetWriter final : public history::SegmentWriter {
                                        history::SortedPoints& points) override;
     Result<std::uint64_t> write_decisions(const std::string& path,
                                           const std::vector<history::DecisionRow>& rows) override;
+    Result<history::Merged> merge_points(const std::string& path, const history::MergeOrder& order,
+                                         std::stop_token stop) override;
+    Result<history::Merged> rewrite_decisions(const std::string& path,
+                                              const history::MergeOrder& order) override;
+    Result<bool> holds(const history::SegmentFile& file, const history::Erasure& erase) override;
+    Result<std::uint64_t> write_rollups(const std::string& path,
+                                        const std::string& points) override;
 
  private:
     struct State;
+    const WriterOptions& options() const;  // these never change
     Result<> open();
-    Result<std::uint64_t> copy(const std::string& path, const std::string& format,
-                               std::size_t row_group);
+    Result<std::uint64_t> copy(const std::string& path, const std::string& options);
     std::unique_ptr<State> state_;
 };
 
@@ -39,6 +47,10 @@ class ParquetWriter final : public history::SegmentWriter {
 // table `decisions` (docs/sql.md).
 std::string points_sql(const std::vector<std::string>& paths);
 std::string decisions_sql(const std::vector<std::string>& paths);
+// Rows of one minute of one series as the files have them: series, device_id, time (the minute's
+// beginning), device, signal, count, good, min, max, sum, first, first_time, last, last_time, unit,
+// asset, site. A minute that several files share has a row in each.
+std::string rollups_sql(const std::vector<std::string>& paths);
 
 // The key by which row groups are skipped when a query names a device.
 std::uint64_t device_id(std::string_view device);

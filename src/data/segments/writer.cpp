@@ -3,7 +3,7 @@
 
 #include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
-#include "data/segments/segments.h"
+#include "data/segments/rewriter.h"
 #include "data/segments/sources.h"
 
 namespace mw::segments {
@@ -20,22 +20,19 @@ ParquetWriter::ParquetWriter(WriterOptions options) : state_(std::make_unique<St
 }
 ParquetWriter::~ParquetWriter() = default;
 
+const WriterOptions& ParquetWriter::options() const { return state_->options; }
+
 Result<std::uint64_t> ParquetWriter::write_points(const std::string& path,
                                                   history::SortedPoints& points) {
     const auto planned = plan(points);
-    // Each row group repeats the dictionaries: with many devices, larger groups keep that under 1
-    // %.
-    constexpr std::size_t usual = 122'880;
-    constexpr std::size_t largest = 983'040;
-    const std::size_t row_group = std::clamp(64 * device_count(*planned), usual, largest);
     state_->source = points_source(planned, points);
-    return copy(path, "millwright.points", row_group);
+    return copy(path, copy_options("millwright.points", row_group_for(device_count(*planned))));
 }
 
 Result<std::uint64_t> ParquetWriter::write_decisions(
     const std::string& path, const std::vector<history::DecisionRow>& rows) {
     state_->source = decisions_source(rows);
-    return copy(path, "millwright.decisions", 122'880);
+    return copy(path, copy_options("millwright.decisions", 122'880));
 }
 
 Result<> ParquetWriter::open() {
@@ -53,17 +50,9 @@ Result<> ParquetWriter::open() {
     return {};
 }
 
-Result<std::uint64_t> ParquetWriter::copy(const std::string& path, const std::string& format,
-                                          std::size_t row_group) {
+Result<std::uint64_t> ParquetWriter::copy(const std::string& path, const std::string& options) {
     TRY_VOID(open().context("seal " + path));
-    // A dictionary of up to 2048 entries suits series, divisor and quality; times and values exceed
-    // it and become deltas, half the size (store.md, section 2). Bloom filters come with
-    // dictionaries: by them a query for one series skips row groups.
-    const std::string sql = "COPY (FROM mw_rows()) TO " + sql_text(path) +
-                            " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
-                            " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE " +
-                            std::to_string(row_group) + ", KV_METADATA {format: '" + format +
-                            "', version: '1', writer: 'millwright'})";
+    const std::string sql = "COPY (FROM mw_rows()) TO " + sql_text(path) + options;
     auto written = [&]() -> Result<std::uint64_t> {
         TRY(auto rows, state_->connection->query(sql));
         duckdb::Chunk chunk;
@@ -104,6 +93,12 @@ std::string decisions_sql(const std::vector<std::string>& paths) {
     return "SELECT \"time\", device, asset, site, use_case, model, \"version\", bundle_hash, "
            "window_from, window_to, samples, inputs_quality, score, decision, fallback, "
            "latency_us" +
+           read_parquet(paths);
+}
+
+std::string rollups_sql(const std::vector<std::string>& paths) {
+    return "SELECT series, device_id, \"time\", device, signal, \"count\", good, \"min\", "
+           "\"max\", \"sum\", \"first\", first_time, \"last\", last_time, unit, asset, site" +
            read_parquet(paths);
 }
 

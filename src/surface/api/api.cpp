@@ -230,6 +230,9 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/bridges", list_mqtt_bridges);
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
+    routes.add(Method::get, "/v1/history/stats", history_stats);
+    routes.add(Method::post, "/v1/history/compact", compact_history);
+    routes.add(Method::post, "/v1/history/delete", delete_history);
     add_write_routes(routes, state_->options.writes);
     add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
     routes.add(Method::get, "/v1/schemas", list_schemas);

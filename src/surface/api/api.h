@@ -19,6 +19,7 @@
 #include "platform/http/http.h"
 #include "surface/api/access.h"
 #include "surface/api/broker_desk.h"
+#include "surface/api/history_desk.h"
 #include "surface/api/write_door.h"
 
 namespace mw::api {
@@ -69,6 +70,7 @@ struct Parts {
     BrokerDesk* broker = nullptr;
     products::Desk* products = nullptr;
     PointDesk* points = nullptr;
+    HistoryDesk* history = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

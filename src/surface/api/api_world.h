@@ -129,6 +129,21 @@ class FakePoints final : public PointDesk {
     std::optional<Error> store_error, flush_error;
 };
 
+class FakeHistory final : public HistoryDesk {
+ public:
+    Task<Json> stats() override { co_return JsonObject{{"series", 7}}; }
+    Task<Json> compact(nanoseconds wait) override {
+        waited = wait;
+        co_return JsonObject{{"finished", true}};
+    }
+    Task<Json> remove(Deletion deletion) override {
+        deleted = std::move(deletion);
+        co_return JsonObject{{"points", 12}, {"decisions", 3}};
+    }
+    nanoseconds waited{0};
+    std::optional<Deletion> deleted;
+};
+
 // Two pages of clients, and a trace that gives what a test put into it.
 class FakeBroker final : public BrokerDesk {
  public:
@@ -222,6 +237,7 @@ class ApiWorld : public testing::Test {
         contracts = std::make_unique<products::Desk>(*registry);
         parts.products = contracts.get();
         parts.points = &points;
+        parts.history = &stored;
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -329,6 +345,7 @@ class ApiWorld : public testing::Test {
     FakeLabels labels;
     FakeGates gates;
     FakeBroker broker{clock};
+    FakeHistory stored;
     FakePoints points;
     Result<> history;
     std::vector<AdmissionRequest> judged;

@@ -182,6 +182,11 @@ Task<Response> list_mqtt_bridges(State&, Caller, Request);
 Task<Response> kick_mqtt_clients(State&, Caller, Request);
 Task<Response> trace_mqtt(State&, Caller, Request);
 
+// history.cpp
+Task<Response> history_stats(State&, Caller, Request);
+Task<Response> compact_history(State&, Caller, Request);
+Task<Response> delete_history(State&, Caller, Request);
+
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);
 Task<Response> upload_blob(State&, Caller, Request);

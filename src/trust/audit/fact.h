@@ -48,7 +48,8 @@ inline constexpr std::string_view enroll_refused = "enroll.refused";
 inline constexpr std::string_view blob_stored = "blob.stored";
 inline constexpr std::string_view query = "query";
 inline constexpr std::string_view mqtt_kick = "mqtt.kick";
-inline constexpr std::string_view mqtt_trace = "mqtt.trace";  // with payloads
+inline constexpr std::string_view history_delete = "history.delete";  // what a device sent
+inline constexpr std::string_view mqtt_trace = "mqtt.trace";          // with payloads
 }  // namespace action
 
 // The canonical bytes, added to `into`. The hash is not among them.

@@ -1,0 +1,13 @@
+#pragma once
+// What GET /v1/history/stats says, for a terminal. Pure.
+
+#include <string>
+
+#include "apps/ctl/table.h"
+
+namespace mw::ctl {
+
+Table history_tables(const Json& figures);
+std::string history_summary(const Json& figures);  // lines
+
+}  // namespace mw::ctl

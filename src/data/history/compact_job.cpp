@@ -1,0 +1,109 @@
+#include "data/history/compact_job.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "data/history/segment_place.h"
+#include "data/history/slices.h"
+
+namespace mw::history {
+namespace {
+
+SegmentFile describe_merged(const CompactJob& job, const Merged& merged) {
+    SegmentFile file;
+    const auto& newest = job.work.inputs.back();
+    file.table = newest.table;
+    file.generation = newest.generation;
+    file.rows = merged.rows;
+    file.time_min = merged.time_min;
+    file.time_max = merged.time_max;
+    file.device_first = merged.device_first;
+    file.device_last = merged.device_last;
+    // A file without some of its rows is what it was.
+    file.compacted = job.only_if_erased ? newest.compacted : newest.table == Table::points;
+    file.overlaps = job.only_if_erased && newest.overlaps;
+    return file;
+}
+
+Result<> merge_slice(CompactJob& job, std::int64_t slice, std::uint64_t rewrite,
+                     const std::stop_token& stop) {
+    SegmentPlace place(
+        job.files, job.directory,
+        segment_file_name({job.work.inputs.back().generation, rewrite}, job.writer.extension()));
+    MergeOrder order{job.work.inputs, span_of_slice(slice), job.erase};
+    std::erase_if(order.inputs, [&](const auto& file) {
+        return file.time_max < order.span.from || file.time_min > order.span.to;
+    });
+    const auto table = job.work.inputs.back().table;
+    auto fresh = place.temporary(table);
+    auto outcome = [&]() -> Result<> {
+        ignore(job.files.remove(fresh), "usually there is none");
+        TRY(auto merged, table == Table::points ? job.writer.merge_points(fresh, order, stop)
+                                                : job.writer.rewrite_decisions(fresh, order));
+        job.repeats += merged.repeats;
+        job.erased += merged.erased;
+        if (merged.rows == 0) {
+            place.give_up();
+            return {};
+        }
+        auto file = describe_merged(job, merged);
+        std::optional<SegmentFile> rollups;
+        if (table == Table::points) {
+            TRY(rollups, place.roll_up(job.writer, file));
+        }
+        TRY_VOID(place.keep(file));
+        job.entry.files.push_back(std::move(file));
+        if (!rollups) return {};
+        TRY_VOID(place.keep(*rollups));
+        job.entry.files.push_back(std::move(*rollups));
+        return {};
+    }();
+    if (!outcome) place.give_up();
+    return outcome;
+}
+
+void take_back(CompactJob& job) {
+    for (const auto& file : job.entry.files)
+        ignore(job.files.remove(files::join(job.directory, file.path)), "the next start does it");
+    job.entry.files.clear();
+}
+
+Result<> every_row_once(const CompactJob& job) {
+    std::uint64_t before = 0;
+    auto after = job.repeats + job.erased;
+    for (const auto& file : job.work.inputs) before += file.rows;
+    for (const auto& file : job.entry.files)
+        if (file.table != Table::rollups) after += file.rows;
+    if (before == after) return {};
+    return Error{Errc::io_failed, "of " + std::to_string(before) + " rows, " +
+                                      std::to_string(after) + " came out of the merge"};
+}
+
+Result<> merge_slices(CompactJob& job, const std::stop_token& stop) {
+    auto rewrite = job.first_rewrite;
+    for (auto slice : job.work.slices) {
+        if (stop.stop_requested()) return Error{Errc::cancelled, "history is closing"};
+        TRY_VOID(merge_slice(job, slice, rewrite++, stop));
+    }
+    return every_row_once(job);
+}
+
+}  // namespace
+
+Result<> write_files(CompactJob& job, std::stop_token stop) {
+    auto outcome = [&]() -> Result<> {
+        if (job.only_if_erased) {
+            TRY(auto holds, job.writer.holds(job.work.inputs.front(), job.erase));
+            if (!holds) return {};
+        }
+        return merge_slices(job, stop);
+    }();
+    // Rewritten for nothing: the old file is as good.
+    if (outcome && job.only_if_erased && job.erased == 0) return take_back(job), outcome;
+    if (outcome) return {};
+    take_back(job);
+    auto day = day_folder(job.work.inputs.front().time_min);
+    return std::move(outcome).error().context("compact " + day);
+}
+
+}  // namespace mw::history
