@@ -57,6 +57,15 @@ std::string lockdown(const Options& options) {
     return sql;
 }
 
+// $2 may come before $1 in the text, and DuckDB counts them as they come.
+Result<idx_t> place_of(duckdb_prepared_statement statement, std::size_t number) {
+    idx_t at = 0;
+    if (duckdb_bind_parameter_index(statement, &at, std::to_string(number).c_str()) ==
+        DuckDBSuccess)
+        return at;
+    return Error{Errc::invalid_input, "no parameter $" + std::to_string(number)};
+}
+
 Result<> bind_value(duckdb_prepared_statement statement, idx_t at, const Value& value) {
     struct Bind {
         duckdb_prepared_statement statement;
@@ -167,7 +176,8 @@ Result<Rows> Statement::execute(const std::vector<Value>& values, std::stop_toke
                          " parameters, " + std::to_string(values.size()) + " given"};
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
-        TRY_VOID(bind_value(raw_.get(), i + 1, values[i]));
+        TRY(const idx_t at, place_of(raw_.get(), i + 1));
+        TRY_VOID(bind_value(raw_.get(), at, values[i]));
     }
     TRY(auto result, started(connection_, raw_.get(), std::move(stop)));
     Rows rows;

@@ -63,7 +63,7 @@ class Rows {
 
 class Statement {
  public:
-    // Values bind to $1, $2, ... in order. A stop request interrupts it, while it executes and
+    // Values bind to $1, $2, ... by number. A stop request interrupts it, while it executes and
     // while its rows are fetched: the outcome is then cancelled.
     Result<Rows> execute(const std::vector<Value>& values = {}, std::stop_token stop = {});
 

@@ -19,11 +19,12 @@ bool any_of(const std::array<std::string_view, n>& set, std::string_view value) 
     return std::find(set.begin(), set.end(), value) != set.end();
 }
 
-constexpr std::array<std::string_view, 16> expression_classes{
+constexpr std::array<std::string_view, 17> expression_classes{
     "CONSTANT", "COLUMN_REF", "COMPARISON", "CONJUNCTION",
     "FUNCTION", "OPERATOR",   "CAST",       "CASE",
     "BETWEEN",  "STAR",       "SUBQUERY",   "WINDOW",
-    "LAMBDA",   "LAMBDA_REF", "COLLATE",    "POSITIONAL_REFERENCE"};
+    "LAMBDA",   "LAMBDA_REF", "COLLATE",    "POSITIONAL_REFERENCE",
+    "PARAMETER"};
 constexpr std::array<std::string_view, 17> plain_types{"SUBQUERY",        "JOIN",
                                                        "EXPRESSION_LIST", "EMPTY",
                                                        "LIMIT_MODIFIER",  "LIMIT_PERCENT_MODIFIER",
@@ -65,8 +66,12 @@ struct Scope {
 
 class Checker {
  public:
-    Checker(std::string_view sql, const std::vector<std::string>& products)
-        : sql_(sql), products_(products) {}
+    Checker(std::string_view sql, const std::vector<std::string>& products,
+            const QueryParameters& parameters)
+        : sql_(sql),
+          products_(products),
+          parameters_(parameters),
+          used_(parameters.size(), false) {}
 
     Result<> visit(Node& node, const Scope& scope) {
         if (node.kind == Node::Kind::list) return visit_items(node, scope);
@@ -88,6 +93,14 @@ class Checker {
     }
 
     std::vector<Reference> take_references() { return std::move(references_); }
+    // A value that nobody asks for is a mistake of the caller.
+    Result<> all_used() const {
+        const auto unused = std::find(used_.begin(), used_.end(), false);
+        if (unused == used_.end()) return {};
+        return Error{Errc::invalid_input,
+                     "parameters: " + std::to_string(used_.size()) + " given, and there is no $" +
+                         std::to_string(unused - used_.begin() + 1) + " in the statement"};
+    }
 
  private:
     // Remembers the innermost place in the text while a node is visited.
@@ -176,7 +189,7 @@ class Checker {
         if (where == nullptr || from == nullptr) return;
         std::vector<Bindable> tables;
         collect(*from, tables);
-        add_conditions(*where, tables, from->text_at("type") == "BASE_TABLE");
+        add_conditions(*where, tables, from->text_at("type") == "BASE_TABLE", parameters_);
     }
 
     // Also below outer joins: a conjunct that is true for a row is false for one filled with NULLs,
@@ -286,17 +299,29 @@ class Checker {
 
     Result<> expression(Node& node, const Scope& scope) {
         const std::string_view kind = node.text_at("class");
-        if (kind == "PARAMETER") return refuse("parameters are not allowed; write the value");
+        if (kind == "PARAMETER") TRY_VOID(parameter(node));
         if (!any_of(expression_classes, kind)) {
             return refuse(std::string(kind) + " expressions are not allowed");
         }
         const bool table_function = std::exchange(in_table_function_, false);
         if (kind == "FUNCTION" || kind == "WINDOW") {
+            if (kind == "FUNCTION" && !table_function) name_by_time(node);
             TRY_VOID(function_call(node, kind == "WINDOW", table_function));
         }
         if (kind == "COLUMN_REF") TRY_VOID(column(node));
         TRY_VOID(visit_items(node, scope));
         mend_zones(node);
+        return {};
+    }
+
+    Result<> parameter(const Node& node) {
+        const std::size_t number = parameter_number(node);
+        if (number == 0) return refuse("parameters are $1, $2, ... with numbers");
+        if (number > parameters_.size()) {
+            return refuse("there is no value for $" + std::to_string(number) + "; " +
+                          std::to_string(parameters_.size()) + " parameters are given");
+        }
+        used_[number - 1] = true;
         return {};
     }
 
@@ -306,6 +331,15 @@ class Checker {
         const std::string name = lower_case(names->items[0].text);
         if (any_of(session_names, name)) return refuse(name + " is not allowed");
         return {};
+    }
+
+    // last(value, time) and first(value, time), as other time series databases have them.
+    static void name_by_time(Node& node) {
+        const std::string name = lower_case(node.text_at("function_name"));
+        const Node* arguments = node.find("children");
+        if (arguments == nullptr || arguments->items.size() != 2) return;
+        if (name == "last") node.set("function_name", Node::of_text("arg_max"));
+        if (name == "first") node.set("function_name", Node::of_text("arg_min"));
     }
 
     Result<> function_call(const Node& node, bool window, bool in_from) {
@@ -384,6 +418,8 @@ class Checker {
 
     std::string_view sql_;
     const std::vector<std::string>& products_;
+    const QueryParameters& parameters_;
+    std::vector<bool> used_;  // by $number - 1
     std::vector<Reference> references_;
     std::size_t offset_ = 0;
     int depth_ = 0;
@@ -410,7 +446,8 @@ Result<> parse_failure(const Node& tree, std::string_view sql) {
 
 }  // namespace
 
-Result<Checked> check(Node tree, std::string_view sql, const std::vector<std::string>& products) {
+Result<Checked> check(Node tree, std::string_view sql, const std::vector<std::string>& products,
+                      const QueryParameters& parameters) {
     const Node* failed = tree.find("error");
     if (failed == nullptr || failed->is_true()) {
         TRY_VOID(parse_failure(tree, sql));
@@ -425,8 +462,9 @@ Result<Checked> check(Node tree, std::string_view sql, const std::vector<std::st
     if (type != "SELECT_NODE" && type != "SET_OPERATION_NODE" && type != "CTE_NODE") {
         return Error{Errc::invalid_input, "want a SELECT statement"};
     }
-    Checker checker(sql, products);
+    Checker checker(sql, products, parameters);
     TRY_VOID(checker.visit(statements->items[0], Scope{}));
+    TRY_VOID(checker.all_used());
     return Checked{std::move(tree), checker.take_references()};
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "data/query/tree.h"
+#include "domain/query_engine.h"
 
 namespace mw::query {
 
@@ -37,8 +38,10 @@ struct Checked {
     std::vector<Reference> references;
 };
 
-// `tree` is what json_serialize_sql gave for `sql`; `products` are the names of data products.
-Result<Checked> check(Node tree, std::string_view sql, const std::vector<std::string>& products);
+// `tree` is what json_serialize_sql gave for `sql`; `products` are the names of data products,
+// `parameters` the values of $1, $2, ...: each of them is used, and no other.
+Result<Checked> check(Node tree, std::string_view sql, const std::vector<std::string>& products,
+                      const QueryParameters& parameters = {});
 
 // "line 2, column 5" of a byte offset, counted in characters from 1.
 std::string place_in(std::string_view sql, std::size_t offset);

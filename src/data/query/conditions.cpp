@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
 
 namespace mw::query {
@@ -86,8 +87,8 @@ struct Target {
 
 class Binder {
  public:
-    Binder(const std::vector<Bindable>& tables, bool unqualified)
-        : tables_(tables), unqualified_(unqualified) {}
+    Binder(const std::vector<Bindable>& tables, bool unqualified, const QueryParameters& parameters)
+        : tables_(tables), unqualified_(unqualified), parameters_(parameters) {}
 
     void conjunct(const Node& node) {
         const std::string_view kind = node.text_at("class");
@@ -136,7 +137,7 @@ class Binder {
         return type;
     }
 
-    static void compare(const Target& target, std::string_view type, const Node& value) {
+    void compare(const Target& target, std::string_view type, const Node& value) const {
         const bool equal = type == "COMPARE_EQUAL";
         if (target.bound != Bound::time) {
             if (equal) restrict(target, {&value, 1});
@@ -170,18 +171,12 @@ class Binder {
     }
 
     // Only when every value is a text constant; two restrictions of one column intersect.
-    static void restrict(const Target& target, std::span<const Node> values) {
+    void restrict(const Target& target, std::span<const Node> values) const {
         std::vector<std::string> texts;
         for (const Node& node : values) {
-            const Node* value = node.find("value");
-            const Node* type = value != nullptr ? value->find("type") : nullptr;
-            const Node* text = value != nullptr ? value->find("value") : nullptr;
-            if (node.text_at("class") != "CONSTANT" || type == nullptr ||
-                type->text_at("id") != "VARCHAR" || text == nullptr ||
-                text->kind != Node::Kind::text) {
-                return;
-            }
-            texts.push_back(text->text);
+            auto text = text_of(node);
+            if (!text) return;
+            texts.push_back(std::move(*text));
         }
         auto& known =
             target.bound == Bound::device ? target.conditions->devices : target.conditions->signals;
@@ -193,10 +188,28 @@ class Binder {
         known = std::move(texts);
     }
 
+    std::optional<std::string> text_of(const Node& node) const {
+        const std::string_view kind = node.text_at("class");
+        if (kind == "PARAMETER") {
+            const std::size_t number = parameter_number(node);
+            if (number == 0 || number > parameters_.size()) return std::nullopt;
+            const auto* text = std::get_if<std::string>(&parameters_[number - 1]);
+            return text != nullptr ? std::optional(*text) : std::nullopt;
+        }
+        const Node* value = node.find("value");
+        const Node* type = value != nullptr ? value->find("type") : nullptr;
+        const Node* text = value != nullptr ? value->find("value") : nullptr;
+        if (kind != "CONSTANT" || type == nullptr || type->text_at("id") != "VARCHAR" ||
+            text == nullptr || text->kind != Node::Kind::text) {
+            return std::nullopt;
+        }
+        return text->text;
+    }
+
     // Without columns, subqueries or chance, so that evaluating it early gives the same value.
     static bool is_fixed(const Node& node) {
-        static constexpr std::array<std::string_view, 6> fixed{
-            "CONSTANT", "FUNCTION", "CAST", "CASE", "OPERATOR", "COMPARISON"};
+        static constexpr std::array<std::string_view, 7> fixed{
+            "CONSTANT", "FUNCTION", "CAST", "CASE", "OPERATOR", "COMPARISON", "PARAMETER"};
         const std::string_view kind = node.text_at("class");
         const auto names = column_names(node);
         const bool current =
@@ -214,12 +227,23 @@ class Binder {
 
     const std::vector<Bindable>& tables_;
     bool unqualified_;
+    const QueryParameters& parameters_;
 };
 
 }  // namespace
 
-void add_conditions(const Node& where, const std::vector<Bindable>& tables, bool unqualified) {
-    Binder(tables, unqualified).conjunct(where);
+void add_conditions(const Node& where, const std::vector<Bindable>& tables, bool unqualified,
+                    const QueryParameters& parameters) {
+    Binder(tables, unqualified, parameters).conjunct(where);
+}
+
+std::size_t parameter_number(const Node& parameter) {
+    const std::string_view name = parameter.text_at("identifier");
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    const bool plain =
+        !name.empty() && name[0] != '0' && error == std::errc() && end == name.data() + name.size();
+    return plain ? number : 0;
 }
 
 void mend_zones(Node& expression) {

@@ -19,7 +19,11 @@ struct Bindable {
 
 // Adds what the top-level conjuncts of `where` say. With `unqualified`, bare column names count
 // too: there must be only one table then.
-void add_conditions(const Node& where, const std::vector<Bindable>& tables, bool unqualified);
+void add_conditions(const Node& where, const std::vector<Bindable>& tables, bool unqualified,
+                    const QueryParameters& parameters = {});
+
+// n of $n; 0 where it isn't a number.
+std::size_t parameter_number(const Node& parameter);
 
 // Wraps operands that have a zone in CAST(... AS TIMESTAMP) where a comparison needs it; the
 // session runs in UTC, so the instant stays the same. `expression` is one node of a statement.

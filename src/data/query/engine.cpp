@@ -61,11 +61,42 @@ QueryLimits limited(const QueryLimits& asked, const QueryLimits& most) {
             std::min(asked.memory_bytes, most.memory_bytes)};
 }
 
-std::string readable(std::string_view table) { return "the policy on " + std::string(table); }
+// What a statement may name: a product that isn't known to the actor is as none.
+std::vector<std::string> names_of(const Products& products, const Sight* sight) {
+    std::vector<std::string> names;
+    for (const Product& product : products) {
+        if (sight == nullptr || !std::binary_search(sight->unknown_products.begin(),
+                                                    sight->unknown_products.end(), product.name))
+            names.push_back(product.name);
+    }
+    return names;
+}
 
-// Adds to each reference what it may see: the product's selection and the policy's predicate.
-Result<> restrict(std::vector<Wanted>& wanted, const Products& products, const RowPolicy& policy,
-                  const std::string& actor) {
+// Devices that are all that a sight shows, where they are few: then other files need no look.
+std::optional<Names> few_devices(const Sight& sight) {
+    constexpr std::size_t few = 256;
+    if (!sight.only) return std::nullopt;
+    Names all;
+    for (const SeriesSet& set : *sight.only) {
+        if (!set.devices || all.size() + set.devices->size() > few) return std::nullopt;
+        all.insert(all.end(), set.devices->begin(), set.devices->end());
+    }
+    return all;
+}
+
+void narrow(std::optional<std::vector<std::string>>& devices, const Names& most) {
+    if (!devices) {
+        devices = most;
+        return;
+    }
+    std::erase_if(*devices, [&](const std::string& device) {
+        return std::find(most.begin(), most.end(), device) == most.end();
+    });
+}
+
+// Adds to each reference what it may see: the product's selection and the actor's sight.
+Result<> restrict(std::vector<Wanted>& wanted, const Products& products, const SightPtr& sight) {
+    const auto devices = sight ? few_devices(*sight) : std::nullopt;
     for (Wanted& one : wanted) {
         if (one.table == Table::product) {
             const auto product = std::find_if(products.begin(), products.end(),
@@ -73,8 +104,11 @@ Result<> restrict(std::vector<Wanted>& wanted, const Products& products, const R
             ASSERT(product != products.end());
             one.product = *product;
         }
-        if (!policy) continue;
-        TRY(one.policy, policy(actor, one.name).context(readable(one.name)));
+        if (!sight) continue;
+        TRY_VOID(check_sight(*sight, one.table, one.name));
+        one.sight = sight;
+        if (devices) narrow(one.devices, *devices);
+        widen_for_masks(one);
     }
     return {};
 }
@@ -121,16 +155,19 @@ Task<QueryReply> answer(StatePointer state, QueryRequest request) {
     const QueryLimits limits = limited(request.limits, state->options.limits_max);
     CO_TRY(const Lease lease, co_await acquire(state));
     const auto products = state->parts.products.products();
-    std::vector<std::string> names;
-    for (const Product& product : *products) names.push_back(product.name);
-
-    auto parse = [slot = lease.slot(), sql = std::move(request.sql), names = std::move(names),
-                  memory = limits.memory_bytes](std::stop_token stop) {
-        return slot->parse(sql, names, memory, std::move(stop));
+    SightPtr sight;
+    if (state->parts.policy != nullptr) {
+        CO_TRY(sight, state->parts.policy->sight_of(request.actor));
+    }
+    auto parse = [slot = lease.slot(), sql = std::move(request.sql),
+                  names = names_of(*products, sight.get()), memory = limits.memory_bytes,
+                  parameters = std::move(request.parameters)](std::stop_token stop) {
+        return slot->parse(sql, names, memory, std::move(stop), parameters);
     };
     CO_TRY(Parsed parsed, co_await state->parts.workers.run(std::move(parse)));
-    CO_TRY_VOID(restrict(parsed.wanted, *products, state->parts.policy, request.actor));
+    CO_TRY_VOID(restrict(parsed.wanted, *products, sight));
     CO_TRY(Snapshot snapshot, co_await take_snapshot(state, parsed.wanted));
+    snapshot.now = Loop::here().clock().now();
 
     auto run = [slot = lease.slot(), parsed = std::move(parsed), snapshot = std::move(snapshot),
                 format = request.format, limits](std::stop_token stop) {
@@ -157,6 +194,11 @@ Engine::~Engine() = default;
 
 Task<QueryReply> Engine::query(QueryRequest request) {
     const auto state = state_;
+    if (request.parameters.size() > state->options.parameters_max) {
+        state->refused.add();
+        co_return Error{Errc::invalid_input,
+                        "parameters: at most " + std::to_string(state->options.parameters_max)};
+    }
     if (request.sql.size() > state->options.sql_bytes_max) {
         state->refused.add();
         co_return Error{
@@ -171,7 +213,7 @@ Task<QueryReply> Engine::query(QueryRequest request) {
     state->duration.observe(std::chrono::duration<double>(took).count());
     if (reply) {
         state->answered.add();
-    } else if (reply.error().code == Errc::invalid_input) {
+    } else if (reply.error().code == Errc::invalid_input || reply.error().code == Errc::denied) {
         state->refused.add();
     } else {
         state->failed.add();

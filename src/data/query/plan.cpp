@@ -139,9 +139,8 @@ class Planner {
 
  private:
     std::string rows_of(const Wanted& wanted) {
-        std::string sql = unfiltered(wanted);
-        if (!wanted.policy) return sql;
-        return "SELECT * FROM (" + sql + ") WHERE (" + *wanted.policy + ")";
+        const std::string sql = unfiltered(wanted);
+        return wanted.sight ? seen(wanted, sql, snapshot_.now) : sql;
     }
 
     std::string unfiltered(const Wanted& wanted) {

@@ -15,7 +15,7 @@
 namespace mw::query {
 
 // A reference with its conditions evaluated. Bounds may be wider than the statement's own WHERE,
-// which still applies; the product's selection and the policy are applied here.
+// which still applies; the product's selection and what the actor may see are applied here.
 struct Wanted {
     Table table = Table::points;
     std::string name;
@@ -25,7 +25,7 @@ struct Wanted {
     Timestamp from = history::time_lowest;
     Timestamp to = history::time_highest;
     std::optional<Product> product;
-    std::optional<std::string> policy;  // SQL over the table's columns
+    SightPtr sight;  // null: all is seen
 
     bool nothing() const;
 };
@@ -39,6 +39,7 @@ struct Snapshot {
     history::HistorySnapshot history;
     std::shared_ptr<const quality::Scorecard> scorecard;
     std::shared_ptr<const labels::Labels> labels;
+    Timestamp now = {};  // averages show stretches of time that are over
 };
 
 struct Plan {

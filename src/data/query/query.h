@@ -4,7 +4,6 @@
 // statements run at a time and `waiting_max` wait (more: overloaded); time, rows and memory are
 // limited per request.
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "data/history/history.h"
 #include "data/label_log/label_log.h"
 #include "data/query/allow_list.h"
+#include "data/query/sight.h"
 #include "domain/query_engine.h"
 #include "insight/quality/quality.h"
 #include "platform/loop/loop.h"
@@ -55,11 +55,6 @@ class LabelSource {
     virtual std::shared_ptr<const labels::Labels> labels() = 0;  // on the control loop; never null
 };
 
-// What else must hold for a row of `table` that `actor` may see, as SQL over the table's columns
-// ("site = 'north'"); nullopt: nothing else; an error refuses the statement.
-using RowPolicy = std::function<Result<std::optional<std::string>>(const std::string& actor,
-                                                                   const std::string& table)>;
-
 struct EngineOptions {
     std::string history_directory = {};  // the only folder that SQL may read, and only through us
     std::string temporary_directory =
@@ -69,6 +64,7 @@ struct EngineOptions {
     unsigned threads = 1;  // per statement; the hub gives cores - 1
     QueryLimits limits_max{minutes{5}, 10'000'000, std::size_t{1} << 30};
     std::size_t sql_bytes_max = 64 * 1024;
+    std::size_t parameters_max = 1'000;
 };
 
 class Engine final : public QueryEngine {
@@ -79,7 +75,7 @@ class Engine final : public QueryEngine {
         ProductSource& products;
         ScorecardSource& scorecard;
         metrics::Registry& metrics;
-        RowPolicy policy = {};
+        ReadPolicy* policy = nullptr;   // null: everybody sees everything
         LabelSource* labels = nullptr;  // null: the table `labels` is empty
     };
     Engine(EngineOptions options, Parts parts);

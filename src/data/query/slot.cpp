@@ -50,6 +50,14 @@ duckdb::TableFunction rows_function(const std::vector<Source>& sources) {
             }};
 }
 
+std::vector<duckdb::Value> values_of(const QueryParameters& parameters) {
+    std::vector<duckdb::Value> values;
+    for (const QueryParameter& parameter : parameters)
+        values.push_back(
+            std::visit([](const auto& value) { return duckdb::Value(value); }, parameter));
+    return values;
+}
+
 // DuckDB's first line, without its name for the class of error and without the rewritten text.
 std::string first_line(const std::string& message) {
     return message.substr(0, message.find("\n\nLINE "));
@@ -80,14 +88,16 @@ Result<> Slot::open(std::size_t memory_bytes) {
 }
 
 Result<Parsed> Slot::parse(const std::string& sql, const std::vector<std::string>& products,
-                           std::size_t memory_bytes, std::stop_token stop) {
+                           std::size_t memory_bytes, std::stop_token stop,
+                           QueryParameters parameters) {
     TRY_VOID(open(memory_bytes));
     end_statement();
     TRY_VOID(open_->connection->run("BEGIN TRANSACTION"));
     if (stop.stop_requested()) return Error{Errc::cancelled, "the query was cancelled"};
-    TRY(Checked checked, this->checked(sql, products));
+    TRY(Checked checked, this->checked(sql, products, parameters));
     Parsed parsed;
     parsed.original = sql;
+    parsed.parameters = std::move(parameters);
     for (const Reference& reference : checked.references) {
         Wanted wanted;
         wanted.table = reference.table;
@@ -97,21 +107,23 @@ Result<Parsed> Slot::parse(const std::string& sql, const std::vector<std::string
         wanted.signals = reference.conditions.signals;
         parsed.wanted.push_back(std::move(wanted));
     }
-    TRY_VOID(evaluate(checked.references, parsed.wanted));
+    TRY_VOID(evaluate(checked.references, parsed));
     TRY(parsed.sql, only_text(*open_->to_sql, to_json(checked.tree)));
     return parsed;
 }
 
-Result<Checked> Slot::checked(const std::string& sql, const std::vector<std::string>& products) {
+Result<Checked> Slot::checked(const std::string& sql, const std::vector<std::string>& products,
+                              const QueryParameters& parameters) {
     if (sql.find('\0') != std::string::npos) {
         return Error{Errc::invalid_input, "a statement has no zero bytes"};
     }
     TRY(const std::string json, only_text(*open_->to_tree, sql));
     TRY(Node tree, parse_tree(json));
-    return check(std::move(tree), sql, products);
+    return check(std::move(tree), sql, products, parameters);
 }
 
-Result<> Slot::evaluate(std::vector<Reference>& references, std::vector<Wanted>& wanted) {
+Result<> Slot::evaluate(std::vector<Reference>& references, Parsed& parsed) {
+    std::vector<Wanted>& wanted = parsed.wanted;
     std::vector<Node> expressions;
     for (const Reference& reference : references) {
         const Conditions& conditions = reference.conditions;
@@ -122,7 +134,7 @@ Result<> Slot::evaluate(std::vector<Reference>& references, std::vector<Wanted>&
     if (expressions.empty()) return {};
     // DuckDB compares some pairs of types at microseconds, so bounds get room on both sides.
     constexpr nanoseconds room = milliseconds{1};
-    const auto values = instants(expressions);
+    const auto values = instants(expressions, parsed.parameters);
     std::size_t at = 0;
     for (std::size_t i = 0; i < references.size(); ++i) {
         for (std::size_t k = 0; k < references[i].conditions.not_before.size(); ++k, ++at) {
@@ -137,7 +149,8 @@ Result<> Slot::evaluate(std::vector<Reference>& references, std::vector<Wanted>&
 
 // What an expression without columns is, as an instant; nullopt where DuckDB has no answer. Then
 // the bound is dropped, and an error in it shows when the statement itself runs.
-std::vector<std::optional<Timestamp>> Slot::instants(const std::vector<Node>& expressions) {
+std::vector<std::optional<Timestamp>> Slot::instants(const std::vector<Node>& expressions,
+                                                     const QueryParameters& parameters) {
     std::vector<std::optional<Timestamp>> values(expressions.size());
     Node tree = open_->select_template;
     Node* list = tree.find("statements")->items[0].find("node")->find("select_list");
@@ -152,7 +165,13 @@ std::vector<std::optional<Timestamp>> Slot::instants(const std::vector<Node>& ex
     }
     auto inner = only_text(*open_->to_sql, to_json(tree));
     if (!inner) return values;
-    auto rows = open_->connection->query(outer + " FROM (" + *inner + ")");
+    // DuckDB wants each value that it is given to be used.
+    std::string all;
+    for (std::size_t i = 1; i <= parameters.size(); ++i)
+        all += (i > 1 ? ", $" : ", (SELECT $") + std::to_string(i) + " AS p" + std::to_string(i);
+    if (!all.empty()) all += ")";
+    auto rows =
+        open_->connection->query(outer + " FROM (" + *inner + ")" + all, values_of(parameters));
     duckdb::Chunk chunk;
     if (!rows || !rows->next(chunk).value_or(false)) return values;
     constexpr std::int64_t margin = std::int64_t{1} << 40;
@@ -172,15 +191,17 @@ Result<QueryReply> Slot::run(const Parsed& parsed, Plan plan, ResultFormat forma
     const bool parquet = format == ResultFormat::parquet;
     const std::string sql = plan.with + "SELECT * FROM (" + parsed.sql + ") LIMIT " +
                             std::to_string(limits.rows + (parquet ? 0 : 1));
-    auto reply = parquet ? parquet_reply(sql, limits, stop) : text_reply(sql, format, limits, stop);
+    auto reply = parquet ? parquet_reply(sql, parsed.parameters, limits, stop)
+                         : text_reply(sql, parsed.parameters, format, limits, stop);
     if (!reply) reply = explained(std::move(reply).error(), parsed);
     end_statement();
     return reply;
 }
 
-Result<QueryReply> Slot::text_reply(const std::string& sql, ResultFormat format,
-                                    const QueryLimits& limits, std::stop_token stop) {
-    TRY(auto rows, open_->connection->query(sql, {}, std::move(stop)));
+Result<QueryReply> Slot::text_reply(const std::string& sql, const QueryParameters& parameters,
+                                    ResultFormat format, const QueryLimits& limits,
+                                    std::stop_token stop) {
+    TRY(auto rows, open_->connection->query(sql, values_of(parameters), std::move(stop)));
     ResultText text(format, rows.columns());
     QueryReply reply;
     duckdb::Chunk chunk;
@@ -202,8 +223,8 @@ Result<QueryReply> Slot::text_reply(const std::string& sql, ResultFormat format,
     return reply;
 }
 
-Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryLimits& limits,
-                                       std::stop_token stop) {
+Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryParameters& parameters,
+                                       const QueryLimits& limits, std::stop_token stop) {
     const std::filesystem::path path = std::filesystem::path(options_.temporary_directory) /
                                        ("reply-" + std::to_string(options_.number) + ".parquet");
     struct Removed {
@@ -216,7 +237,7 @@ Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryLimits
     TRY(auto rows,
         open_->connection->query("COPY (" + sql + ") TO " + sql_text(path.string()) +
                                      " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd)",
-                                 {}, std::move(stop)));
+                                 values_of(parameters), std::move(stop)));
     QueryReply reply;
     duckdb::Chunk chunk;
     TRY(const bool any, rows.next(chunk));
@@ -244,9 +265,10 @@ Error Slot::explained(Error error, const Parsed& parsed) {
     if (error.code == Errc::cancelled) return error;
     const std::string line = first_line(error.message);
     if (error.code != Errc::invalid_input) return Error{error.code, line};
-    Plan empty = plan_of(
-        parsed.wanted,
-        Snapshot{{}, std::make_shared<quality::Scorecard>(), std::make_shared<labels::Labels>()});
+    Snapshot nothing{
+        {}, std::make_shared<quality::Scorecard>(), std::make_shared<labels::Labels>()};
+    nothing.history.series = std::make_shared<const history::SeriesDirectory>();
+    Plan empty = plan_of(parsed.wanted, nothing);
     open_->sources = std::move(empty.sources);
     ignore(open_->connection->run("ROLLBACK"), "there may be none to roll back");
     for (const Wanted& wanted : parsed.wanted) {

@@ -24,7 +24,8 @@ struct SlotOptions {
 struct Parsed {
     std::string sql;             // over the internal names of `wanted`
     std::string original;        // as it came, for messages
-    std::vector<Wanted> wanted;  // without product and policy
+    std::vector<Wanted> wanted;  // without product and sight
+    QueryParameters parameters;
 };
 
 class Slot {
@@ -33,20 +34,24 @@ class Slot {
     ~Slot();
 
     Result<Parsed> parse(const std::string& sql, const std::vector<std::string>& products,
-                         std::size_t memory_bytes, std::stop_token stop);
+                         std::size_t memory_bytes, std::stop_token stop,
+                         QueryParameters parameters = {});
     Result<QueryReply> run(const Parsed& parsed, Plan plan, ResultFormat format,
                            const QueryLimits& limits, std::stop_token stop);
 
  private:
     struct Open;
     Result<> open(std::size_t memory_bytes);
-    Result<Checked> checked(const std::string& sql, const std::vector<std::string>& products);
-    Result<> evaluate(std::vector<Reference>& references, std::vector<Wanted>& wanted);
-    std::vector<std::optional<Timestamp>> instants(const std::vector<Node>& expressions);
-    Result<QueryReply> text_reply(const std::string& sql, ResultFormat format,
-                                  const QueryLimits& limits, std::stop_token stop);
-    Result<QueryReply> parquet_reply(const std::string& sql, const QueryLimits& limits,
-                                     std::stop_token stop);
+    Result<Checked> checked(const std::string& sql, const std::vector<std::string>& products,
+                            const QueryParameters& parameters);
+    Result<> evaluate(std::vector<Reference>& references, Parsed& parsed);
+    std::vector<std::optional<Timestamp>> instants(const std::vector<Node>& expressions,
+                                                   const QueryParameters& parameters);
+    Result<QueryReply> text_reply(const std::string& sql, const QueryParameters& parameters,
+                                  ResultFormat format, const QueryLimits& limits,
+                                  std::stop_token stop);
+    Result<QueryReply> parquet_reply(const std::string& sql, const QueryParameters& parameters,
+                                     const QueryLimits& limits, std::stop_token stop);
     Error explained(Error error, const Parsed& parsed);
     void end_statement();
 

@@ -173,8 +173,16 @@ Task<Connection::Next> Connection::answer(Request request, Router::Match match) 
     request.params = std::move(match.params);
     request.peer = stream_->peer();
     request.peer_certificate = stream_->peer_certificate();
-    auto response =
-        co_await within(match.route->options.limit, match.route->handler(std::move(request)));
+    const RouteOptions& options = match.route->options;
+    auto handling = match.route->handler(std::move(request));
+    if (options.ends_with_client) {
+        auto staying = while_client_stays(std::move(handling), options.limit);
+        auto response = co_await std::move(staying);
+        if (client_left_) co_return Next::close;
+        if (!response) response = Response::error(response.error());
+        co_return co_await respond(std::move(*response), exchange);
+    }
+    auto response = co_await within(options.limit, std::move(handling));
     if (response) co_return co_await respond(std::move(*response), exchange);
     Response failed = Response::error(response.error());
     co_return co_await respond(std::move(failed), exchange);
@@ -255,7 +263,7 @@ Task<> Connection::stream_body(BodyProducer& producer, Writer& writer) {
     busy_ = false;  // an event stream has no end to wait for
     Scope racing(shared_.loop);
     racing.spawn(run_producer(producer, writer, outcome, settled));
-    racing.spawn(watch_client(settled));
+    racing.spawn(watch_client([&settled] { settled.set(); }));
     CO_TRY_VOID(co_await settled.wait());
     Result<> decided = outcome;
     racing.cancel();
@@ -263,6 +271,20 @@ Task<> Connection::stream_body(BodyProducer& producer, Writer& writer) {
     busy_ = true;
     if (decided) decided = writer.end();
     co_return decided;
+}
+
+Task<Response> Connection::while_client_stays(Task<Response> handling, nanoseconds limit) {
+    StopSwitch stop;
+    Scope watching(shared_.loop);
+    watching.spawn(watch_client([this, &stop] {
+        client_left_ = true;
+        stop.stop();
+    }));
+    auto limited = within(limit, std::move(handling));
+    auto response = co_await stopped_by(stop, std::move(limited));
+    watching.cancel();
+    ignore(co_await watching.join(), "cancelled with us");
+    co_return response;
 }
 
 Task<> Connection::run_producer(BodyProducer& producer, Writer& writer, Result<>& outcome,
@@ -274,12 +296,12 @@ Task<> Connection::run_producer(BodyProducer& producer, Writer& writer, Result<>
     co_return Result<>{};
 }
 
-Task<> Connection::watch_client(Event& settled) {
+Task<> Connection::watch_client(std::function<void()> left) {
     for (;;) {
         auto bytes = co_await stream_->read();
         if (!bytes && bytes.error().code == Errc::cancelled && stream_->is_open()) break;
         if (!bytes || bytes->empty()) {
-            settled.set();
+            left();
             break;
         }
         reader_.keep(*bytes);  // the next request, sent ahead

@@ -2,6 +2,7 @@
 // Private to this module: one client's connection, from its first request to its last.
 
 #include "platform/http/server.h"
+#include "platform/http/stop_switch.h"
 #include "platform/http/wire.h"
 
 namespace mw::http {
@@ -40,7 +41,9 @@ class Connection : public ListNode {
     Task<> send_body(std::string body);
     Task<> stream_body(BodyProducer& producer, Writer& writer);
     Task<> run_producer(BodyProducer& producer, Writer& writer, Result<>& outcome, Event& settled);
-    Task<> watch_client(Event& settled);
+    // Calls `left` when the client has gone; keeps what it sends ahead.
+    Task<> watch_client(std::function<void()> left);
+    Task<Response> while_client_stays(Task<Response> handling, nanoseconds limit);
     void count(const Exchange& exchange, int status);
 
     ServerShared& shared_;
@@ -48,7 +51,8 @@ class Connection : public ListNode {
     MessageReader reader_;
     std::optional<Refusal> refusal_;
     std::size_t served_ = 0;
-    bool busy_ = false;  // a handler is at work, or its response is being sent
+    bool client_left_ = false;  // while its request was handled
+    bool busy_ = false;         // a handler is at work, or its response is being sent
 };
 
 }  // namespace mw::http

@@ -17,4 +17,5 @@
 #include "platform/http/metrics.h"
 #include "platform/http/router.h"
 #include "platform/http/server.h"
+#include "platform/http/stop_switch.h"
 #include "platform/http/websocket.h"

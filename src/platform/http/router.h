@@ -16,6 +16,8 @@ struct RouteOptions {
     // If set, decides the body limit from the head, before anything of the body is kept: so that
     // strangers can't make us hold what only users may send.
     std::function<std::size_t(const Request& head)> body_limit_for{};
+    // The handler is cancelled when its client leaves: for work that nobody else wants.
+    bool ends_with_client = false;
 };
 
 class Router {

@@ -24,7 +24,8 @@ class HttpServer : public testing::Test {
     SimulatedClock clock;
     std::unique_ptr<Loop> loop = *Loop::open({.simulated = &clock});
     Event produced;
-    bool producer_cancelled = false;
+    bool producer_cancelled = false, handler_cancelled = false;
+    int handlers_ended = 0;
     std::unique_ptr<Server> server = *Server::open(*loop, {}, router());
     std::unique_ptr<net::Stream> client;
 
@@ -49,6 +50,15 @@ class HttpServer : public testing::Test {
             CO_TRY_VOID(co_await sleep_for(seconds(2)));
             co_return Response::text(200, "done");
         });
+        r.add(Method::get, "/for-you",
+              [this](Request) -> Task<Response> {
+                  auto waited = co_await sleep_for(seconds(5));
+                  handler_cancelled = !waited;
+                  ++handlers_ended;
+                  if (!waited) co_return waited.error();
+                  co_return Response::text(200, "at last");
+              },
+              {.limit = seconds(20), .ends_with_client = true});
         r.add(Method::get, "/pieces", [](Request) -> Task<Response> {
             auto produce = [](BodyWriter& to) -> Task<> {
                 CO_TRY_VOID(co_await to.write("one"));
@@ -341,6 +351,34 @@ TEST_F(HttpServer, stop_cancels_what_outlasts_the_grace) {
     ASSERT_TRUE(sync_wait(*loop, server->stop(seconds(3))).ok());
     EXPECT_LE(clock.steady() - began, seconds(4));
     EXPECT_EQ(server->counters().connections, 0u);
+}
+
+TEST_F(HttpServer, work_for_a_client_that_left_is_cancelled) {
+    open();
+    ASSERT_TRUE(client->write("GET /for-you HTTP/1.1\r\nHost: x\r\n\r\n").ok());
+    ignore(sync_wait(*loop, sleep_for(seconds(1))), "the request is under way");
+    EXPECT_EQ(handlers_ended, 0);
+    client->close();
+    ignore(sync_wait(*loop, sleep_for(seconds(1))), "the server hears of it");
+    EXPECT_EQ(handlers_ended, 1);
+    EXPECT_TRUE(handler_cancelled);
+    EXPECT_EQ(server->counters().connections, 0u);
+}
+
+TEST_F(HttpServer, work_for_a_client_that_stays_is_done_and_the_next_request_waits) {
+    const std::string one = "GET /for-you HTTP/1.1\r\nHost: x\r\n\r\n";
+    const auto answer = talk(one + "GET /hello/ann HTTP/1.1\r\nHost: x\r\n\r\n", seconds(10));
+    EXPECT_NE(answer.find("at last"), std::string::npos) << answer;
+    EXPECT_LT(answer.find("at last"), answer.find("hello ann")) << answer;
+    EXPECT_FALSE(handler_cancelled);
+}
+
+TEST_F(HttpServer, work_for_a_client_ends_when_the_server_stops) {
+    open();
+    ASSERT_TRUE(client->write("GET /for-you HTTP/1.1\r\nHost: x\r\n\r\n").ok());
+    ignore(sync_wait(*loop, sleep_for(seconds(1))), "the request is under way");
+    EXPECT_TRUE(sync_wait(*loop, server->stop(seconds(1))).ok());
+    EXPECT_TRUE(handler_cancelled);
 }
 
 }  // namespace

@@ -21,6 +21,11 @@ bool grants(const Rule& rule, const Access& access) {
            contains(rule.domains, access.domain);
 }
 
+// A rule that shows some rows only grants no more than exactly these.
+bool grants_rows(const Rule& rule, const Rule& wanted) {
+    return rule.rows.empty() || rule.rows == wanted.rows;
+}
+
 std::string text_of(const Access& access) {
     return std::string(to_string(access.verb)) + " on " + std::string(access.kind) + " in domain " +
            std::string(access.domain);
@@ -89,6 +94,26 @@ std::optional<std::vector<std::string>> Policy::domains(const Principal& princip
     return some;
 }
 
+std::vector<Policy::Reading> Policy::readings(const Principal& principal) const {
+    std::vector<Reading> all;
+    for (const auto& name : principal.roles) {
+        const Role* role = find(name);
+        if (!role) continue;
+        for (const auto& rule : role->rules)
+            if ((rule.verbs & bit(Verb::query)) && contains(rule.kinds, "History"))
+                all.push_back({rule.domains, rule.rows});
+    }
+    return all;
+}
+
+bool Policy::holds(const Principal& principal, const Access& access, const Rule& wanted) const {
+    for (const auto& name : principal.roles)
+        if (const Role* role = find(name))
+            for (const auto& rule : role->rules)
+                if (grants(rule, access) && grants_rows(rule, wanted)) return true;
+    return false;
+}
+
 bool Policy::covers(const Principal& principal, std::span<const Rule> rules) const {
     // "*" stands for itself here: only who holds "*" covers it, whatever is listed today.
     for (const auto& rule : rules)
@@ -97,7 +122,7 @@ bool Policy::covers(const Principal& principal, std::span<const Rule> rules) con
             if (!(rule.verbs & bit(verb))) continue;
             for (const auto& kind : rule.kinds)
                 for (const auto& domain : rule.domains)
-                    if (!allowed(principal, {verb, kind, domain})) return false;
+                    if (!holds(principal, {verb, kind, domain}, rule)) return false;
         }
     return true;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -53,10 +54,19 @@ struct Access {
     std::string_view domain;  // "default" where none applies
 };
 
+// Of a rule that lets somebody query History: the rows that it shows. All that is given must hold.
+struct RowSelection {
+    std::vector<std::string> products;          // rows of one of these data products; empty: any
+    std::map<std::string, std::string> labels;  // rows of devices that have all of them
+    bool empty() const { return products.empty() && labels.empty(); }
+    bool operator==(const RowSelection&) const = default;
+};
+
 struct Rule {
     std::uint32_t verbs = 0;           // bit (1 << Verb)
     std::vector<std::string> kinds;    // names, or "*"
-    std::vector<std::string> domains;  // names, or "*"
+    std::vector<std::string> domains;  // names, or "*"; of History: of the devices
+    RowSelection rows = {};
 };
 
 struct Role {
@@ -64,7 +74,7 @@ struct Role {
     std::vector<Rule> rules;
 };
 
-// From a Role resource's spec ({rules:[{verbs,kinds,domains}]}); the error names the path.
+// From a Role resource's spec ({rules:[{verbs,kinds,domains,rows}]}); the error names the path.
 Result<Role> role_from_spec(std::string_view name, const Json& spec);
 // admin, operator, viewer, writer, and who closes the loop: engineer, releaser, ot, it, business.
 struct BuiltInRole {
@@ -88,6 +98,12 @@ class Policy {
     // The domains in which the verb is allowed on the kind; no value means in all of them.
     std::optional<std::vector<std::string>> domains(const Principal& principal, Verb verb,
                                                     std::string_view kind) const;
+    // What rows of history they may query: those that any of these shows. Empty: none.
+    struct Reading {
+        std::vector<std::string> domains;  // of the devices; "*": all
+        RowSelection rows;
+    };
+    std::vector<Reading> readings(const Principal& principal) const;
     bool has_role(std::string_view role) const { return find(role) != nullptr; }
     // Whether the principal itself holds everything that the rules or the named roles would grant:
     // nobody hands out more than they have.
@@ -96,6 +112,8 @@ class Policy {
 
  private:
     const Role* find(std::string_view role) const;
+    // By a rule that shows all of the rows that `wanted` shows.
+    bool holds(const Principal& principal, const Access& access, const Rule& wanted) const;
     std::vector<Role> roles_;
     std::unordered_map<std::string_view, const Role*> by_name_;
 };

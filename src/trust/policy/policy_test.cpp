@@ -135,12 +135,69 @@ TEST(Policy, nobody_covers_more_than_they_hold) {
     EXPECT_FALSE(policy->covers_roles(boss, std::span(&gone, 1)));
 }
 
+std::shared_ptr<const Policy> with_parts_of_history() {
+    std::vector<Role> roles;
+    const auto add = [&](const char* name, const char* rule) {
+        roles.push_back(
+            *role_from_spec(name, *parse_json(std::string(R"({"rules":[)") + rule + "]}")));
+    };
+    add("all", R"({"verbs":["*"],"kinds":["*"],"domains":["*"]})");
+    add("some", R"({"verbs":["query"],"kinds":["History"],"domains":["*"],
+                    "rows":{"products":["pumps"],"labels":{"line":"1"}}})");
+    add("others", R"({"verbs":["query"],"kinds":["History"],"domains":["*"],
+                      "rows":{"labels":{"line":"2"}}})");
+    add("north", R"({"verbs":["query","list"],"kinds":["History"],"domains":["north"]})");
+    return Policy::compile(std::move(roles));
+}
+
+TEST(Policy, tells_what_rows_of_history_they_may_query) {
+    const auto policy = with_parts_of_history();
+    EXPECT_TRUE(policy->readings({"a", {"gone"}}).empty());
+    const auto all = policy->readings({"a", {"all"}});
+    ASSERT_EQ(all.size(), 1u);
+    EXPECT_TRUE(all[0].rows.empty());
+    const auto two = policy->readings({"a", {"some", "north"}});
+    ASSERT_EQ(two.size(), 2u);
+    EXPECT_EQ(two[0].rows.products, std::vector<std::string>{"pumps"});
+    EXPECT_EQ(two[0].rows.labels.at("line"), "1");
+    EXPECT_EQ(two[1].domains, std::vector<std::string>{"north"});
+}
+
+TEST(Policy, who_sees_some_rows_hands_out_no_more) {
+    const auto policy = with_parts_of_history();
+    const std::string all = "all", some = "some", others = "others", north = "north";
+    const Principal part{"user:part", {"some"}}, boss{"user:boss", {"all"}};
+    EXPECT_TRUE(policy->covers_roles(part, std::span(&some, 1)));
+    EXPECT_FALSE(policy->covers_roles(part, std::span(&others, 1)));
+    EXPECT_FALSE(policy->covers_roles(part, std::span(&north, 1)));
+    EXPECT_FALSE(policy->covers_roles(part, std::span(&all, 1)));
+    for (const auto* role : {&all, &some, &others, &north})
+        EXPECT_TRUE(policy->covers_roles(boss, std::span(role, 1)));
+}
+
 TEST(PolicyRole, names_the_path_of_a_fault) {
     const std::map<std::string, std::string> cases = {
         {R"({})", "spec.rules"},
         {R"({"rules":[{"verbs":["fly"],"kinds":["*"],"domains":["*"]}]})", "spec.rules[0].verbs"},
         {R"({"rules":[{"verbs":["get"],"domains":["*"]}]})", "spec.rules[0].kinds"},
         {R"({"rules":[{"verbs":["get"],"kinds":["*"],"domains":[1]}]})", "spec.rules[0].domains"},
+        {R"({"rules":[{"verbs":["query","get"],"kinds":["History"],"domains":["*"],
+                       "rows":{"products":["a"]}}]})",
+         "spec.rules[0].rows"},
+        {R"({"rules":[{"verbs":["query"],"kinds":["*"],"domains":["*"],
+                       "rows":{"products":["a"]}}]})",
+         "spec.rules[0].rows"},
+        {R"({"rules":[{"verbs":["query"],"kinds":["History"],"domains":["*"],"rows":{}}]})",
+         "spec.rules[0].rows"},
+        {R"({"rules":[{"verbs":["query"],"kinds":["History"],"domains":["*"],
+                       "rows":{"product":["a"]}}]})",
+         "spec.rules[0].rows"},
+        {R"({"rules":[{"verbs":["query"],"kinds":["History"],"domains":["*"],
+                       "rows":{"products":["*"]}}]})",
+         "spec.rules[0].rows.products"},
+        {R"({"rules":[{"verbs":["query"],"kinds":["History"],"domains":["*"],
+                       "rows":{"labels":{"line":1}}}]})",
+         "spec.rules[0].rows.labels"},
     };
     for (const auto& [text, path] : cases) {
         const auto role = role_from_spec("x", *parse_json(text));

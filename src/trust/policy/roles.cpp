@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "trust/policy/policy.h"
 
 namespace mw::policy {
@@ -24,6 +26,10 @@ Result<std::vector<std::string>> names(const Json& rule, const char* key, const 
     return result;
 }
 
+bool contains_any(const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), "*") != names.end();
+}
+
 Result<std::uint32_t> verbs(const Json& rule, const std::string& at) {
     TRY(const auto words, names(rule, "verbs", at));
     std::uint32_t bits = 0;
@@ -37,6 +43,39 @@ Result<std::uint32_t> verbs(const Json& rule, const std::string& at) {
         bits |= 1u << static_cast<unsigned>(*verb);
     }
     return bits;
+}
+
+// What it would mean for other verbs and kinds nobody could tell, so it stands with these alone.
+Result<RowSelection> rows_of(const Json& rule, const Rule& around, const std::string& at) {
+    RowSelection rows;
+    const Json* wanted = find(rule, "rows");
+    if (!wanted) return rows;
+    const auto path = at + ".rows";
+    if (!wanted->is_object() || wanted->get_object().empty())
+        return wrong(path, "want products, labels or both");
+    for (const auto& [key, value] : wanted->get_object())
+        if (key != "products" && key != "labels")
+            return wrong(path, "unknown key '" + std::string(key.substr(0, 40)) +
+                                   "' (want products, labels)");
+    if (around.verbs != 1u << static_cast<unsigned>(Verb::query) ||
+        around.kinds != std::vector<std::string>{"History"})
+        return wrong(path,
+                     "goes with verbs [query] and kinds [History] only: take a rule of its "
+                     "own for the rest");
+    if (find(*wanted, "products")) {
+        TRY(rows.products, names(*wanted, "products", path));
+        if (contains_any(rows.products))
+            return wrong(path + ".products", "want names; leave it out for all rows");
+    }
+    const Json* labels = find(*wanted, "labels");
+    if (!labels) return rows;
+    if (!labels->is_object() || labels->get_object().empty())
+        return wrong(path + ".labels", "want labels as {name: value}");
+    for (const auto& [name, value] : labels->get_object()) {
+        if (!value.is_string()) return wrong(path + ".labels", "want texts as values");
+        rows.labels.emplace(name, value.get_string());
+    }
+    return rows;
 }
 
 }  // namespace
@@ -64,6 +103,7 @@ Result<Role> role_from_spec(std::string_view name, const Json& spec) {
         TRY(rule.verbs, verbs(json, at));
         TRY(rule.kinds, names(json, "kinds", at));
         TRY(rule.domains, names(json, "domains", at));
+        TRY(rule.rows, rows_of(json, rule, at));
         role.rules.push_back(std::move(rule));
     }
     return role;
