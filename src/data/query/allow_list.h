@@ -19,8 +19,8 @@ std::span<const FunctionGroup> allowed_functions();
 bool is_allowed_function(std::string_view lower_case_name);
 
 // Tables that rows may come from, besides data products and WITH names.
-inline constexpr std::string_view base_tables[] = {"points", "decisions", "series", "scorecard",
-                                                   "labels"};
+inline constexpr std::string_view base_tables[] = {"points",    "decisions", "series",
+                                                   "scorecard", "labels",    "quarantine"};
 // Table functions: generate_series, range, unnest.
 bool is_allowed_table_function(std::string_view lower_case_name);
 

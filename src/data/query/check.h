@@ -14,7 +14,7 @@
 
 namespace mw::query {
 
-enum class Table { points, decisions, series, scorecard, labels, product };
+enum class Table { points, decisions, series, scorecard, labels, quarantine, product };
 
 // What the WHERE above a reference says about its rows, as far as that is certain. Texts are exact;
 // times are expressions without columns, to be evaluated by DuckDB.

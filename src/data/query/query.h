@@ -13,6 +13,7 @@
 #include "base/metrics.h"
 #include "data/history/history.h"
 #include "data/label_log/label_log.h"
+#include "data/quarantine/quarantine.h"
 #include "data/query/allow_list.h"
 #include "domain/query_engine.h"
 #include "insight/quality/quality.h"
@@ -55,6 +56,14 @@ class LabelSource {
     virtual std::shared_ptr<const labels::Labels> labels() = 0;  // on the control loop; never null
 };
 
+// What was decided about points that are bad, or not trusted.
+class QuarantineSource {
+ public:
+    virtual ~QuarantineSource() = default;
+    // On the control loop; never null.
+    virtual std::shared_ptr<const quarantine::Records> quarantine() = 0;
+};
+
 // What else must hold for a row of `table` that `actor` may see, as SQL over the table's columns
 // ("site = 'north'"); nullopt: nothing else; an error refuses the statement.
 using RowPolicy = std::function<Result<std::optional<std::string>>(const std::string& actor,
@@ -80,7 +89,8 @@ class Engine final : public QueryEngine {
         ScorecardSource& scorecard;
         metrics::Registry& metrics;
         RowPolicy policy = {};
-        LabelSource* labels = nullptr;  // null: the table `labels` is empty
+        LabelSource* labels = nullptr;           // null: the table `labels` is empty
+        QuarantineSource* quarantine = nullptr;  // null: the stored quality counts
     };
     Engine(EngineOptions options, Parts parts);
     ~Engine() override;  // after the scopes that query have ended

@@ -246,7 +246,8 @@ Error Slot::explained(Error error, const Parsed& parsed) {
     if (error.code != Errc::invalid_input) return Error{error.code, line};
     Plan empty = plan_of(
         parsed.wanted,
-        Snapshot{{}, std::make_shared<quality::Scorecard>(), std::make_shared<labels::Labels>()});
+        Snapshot{
+            {}, std::make_shared<quality::Scorecard>(), std::make_shared<labels::Labels>(), {}});
     open_->sources = std::move(empty.sources);
     ignore(open_->connection->run("ROLLBACK"), "there may be none to roll back");
     for (const Wanted& wanted : parsed.wanted) {
