@@ -56,6 +56,7 @@ void add_rollout_verbs(CLI::App& app, Context& context);
 void add_mqtt_verbs(CLI::App& app, Context& context);
 void add_load_verbs(CLI::App& app, Context& context);
 void add_profile_verbs(CLI::App& app, Context& context);
+void add_trust_verbs(CLI::App& app, Context& context);
 
 // "devices", "device", "Device" -> the path segment "devices". invalid_input lists the kinds.
 Result<std::string> plural_of(std::string_view text);

@@ -69,6 +69,9 @@ struct Parts {
     BrokerDesk* broker = nullptr;
     products::Desk* products = nullptr;
     PointDesk* points = nullptr;
+    QuarantineDesk* quarantine = nullptr;
+    LineageDesk* lineage = nullptr;
+    ScorecardDesk* scorecards = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes
