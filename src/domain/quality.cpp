@@ -40,6 +40,10 @@ std::string_view to_string(Reason reason) {
             return "counter_reset";
         case Reason::noise:
             return "noise";
+        case Reason::released:
+            return "released";
+        case Reason::held:
+            return "held";
     }
     return "unknown";
 }

@@ -28,6 +28,8 @@ enum class Reason : std::uint8_t {
     historical = 15,     // good, and measured long before it was sent: the source said so
     counter_reset = 16,  // a counter fell: it started anew
     noise = 17,          // trembles more, or less, than it used to
+    released = 18,       // good: was judged bad, and a person let it out of quarantine
+    held = 19,           // bad: a person, or a breach of its contract, put it into quarantine
 };
 
 struct Quality {

@@ -33,11 +33,21 @@ struct QueryRequest {
     QueryParameters parameters = {};
 };
 
+// A sealed file that a statement read: evidence of what an answer was made from.
+struct SourceFile {
+    std::string path;
+    std::uint64_t generation = 0;
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;
+};
+
 struct QueryReply {
     std::string content_type;
     std::string body;  // json: {"columns":[{"name","type"}],"rows":[[...]],"truncated":false}
     std::size_t rows = 0;
-    bool truncated = false;  // the row limit was hit
+    bool truncated = false;           // the row limit was hit
+    std::vector<SourceFile> files{};  // of points, each once; the bounds may have left out more
+    std::uint64_t unsealed_rows = 0;  // in memory, not in a file yet; at least those that were read
 };
 
 class QueryEngine {

@@ -2,7 +2,14 @@
 
 #include <iostream>
 
+#include "platform/crypto/crypto.h"
+
 namespace mw::ctl {
+namespace {
+
+constexpr std::size_t dataset_bytes_max = 1'000'000'000;
+
+}  // namespace
 
 Result<VersionName> parse_version(const std::string& text) {
     const auto colon = text.find(':');
@@ -19,6 +26,25 @@ Result<Json> upload_blob(Hub& hub, std::string bytes) {
     upload.body = std::move(bytes);
     TRY(const auto stored, hub.call(std::move(upload)));
     return parse_json(stored.body);
+}
+
+Result<std::string> download_dataset(Hub& hub, const Json& dataset) {
+    const std::string name = cell(dataset, "name");
+    const auto sha256 = find_string(dataset, "status.sha256");
+    if (!sha256)
+        return Error{Errc::conflict,
+                     "dataset '" + name + "' is " + cell(dataset, "status.state") + ", not frozen"};
+    std::string bytes;
+    const auto take = [&bytes](std::string_view piece) -> Result<> {
+        if (bytes.size() + piece.size() > dataset_bytes_max)
+            return Error{Errc::overloaded, "the dataset is larger than 1 GB"};
+        bytes += piece;
+        return {};
+    };
+    TRY_VOID(hub.download("/v1/blobs/" + *sha256, take));
+    if (to_hex(crypto::sha256(bytes_of(bytes))) != *sha256)
+        return Error{Errc::corrupt, "the bytes of dataset '" + name + "' have another hash"};
+    return bytes;
 }
 
 void add_assign_options(CLI::App& verb, AssignArguments& arguments) {

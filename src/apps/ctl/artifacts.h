@@ -17,6 +17,9 @@ Result<VersionName> parse_version(const std::string& text);
 // The hub's word about the stored bytes: {"sha256","size"}.
 Result<Json> upload_blob(Hub& hub, std::string bytes);
 
+// The bytes of a frozen Dataset as the hub's API gives it, hash checked. conflict: it isn't frozen.
+Result<std::string> download_dataset(Hub& hub, const Json& dataset);
+
 struct AssignArguments {
     std::string name, selector;  // "NAME:VERSION"; devices by label
     std::vector<std::string> devices;

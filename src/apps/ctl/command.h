@@ -59,6 +59,7 @@ void add_load_verbs(CLI::App& app, Context& context);
 void add_profile_verbs(CLI::App& app, Context& context);
 void add_import_verb(CLI::App& history, Context& context);  // below `history`
 void add_export_verb(CLI::App& history, Context& context);
+void add_trust_verbs(CLI::App& app, Context& context);
 
 // "devices", "device", "Device" -> the path segment "devices". invalid_input lists the kinds.
 Result<std::string> plural_of(std::string_view text);

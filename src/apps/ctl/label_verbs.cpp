@@ -1,9 +1,10 @@
-// label next, set, skip, import, list, count.
+// label next, set, skip, adjudicate, agreement, import, list, count.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <iostream>
 #include <map>
 
@@ -20,7 +21,8 @@ constexpr std::size_t chart_width = 80;
 constexpr std::int64_t context_windows = 3;  // shown before and after the window
 
 struct LabelArguments {
-    std::string use_case, task, answer, file, from, to, state = "open";
+    std::string use_case, task, answer, file, from, to, why, model, state = "open";
+    double confidence = 0;
     bool plot = false;
 };
 
@@ -122,8 +124,10 @@ Result<> next(Context& context, const LabelArguments& a) {
 
 Result<> answer(Context& context, const LabelArguments& a, Json label) {
     TRY(Hub * hub, context.hub());
-    TRY(const Json task, hub->send(http::Method::post, "/v1/label-tasks/" + a.task + "/answer",
-                                   JsonObject{{"label", std::move(label)}}));
+    JsonObject body{{"label", std::move(label)}};
+    if (a.confidence != 0) body["confidence"] = a.confidence;
+    TRY(const Json task,
+        hub->send(http::Method::post, "/v1/label-tasks/" + a.task + "/answer", body));
     std::cout << "label-tasks/" << a.task << " " << cell(task, "status.state") << ": "
               << cell(task, "status.reason") << '\n';
     return {};
@@ -134,6 +138,56 @@ Result<> set_label(Context& context, const LabelArguments& a) {
     if (a.answer != "yes" && a.answer != "no")
         return Error{Errc::invalid_input, "'" + a.answer + "' is not yes, no or skip"};
     return answer(context, a, a.answer == "yes");
+}
+
+Result<> adjudicate(Context& context, const LabelArguments& a) {
+    if (a.answer != "yes" && a.answer != "no")
+        return Error{Errc::invalid_input, "'" + a.answer + "' is not yes or no"};
+    TRY(Hub * hub, context.hub());
+    TRY(const Json task, hub->send(http::Method::post, "/v1/label-tasks/" + a.task + "/adjudicate",
+                                   JsonObject{{"label", a.answer == "yes"}, {"why", a.why}}));
+    std::cout << "label-tasks/" << a.task << ": " << cell(task, "status.reason") << '\n';
+    return {};
+}
+
+// "0.40 (0.15 to 0.65)"
+std::string interval_text(const Json& pair) {
+    const auto estimate = find_number(pair, "kappa.estimate");
+    if (!estimate) return "-";
+    char text[64];
+    std::snprintf(text, sizeof text, "%.2f (%.2f to %.2f)", *estimate,
+                  find_number(pair, "kappa.low").value_or(0),
+                  find_number(pair, "kappa.high").value_or(0));
+    return text;
+}
+
+std::string share_text(const Json& pair, const char* key) {
+    const auto share = find_number(pair, key);
+    if (!share) return "-";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", *share);
+    return text;
+}
+
+Result<> agreement(Context& context, const LabelArguments& a) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Output output, context.output());
+    TRY(const Json answer,
+        hub->get("/v1/labels/agreement", {{"use_case", a.use_case}, {"model", a.model}}));
+    if (output == Output::json || output == Output::yaml)
+        return print_json_or_yaml(answer, output), Result<>{};
+    Table table{{"USE CASE", "MODEL", "FIRST", "SECOND", "WINDOWS", "KAPPA (95 %)", "SAME",
+                 "OF EVENTS", "OF NORMAL"},
+                {}};
+    for (const Json& pair : find(answer, "items")->get_array())
+        table.rows.push_back({cell(pair, "use_case"), cell(pair, "model"), cell(pair, "first"),
+                              cell(pair, "second"), cell(pair, "windows"), interval_text(pair),
+                              share_text(pair, "observed"), share_text(pair, "of_events"),
+                              share_text(pair, "of_normal")});
+    if (table.rows.empty())
+        return std::cout << "no two people have answered about the same window\n", Result<>{};
+    std::cout << render(table, terminal_width());
+    return {};
 }
 
 // Answers the open tasks of a period out of what the plant wrote down.
@@ -223,7 +277,18 @@ void add_label_verbs(CLI::App& app, Context& context) {
     auto* set_verb = verb("set", "say whether it was an event", set_label);
     set_verb->add_option("task", a->task, "a LabelTask")->required();
     set_verb->add_option("answer", a->answer, "yes, no or skip")->required();
+    set_verb->add_option("--confidence", a->confidence, "how sure, above 0 and at most 1");
     set_verb->footer("Example:\n  millwright label set label-1f0c yes");
+    auto* settle_verb = verb("adjudicate", "settle what others disagree about", adjudicate);
+    settle_verb->add_option("task", a->task, "a LabelTask")->required();
+    settle_verb->add_option("answer", a->answer, "yes or no")->required();
+    settle_verb->add_option("--why", a->why, "kept with the answer")->required();
+    settle_verb->footer(
+        "For somebody of a role that none of those who disagree has.\nExample:\n"
+        "  millwright label adjudicate label-1f0c yes --why 'the log book names the valve'");
+    auto* agreement_verb =
+        verb("agreement", "how far people agree about the same windows", agreement);
+    agreement_verb->add_option("--model", a->model, "only of this model");
     auto* skip_verb = label->add_subcommand("skip", "say that one cannot tell");
     skip_verb->add_option("task", a->task, "a LabelTask")->required();
     skip_verb->callback(
@@ -242,7 +307,7 @@ void add_label_verbs(CLI::App& app, Context& context) {
     auto* list_verb = verb("list", "tasks, oldest first", list);
     list_verb->add_option("--state", a->state, "open, answered, skipped, expired or all");
     auto* count_verb = verb("count", "how many tasks are in which state", count);
-    for (auto* sub : {next_verb, import_verb, list_verb, count_verb}) {
+    for (auto* sub : {next_verb, import_verb, list_verb, count_verb, agreement_verb}) {
         sub->add_option("--use-case", a->use_case, "only tasks of this use case");
         add_output_option(*sub, context, "table, json, yaml");
     }

@@ -131,6 +131,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_history_verbs(app, context);
     mw::ctl::add_load_verbs(app, context);
     mw::ctl::add_profile_verbs(app, context);
+    mw::ctl::add_trust_verbs(app, context);
     add_hub_verb(app, context);
     add_config_verb(app, context);
     add_sim_verb(app, context);

@@ -7,17 +7,14 @@
 #include "apps/ctl/artifacts.h"
 #include "apps/ctl/recordings.h"
 #include "data/datasets/datasets.h"
-#include "platform/crypto/crypto.h"
 
 #include "base/sql_text.h"
 
 namespace mw::ctl {
 namespace {
 
-constexpr std::size_t dataset_bytes_max = 1'000'000'000;
-
 struct TrainArguments {
-    std::string algorithm = "knn", product = "points", from, to, out, push, dataset;
+    std::string algorithm = "knn", product = "points", from, to, out, push, dataset, split;
     std::vector<std::string> devices, signals;
     detectors::TrainOptions options;
 };
@@ -81,34 +78,33 @@ struct TrainingRows {
     std::vector<detectors::Recording> recordings;
     std::string sql;
     std::string from, to;
+    std::string sha256;  // of the frozen dataset
 };
 
 // The rows of a frozen dataset that are not known to be anomalous, hash checked.
 Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
     TRY(const Json dataset, hub.get("/v1/datasets/" + a.dataset));
-    const auto sha256 = find_string(dataset, "status.sha256");
-    if (!sha256)
-        return Error{Errc::conflict, "dataset '" + a.dataset + "' is " +
-                                         cell(dataset, "status.state") + ", not frozen"};
-    std::string bytes;
-    const auto take = [&bytes](std::string_view piece) -> Result<> {
-        if (bytes.size() + piece.size() > dataset_bytes_max)
-            return Error{Errc::overloaded, "the dataset is larger than 1 GB"};
-        bytes += piece;
-        return {};
-    };
-    TRY_VOID(hub.download("/v1/blobs/" + *sha256, take));
-    if (to_hex(crypto::sha256(bytes_of(bytes))) != *sha256)
-        return Error{Errc::corrupt, "the bytes of dataset '" + a.dataset + "' have another hash"};
+    TRY(const std::string bytes, download_dataset(hub, dataset));
+    const std::string sha256 = cell(dataset, "status.sha256");
     TRY(const auto content, datasets::read_dataset(bytes));
-    return TrainingRows{datasets::normal_rows(content),
-                        "dataset " + a.dataset + " (sha256 " + *sha256 +
-                            "): " + find_string(dataset, "status.sql").value_or(""),
-                        cell(dataset, "spec.from"), cell(dataset, "spec.to")};
+    TrainingRows rows;
+    rows.sql = "dataset " + a.dataset + " (sha256 " + sha256 + ")" +
+               (a.split.empty() ? "" : " split " + a.split) + ": " +
+               find_string(dataset, "status.sql").value_or("");
+    rows.from = cell(dataset, "spec.from");
+    rows.to = cell(dataset, "spec.to");
+    rows.sha256 = sha256;
+    if (a.split.empty()) {
+        rows.recordings = datasets::normal_rows(content);
+    } else {
+        TRY(rows.recordings,
+            datasets::normal_rows(content, a.split).context("dataset '" + a.dataset + "'"));
+    }
+    return rows;
 }
 
 Result<TrainingRows> stored_rows(Hub& hub, const TrainArguments& a) {
-    TrainingRows rows{{}, {}, a.from, a.to};
+    TrainingRows rows{{}, {}, a.from, a.to, {}};
     TRY(rows.sql, training_sql(a));
     TRY(const std::string csv, fetch_csv(hub, rows.sql));
     TRY(rows.recordings, recordings_from_csv(csv, a.signals));
@@ -126,6 +122,8 @@ Result<> train(Context& context, TrainArguments a) {
     TRY(Hub * hub, context.hub());
     if (!a.dataset.empty() && !(a.from + a.to).empty())
         return Error{Errc::invalid_input, "--dataset has its own --from and --to"};
+    if (a.dataset.empty() && !a.split.empty())
+        return Error{Errc::invalid_input, "--split is a part of a --dataset; say which"};
     TRY(const TrainingRows found, a.dataset.empty() ? stored_rows(*hub, a) : frozen_rows(*hub, a));
     const std::string& sql = found.sql;
     std::cerr << "training on: " << sql << '\n';
@@ -141,6 +139,9 @@ Result<> train(Context& context, TrainArguments a) {
     JsonObject trained_on{{"sql", sql}, {"rows", rows}};
     if (!found.from.empty()) trained_on["from"] = found.from;
     if (!found.to.empty()) trained_on["to"] = found.to;
+    if (!a.dataset.empty()) trained_on["dataset"] = a.dataset;
+    if (!a.dataset.empty()) trained_on["dataset_sha256"] = found.sha256;
+    if (!a.split.empty()) trained_on["split"] = a.split;
     const Json provenance = {{"algorithm", std::string(detectors::to_string(a.options.algorithm))},
                              {"trained_on", std::move(trained_on)}};
     return push_bundle(*hub, trained.bundle, name, provenance);
@@ -183,6 +184,7 @@ void add_train(CLI::App& model, Context& context) {
     sub->add_option("--product", a->product, "data product or table to read");
     sub->add_option("--dataset", a->dataset,
                     "a frozen dataset instead; its anomalous rows are left out");
+    sub->add_option("--split", a->split, "only this part of the dataset, such as train");
     sub->add_option("--from", a->from, "event time of the first row, ISO 8601");
     sub->add_option("--to", a->to, "before this event time");
     sub->add_option("--device", a->devices, "only these devices");

@@ -1,7 +1,8 @@
-// product export, import, diff, check, policy: data products as contracts.
+// product export, import, diff, check, policy, scorecard: data products as contracts.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cstdio>
 #include <iostream>
 
 #include "apps/ctl/command.h"
@@ -15,6 +16,7 @@ struct ProductArguments {
     std::string name, file, out;
     products::ImportOptions as;
     bool dry_run = false, print = false;
+    int days = 7;
 };
 
 // What stands in a file: a contract of the standard, or a DataProduct of ours.
@@ -168,6 +170,41 @@ Result<> show_policy(Context& context, const ProductArguments& a) {
     return {};
 }
 
+std::string percent_cell(const Json& day, const char* key) {
+    const auto share = find_number(day, key);
+    if (!share) return "-";
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", 100 * *share);
+    return text;
+}
+
+Result<> show_scorecard(Context& context, const ProductArguments& a) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Output output, context.output());
+    TRY(const Json card,
+        hub->get("/v1/data-products/" + a.name + "/scorecard", {{"days", std::to_string(a.days)}}));
+    if (output == Output::json || output == Output::yaml)
+        return print_json_or_yaml(card, output), Result<>{};
+    Table table{{"DAY", "POINTS", "COMPLETE %", "GOOD %", "LATE %", "CONTRACT"}, {}};
+    for (const Json& day : find(card, "days")->get_array()) {
+        std::string broken;
+        for (const Json& breach : find(day, "breaches")->get_array())
+            broken += (broken.empty() ? "" : "; ") + cell(breach, "says");
+        const bool whole = find_bool(day, "whole").value_or(true);
+        table.rows.push_back({cell(day, "day"), cell(day, "points"),
+                              percent_cell(day, "completeness"), percent_cell(day, "good"),
+                              percent_cell(day, "late"),
+                              !broken.empty() ? broken
+                              : whole         ? "kept"
+                                              : "not over"});
+    }
+    std::cout << render(table, terminal_width());
+    if (find_string(card, "breach.says"))
+        std::cout << "broken, " << cell(card, "breach.owner")
+                  << " is told: " << cell(card, "breach.says") << '\n';
+    return {};
+}
+
 using ProductVerb = Result<> (*)(Context&, const ProductArguments&);
 
 std::shared_ptr<ProductArguments> finish_verb(CLI::App& sub, Context& context, ProductVerb verb,
@@ -219,6 +256,12 @@ void add_product_verbs(CLI::App& app, Context& context) {
     sub = group->add_subcommand("policy", "which rules hold for it, and from which policy each is");
     a = finish_verb(*sub, context, show_policy, "millwright product policy line-7");
     sub->add_option("name", a->name, "a DataProduct")->required();
+    add_output_option(*sub, context, "table, json, yaml");
+
+    sub = group->add_subcommand("scorecard", "how good it was, day by day, and what was promised");
+    a = finish_verb(*sub, context, show_scorecard, "millwright product scorecard line-7 --days 14");
+    sub->add_option("name", a->name, "a DataProduct")->required();
+    sub->add_option("--days", a->days, "so many, today included; at most 90");
     add_output_option(*sub, context, "table, json, yaml");
 }
 

@@ -167,6 +167,30 @@ Task<Json> GateWiring::answer(std::string task, Json body, std::string author) {
     co_return to_json(stored);
 }
 
+Task<Json> GateWiring::adjudicate(std::string task, Json body, policy::Principal who) {
+    CO_TRY(auto ruling, labelling::ruling_from(body));
+    labelling::Labelling::Judge judge{std::move(who.name), std::move(who.roles), {}};
+    // Somebody who is gone has no role any more; that they disagreed stays.
+    judge.roles_of = [&registry = parts_.registry](const std::string& author) {
+        constexpr std::string_view users = "user:";
+        const auto* account =
+            author.starts_with(users) ? registry.find(author.substr(users.size())) : nullptr;
+        return account ? account->roles : std::vector<std::string>{};
+    };
+    CO_TRY(const Resource stored,
+           co_await labelling_->adjudicate(std::move(task), std::move(ruling), std::move(judge)));
+    co_return to_json(stored);
+}
+
+JsonArray GateWiring::agreement(const std::string& use_case, const std::string& model) {
+    JsonArray list;
+    for (const auto& pair : labels::agreements(parts_.labels.windows()))
+        if ((use_case.empty() || pair.use_case == use_case) &&
+            (model.empty() || pair.model == model))
+            list.push_back(labels::to_json(pair));
+    return list;
+}
+
 Task<Json> GateWiring::run(std::string gate, std::string version, std::string actor) {
     CO_TRY(const auto started,
            co_await gates_->run(std::move(gate), std::move(version), std::move(actor)));

@@ -56,6 +56,8 @@ class GateWiring final : public api::LabelDesk, public api::GateRunner {
     void add_admission(api::Admission& admission);
 
     Task<Json> answer(std::string task, Json body, std::string author) override;
+    Task<Json> adjudicate(std::string task, Json body, policy::Principal who) override;
+    JsonArray agreement(const std::string& use_case, const std::string& model) override;
     Task<Json> run(std::string gate, std::string version, std::string actor) override;
     Task<Json> retire(std::string version, std::string reason, std::string actor) override;
 

@@ -17,6 +17,14 @@ WorkersOptions workers_of(std::string name, int threads, int niceness) {
     return options;
 }
 
+query::EngineOptions engine_options(std::string history, std::string temporary, int threads) {
+    query::EngineOptions options;
+    options.history_directory = std::move(history);
+    options.temporary_directory = std::move(temporary);
+    options.threads = static_cast<unsigned>(threads);
+    return options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Hub>> Hub::open(HubOptions options, World world) {
@@ -108,14 +116,14 @@ Result<> Hub::open_data() {
     point_wiring_ = std::make_unique<PointWiring>(*data_);
     projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
     TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
-    query::EngineOptions engine;
-    engine.history_directory = history;
-    engine.temporary_directory = path("tmp");
-    engine.threads = static_cast<unsigned>(options_.query_threads);
+    auto engine = engine_options(history, path("tmp"), options_.query_threads);
     TRY(label_table_, LabelTable::open(world_.files, *control_, *disk_, path("labels")));
-    engine_ = std::make_unique<query::Engine>(
-        engine, query::Engine::Parts{
-                    *queries_, *data_, *projection_, *data_, metrics_, {}, label_table_.get()});
+    TRY(quarantine_table_,
+        QuarantineTable::open(world_.files, *control_, *disk_, path("quarantine")));
+    query::Engine::Parts rows{*queries_, *data_, *projection_, *data_, metrics_};
+    rows.labels = label_table_.get();
+    rows.quarantine = quarantine_table_.get();
+    engine_ = std::make_unique<query::Engine>(std::move(engine), std::move(rows));
     gate_wiring_ = std::make_unique<GateWiring>(
         GateWiring::Parts{*control_, *queries_, world_.clock, world_.random, metrics_, *registry_,
                           *blobs_, *engine_, label_table_->log(), *data_, *release_key_});
@@ -155,6 +163,10 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await alarm_wiring_->start());
     CO_TRY_VOID(co_await gate_wiring_->start());
     CO_TRY_VOID(co_await monitor_wiring_->start());
+    trust_wiring_ = std::make_unique<TrustWiring>(
+        TrustWiring::Parts{*control_, world_.clock, *registry_, *engine_, *projection_,
+                           quarantine_table_->log(), metrics_});
+    CO_TRY_VOID(co_await trust_wiring_->start());
     CO_TRY_VOID(co_await desk_->catch_up());
     CO_TRY_VOID(co_await convergence_->start());
     CO_TRY_VOID(co_await business_->start());
@@ -189,6 +201,9 @@ Result<> Hub::open_surface() {
     parts.broker = broker_wiring_.get();
     parts.points = point_wiring_.get();
     parts.history = history_wiring_.get();
+    parts.quarantine = trust_wiring_.get();
+    parts.lineage = trust_wiring_.get();
+    parts.scorecards = trust_wiring_.get();
     gate_wiring_->add_admission(parts.admission);
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);
@@ -267,6 +282,7 @@ Task<> Hub::stop() {
     co_await business_->stop();
     auto stopped = co_await data_->stop();
     co_await monitor_wiring_->stop();
+    ignore(co_await trust_wiring_->stop(), "the next start judges the day that is due");
     ignore(co_await gate_wiring_->stop(), "the next start goes on with what is left");
     alarm_wiring_->stop();
     co_await desk_->stop();

@@ -18,6 +18,7 @@
 #include "apps/hub/monitor_wiring.h"
 #include "apps/hub/point_wiring.h"
 #include "apps/hub/rollout_wiring.h"
+#include "apps/hub/trust_wiring.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"
 #include "data/products/products.h"
@@ -105,9 +106,11 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<projection::Projection> projection_;
     std::unique_ptr<HistoryWiring> history_wiring_;
     std::unique_ptr<LabelTable> label_table_;
+    std::unique_ptr<QuarantineTable> quarantine_table_;
     std::unique_ptr<query::Engine> engine_;
     std::unique_ptr<GateWiring> gate_wiring_;
     std::unique_ptr<MonitorWiring> monitor_wiring_;
+    std::unique_ptr<TrustWiring> trust_wiring_;
     std::unique_ptr<alarms::HubEvidence> evidence_;
     std::unique_ptr<alarms::AlarmFile> alarm_file_;
     std::unique_ptr<alarms::AlarmDesk> desk_;

@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "data/datasets/freeze.h"
+#include "data/datasets/evidence.h"
+#include "data/datasets/make.h"
 #include "domain/each_resource.h"
 #include "domain/story.h"
 
@@ -18,6 +19,7 @@ constexpr Transition rows[] = {
 constexpr StateTable table("Dataset", rows);
 
 constexpr std::size_t points_max = 10'000'000;
+constexpr int freeze_tries_max = 3;
 
 }  // namespace
 
@@ -93,25 +95,53 @@ Task<> Datasets::settle(std::string name) {
     }
     auto frozen = co_await freeze(*dataset);
     if (!frozen && frozen.error().code == Errc::cancelled) co_return std::move(frozen).error();
+    const bool refused = frozen && !frozen->refused.empty();
     const std::string says =
-        frozen ? std::to_string(*find_integer(frozen->facts, "rows")) + " rows of " +
-                     std::to_string(*find_integer(frozen->facts, "devices")) + " devices, " +
-                     std::to_string(*find_integer(frozen->facts, "anomalous_rows")) +
-                     " of them anomalous, frozen as " + frozen->blob.sha256
-               : frozen.error().message;
+        !frozen   ? frozen.error().message
+        : refused ? frozen->refused
+                  : std::to_string(*find_integer(frozen->facts, "rows")) + " rows of " +
+                        std::to_string(*find_integer(frozen->facts, "devices")) + " devices, " +
+                        std::to_string(*find_integer(frozen->facts, "anomalous_rows")) +
+                        " of them anomalous, frozen as " + frozen->blob.sha256;
+    const bool good = frozen && !refused;
     CO_TRY(JsonObject changes,
-           advance(*dataset, table, frozen ? "frozen" : "failed", says, parts_.clock.now()));
+           advance(*dataset, table, good ? "frozen" : "failed", says, parts_.clock.now()));
     changes["tried_generation"] = generation;
+    changes["leaks"] = nullptr;  // of an earlier try
     if (frozen)
         for (const auto& [key, value] : frozen->facts) changes[key] = value;
-    AuditNote note{"hub", frozen ? "dataset.frozen" : "dataset.failed", says};
+    AuditNote note{"hub", good ? "dataset.frozen" : "dataset.failed", says};
     auto written =
         co_await parts_.store.merge_status("Dataset", name, std::move(changes), std::move(note));
     if (!written) co_return std::move(written).error();
     co_return Result<>{};
 }
 
+// A contract that changes while its rows are read is neither the old one nor the new one.
 Task<Datasets::Frozen> Datasets::freeze(Resource dataset) {
+    CO_TRY(const std::string name, want_string(dataset.spec, "product"));
+    for (int tries = 0; tries < freeze_tries_max; ++tries) {
+        CO_TRY(const Resource product, co_await parts_.store.get("DataProduct", name));
+        auto freezing = freeze_once(dataset, product);
+        CO_TRY(Frozen frozen, co_await std::move(freezing));
+        CO_TRY(const Resource after, co_await parts_.store.get("DataProduct", name));
+        if (after.generation == product.generation) co_return std::move(frozen);
+    }
+    co_return Error{Errc::conflict, "the contract of '" + name +
+                                        "' changed each time while it was read. Next step: freeze "
+                                        "it again"};
+}
+
+Task<Assets> Datasets::assets() {
+    Assets assets;
+    auto visit = [&assets](Resource device) {
+        assets[device.name] = find_string(device.spec, "asset").value_or("");
+    };
+    CO_TRY_VOID(co_await each_resource(parts_.store, "Device", std::move(visit)));
+    co_return std::move(assets);
+}
+
+Task<Datasets::Frozen> Datasets::freeze_once(Resource dataset, Resource product) {
     CO_TRY(const Order order, order_of(dataset.spec));
     const Timestamp now = parts_.clock.now();
     QueryRequest request;
@@ -123,45 +153,31 @@ Task<Datasets::Frozen> Datasets::freeze(Resource dataset) {
         co_return Error{Errc::invalid_input,
                         "there are more than " + std::to_string(points_max) +
                             " points. Next step: a shorter time range, fewer devices or signals"};
-    labels::Labels answers;
-    if (order.answers) answers = parts_.labels.as_of(order.as_of.value_or(now));
-    struct Made {
-        Bytes bytes;
-        JsonObject facts;
-    };
-    auto job = [order, csv = std::move(reply.body),
-                answers = std::move(answers)]() mutable -> Result<Made> {
-        TRY(const Content content, assemble(csv, order, std::move(answers)));
-        if (content.rows() == 0)
-            return Error{Errc::not_found,
-                         "there are no rows. Next step: check product, devices, "
-                         "signals, from and to"};
-        const std::size_t labelled = content.labelled_rows();
-        if (order.golden && (labelled == 0 || content.anomalous_rows() == 0))
-            return Error{Errc::invalid_input,
-                         "a golden dataset needs rows that are known to be anomalous; of " +
-                             std::to_string(content.rows()) + " rows " + std::to_string(labelled) +
-                             " have a label. Next step: labels.signal, or answer label tasks"};
-        TRY(const std::string text, write_dataset(content));
-        JsonArray signals;
-        for (const auto& signal : content.signals) signals.emplace_back(signal);
-        JsonObject facts{{"rows", content.rows()},
-                         {"devices", content.devices.size()},
-                         {"labelled_rows", labelled},
-                         {"anomalous_rows", content.anomalous_rows()},
-                         {"signals", std::move(signals)}};
-        return Made{Bytes(text.begin(), text.end()), std::move(facts)};
+    Materials materials;
+    materials.order = order;
+    materials.known_until = order.as_of.value_or(now);
+    if (order.answers) materials.answers = parts_.labels.as_of(materials.known_until);
+    if (!order.splits.groups.empty()) {
+        CO_TRY(materials.assets, co_await assets());
+    }
+    materials.csv = std::move(reply.body);
+    auto job = [materials = std::move(materials)]() mutable {
+        return make_dataset(std::move(materials));
     };
     CO_TRY(Made made, co_await parts_.workers.run(std::move(job)));
     Frozen frozen;
-    CO_TRY(frozen.blob, co_await parts_.blobs.put(std::move(made.bytes)));
     frozen.facts = std::move(made.facts);
+    frozen.facts["contract"] = contract_evidence(product);
+    frozen.facts["read"] = files_evidence(reply);
+    frozen.facts["answers_as_of"] = to_iso8601(order.as_of.value_or(now));
+    frozen.facts["sql"] = sql_of(order);
+    frozen.refused = std::move(made.refused);
+    if (!frozen.refused.empty()) co_return std::move(frozen);
+    CO_TRY(frozen.blob, co_await parts_.blobs.put(std::move(made.bytes)));
     frozen.facts["sha256"] = frozen.blob.sha256;
     frozen.facts["size"] = frozen.blob.size;
     frozen.facts["frozen_at"] = to_iso8601(now);
-    frozen.facts["answers_as_of"] = to_iso8601(order.as_of.value_or(now));
-    frozen.facts["sql"] = sql_of(order);
-    co_return frozen;
+    co_return std::move(frozen);
 }
 
 }  // namespace mw::datasets

@@ -10,6 +10,7 @@
 
 #include "base/state_table.h"
 #include "data/blobs/blobs.h"
+#include "data/datasets/splits.h"
 #include "data/label_log/label_log.h"
 #include "domain/query_engine.h"
 #include "domain/resource_store.h"
@@ -43,11 +44,14 @@ class Datasets {
     struct Frozen {
         blobs::Blob blob;
         JsonObject facts;
+        std::string refused;  // leaks that the spec doesn't allow: nothing was stored
     };
     void on_change(const ResourceChange& change);
     Task<> work();
     Task<> settle(std::string name);
     Task<Frozen> freeze(Resource dataset);
+    Task<Frozen> freeze_once(Resource dataset, Resource product);
+    Task<Assets> assets();
 
     Parts parts_;
     std::deque<std::string> waiting_;

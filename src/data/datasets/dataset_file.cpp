@@ -10,6 +10,7 @@ namespace mw::datasets {
 namespace {
 
 constexpr std::string_view magic = "#millwright-dataset 1\n";
+constexpr std::string_view split_magic = "#millwright-dataset 2\n";  // the same with splits
 constexpr std::string_view quality_suffix = ":quality";
 constexpr Quality missing = Quality::bad(Reason::not_a_number);
 
@@ -56,6 +57,10 @@ Result<> check_names(const Content& content) {
         if (!printable(signal)) return bad_dataset("a signal's name has control characters");
     for (const auto& device : content.devices)
         if (!printable(device.device)) return bad_dataset("a device's name has control characters");
+    for (const auto& split : content.splits)
+        if (!printable(split)) return bad_dataset("a split's name has control characters");
+    if (content.splits.size() > splits_max)
+        return bad_dataset("want at most " + std::to_string(splits_max) + " splits");
     if (content.signals.empty() || content.signals.size() > signals_max)
         return bad_dataset("want 1 to " + std::to_string(signals_max) + " signals");
     if (content.rows() > cells_max / content.signals.size())
@@ -96,9 +101,10 @@ bool split(std::string_view line, std::vector<std::string>& cells) {
 class Reader {
  public:
     Result<Content> read(std::string_view text) {
-        if (!text.starts_with(magic))
+        split_ = text.starts_with(split_magic);
+        if (!split_ && !text.starts_with(magic))
             return bad_dataset("it does not begin with '" +
-                               std::string(magic.substr(0, magic.size() - 1)) + "'");
+                               std::string(magic.substr(0, magic.size() - 1)) + "' or 2");
         text.remove_prefix(magic.size());
         for (line_ = 2; !text.empty(); ++line_) {
             const auto end = text.find('\n');
@@ -115,10 +121,15 @@ class Reader {
 
  private:
     Result<> header() {
-        if (cells_.size() < 5 || cells_.size() % 2 == 0 || cells_[0] != "device" ||
-            cells_[1] != "time" || cells_[2] != "label" || cells_.size() / 2 - 1 > signals_max)
-            return at_line(line_, "want device,time,label and two columns for each signal");
-        for (std::size_t i = 3; i < cells_.size(); i += 2) {
+        const std::size_t first = first_signal();
+        if (cells_.size() < first + 2 || (cells_.size() - first) % 2 != 0 ||
+            cells_[0] != "device" || cells_[1] != "time" || cells_[2] != "label" ||
+            (split_ && cells_[3] != "split") || (cells_.size() - first) / 2 > signals_max)
+            return at_line(line_, split_
+                                      ? "want device,time,label,split and two columns for each "
+                                        "signal"
+                                      : "want device,time,label and two columns for each signal");
+        for (std::size_t i = first; i < cells_.size(); i += 2) {
             if (cells_[i + 1] != cells_[i] + std::string(quality_suffix))
                 return at_line(line_, "want '" + cells_[i] + std::string(quality_suffix) + "'");
             content_.signals.push_back(cells_[i]);
@@ -127,9 +138,10 @@ class Reader {
     }
 
     Result<> row() {
-        if (cells_.size() != 3 + 2 * content_.signals.size())
+        const std::size_t first = first_signal(), want = first + 2 * content_.signals.size();
+        if (cells_.size() != want)
             return at_line(line_, "it has " + std::to_string(cells_.size()) + " cells, want " +
-                                      std::to_string(3 + 2 * content_.signals.size()));
+                                      std::to_string(want));
         if (content_.devices.empty() || content_.devices.back().device != cells_[0]) {
             if (!content_.devices.empty() && content_.devices.back().device >= cells_[0])
                 return at_line(line_, "devices must ascend");
@@ -149,7 +161,25 @@ class Reader {
         recording.times.push_back(time);
         recording.labels.push_back(cells_[2] == "1");
         device.labelled.push_back(!cells_[2].empty());
-        for (std::size_t i = 3; i < cells_.size(); i += 2) TRY_VOID(point(recording, i));
+        if (split_) TRY_VOID(read_split(device));
+        for (std::size_t i = first; i < cells_.size(); i += 2) TRY_VOID(point(recording, i));
+        return {};
+    }
+
+    std::size_t first_signal() const { return split_ ? 4 : 3; }
+
+    Result<> read_split(DeviceRows& device) {
+        std::size_t number = 0;
+        if (!cells_[3].empty()) {
+            auto& names = content_.splits;
+            const auto at = std::find(names.begin(), names.end(), cells_[3]);
+            number = static_cast<std::size_t>(at - names.begin()) + 1;
+            if (at == names.end()) names.push_back(cells_[3]);
+            if (names.size() > splits_max)
+                return at_line(line_,
+                               "there are more than " + std::to_string(splits_max) + " splits");
+        }
+        device.split.push_back(static_cast<std::uint8_t>(number));
         return {};
     }
 
@@ -173,6 +203,7 @@ class Reader {
     std::vector<std::string> cells_;
     std::size_t line_ = 1;
     std::size_t rows_ = 0;
+    bool split_ = false;
 };
 
 }  // namespace
@@ -201,8 +232,9 @@ std::size_t Content::anomalous_rows() const {
 
 Result<std::string> write_dataset(const Content& content) {
     TRY_VOID(check_names(content));
-    std::string out(magic);
-    out += "device,time,label";
+    const bool parted = !content.splits.empty();
+    std::string out(parted ? split_magic : magic);
+    out += parted ? "device,time,label,split" : "device,time,label";
     for (const auto& signal : content.signals) {
         out += ',';
         append_text(out, signal);
@@ -210,12 +242,16 @@ Result<std::string> write_dataset(const Content& content) {
         append_text(out, signal + std::string(quality_suffix));
     }
     out += '\n';
-    for (const auto& [device, recording, labelled] : content.devices) {
+    for (const auto& [device, recording, labelled, splits] : content.devices) {
         for (std::size_t row = 0; row < recording.rows(); ++row) {
             append_text(out, device);
             out += ',';
             append_number(out, recording.times[row].ns);
             out += labelled[row] == 0 ? "," : recording.labels[row] != 0 ? ",1" : ",0";
+            if (parted) {
+                out += ',';
+                if (splits[row] > 0) append_text(out, content.splits[splits[row] - 1u]);
+            }
             for (std::size_t i = row * recording.width(); i < (row + 1) * recording.width(); ++i) {
                 out += ',';
                 const Quality quality = recording.quality[i];
@@ -243,13 +279,19 @@ Result<Content> read_dataset(std::string_view text) {
     return at_line(static_cast<std::size_t>(line), "it is not in the canonical form");
 }
 
-std::vector<detectors::Recording> normal_rows(const Content& content) {
+namespace {
+
+// Stretches of the split with this number; 0: of all rows.
+std::vector<detectors::Recording> normal_stretches(const Content& content, std::size_t split) {
     std::vector<detectors::Recording> parts;
     for (const auto& device : content.devices) {
         const auto& labels = device.recording.labels;
+        const auto wanted = [&](std::size_t row) {
+            return labels[row] == 0 && (split == 0 || device.split[row] == split);
+        };
         for (std::size_t from = 0; from < labels.size();) {
             std::size_t to = from;
-            while (to < labels.size() && labels[to] == 0) ++to;
+            while (to < labels.size() && wanted(to)) ++to;
             if (to > from) {
                 parts.push_back(device.recording.part(from, to));
                 parts.back().labels.clear();
@@ -258,6 +300,23 @@ std::vector<detectors::Recording> normal_rows(const Content& content) {
         }
     }
     return parts;
+}
+
+}  // namespace
+
+std::vector<detectors::Recording> normal_rows(const Content& content) {
+    return normal_stretches(content, 0);
+}
+
+Result<std::vector<detectors::Recording>> normal_rows(const Content& content,
+                                                      std::string_view split) {
+    const auto at = std::find(content.splits.begin(), content.splits.end(), split);
+    if (at != content.splits.end())
+        return normal_stretches(content, static_cast<std::size_t>(at - content.splits.begin()) + 1);
+    std::string known;
+    for (const auto& name : content.splits) known += (known.empty() ? "" : ", ") + name;
+    return Error{Errc::not_found, "the dataset has no split '" + std::string(split) + "'" +
+                                      (known.empty() ? "" : "; it has " + known)};
 }
 
 }  // namespace mw::datasets

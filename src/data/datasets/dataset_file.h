@@ -12,16 +12,21 @@ namespace mw::datasets {
 
 constexpr std::size_t cells_max = 4'000'000;  // rows x signals
 constexpr std::size_t signals_max = 1000;
+constexpr std::size_t splits_max = 20;
 
 struct DeviceRows {
     std::string device;
     detectors::Recording recording;      // labels: one per row, 0 where nobody knows
     std::vector<std::uint8_t> labelled;  // per row, 1: its label is known
+    // Per row the number of its split in Content::splits, from 1; 0: none. Without splits empty.
+    std::vector<std::uint8_t> split{};
 };
 
 struct Content {
     std::vector<std::string> signals;  // the columns of every recording
     std::vector<DeviceRows> devices;   // by name
+    std::vector<std::string> splits{};
+    std::size_t quarantined = 0;  // bad points that were left out; not in the file
 
     std::size_t rows() const;
     std::size_t labelled_rows() const;
@@ -34,7 +39,9 @@ Result<std::string> write_dataset(const Content& content);
 Result<Content> read_dataset(std::string_view text);
 
 // Rows to be trained on: stretches without a row that is known to be anomalous. Windows never span
-// two of them.
+// two of them. With `split` only its rows; not_found: there is none of that name.
+Result<std::vector<detectors::Recording>> normal_rows(const Content& content,
+                                                      std::string_view split);
 std::vector<detectors::Recording> normal_rows(const Content& content);
 
 }  // namespace mw::datasets

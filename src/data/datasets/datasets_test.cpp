@@ -63,7 +63,9 @@ TEST(DatasetFile, names_the_line_of_whatever_it_cannot_read) {
     };
     const Case cases[] = {
         {"", "does not begin with"},
-        {"#millwright-dataset 2\n", "does not begin with"},
+        {"#millwright-dataset 3\n", "does not begin with"},
+        {"#millwright-dataset 2\n", "line 2: the header is missing"},
+        {"#millwright-dataset 2\ndevice,time,label,a,a:quality\n", "want device,time,label,split"},
         {"#millwright-dataset 1\n", "line 2: the header is missing"},
         {"#millwright-dataset 1\ndevice,time,label\n", "line 2: want device,time,label and two"},
         {"#millwright-dataset 1\ndevice,time,label,a,b\n", "line 2: want 'a:quality'"},

@@ -223,6 +223,8 @@ Result<Order> order_of(const Json& spec) {
     if (const auto as_of = find_string(spec, "labels.as_of")) {
         TRY(order.as_of, parse_iso8601(*as_of).context("labels.as_of"));
     }
+    TRY(order.splits, splits_of(spec, order.from, order.to));
+    order.allow_leaks = find_bool(spec, "allow_leaks").value_or(false);
     return order;
 }
 
@@ -251,6 +253,10 @@ Result<Content> assemble(std::string_view csv, const Order& order, labels::Label
             truths[point.device].push_back({point.time, point.value > 0.5});
         const int column = columns[point.signal];
         if (column < 0) continue;
+        if (point.quality.is_bad()) {
+            ++content.quarantined;
+            continue;
+        }
         if (point.device != device) {
             device = point.device;
             content.devices.push_back(

@@ -6,6 +6,7 @@ namespace mw::labels {
 namespace {
 
 constexpr std::size_t text_bytes_max = 200;
+constexpr std::size_t adjudication_bytes_max = 1000;
 
 struct TextField {
     const char* key;
@@ -50,6 +51,8 @@ Result<> read_numbers(const Json& value, Label& label) {
     const auto supersedes = find_integer(value, "supersedes").value_or(0);
     if (supersedes < 0) return bad("'supersedes' must not be negative");
     label.supersedes = static_cast<std::uint64_t>(supersedes);
+    label.confidence = find_number(value, "confidence");
+    label.adjudication = find_string(value, "adjudication").value_or("");
     return {};
 }
 
@@ -64,6 +67,8 @@ Json to_json(const Label& label) {
     object["label"] = label.label;
     object["propensity"] = label.propensity;
     object["supersedes"] = label.supersedes;
+    if (label.confidence) object["confidence"] = *label.confidence;
+    if (!label.adjudication.empty()) object["adjudication"] = label.adjudication;
     return object;
 }
 
@@ -93,6 +98,11 @@ Result<> check(const Label& label) {
     if (!std::isfinite(label.score)) return bad("'score' must be finite");
     if (!(label.propensity > 0 && label.propensity <= 1))
         return bad("'propensity' must be above 0 and at most 1");
+    if (label.confidence && !(*label.confidence > 0 && *label.confidence <= 1))
+        return bad("'confidence' must be above 0 and at most 1");
+    if (label.adjudication.size() > adjudication_bytes_max)
+        return bad("'adjudication' has more than " + std::to_string(adjudication_bytes_max) +
+                   " bytes");
     return {};
 }
 

@@ -2,6 +2,7 @@
 // One answer about one window. Plain data.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,9 @@ struct Label {
     std::string author;     // "user:ann"
     std::string source;     // by which door it came, such as api
     Timestamp labelled_at;
-    std::uint64_t supersedes = 0;  // number of the answer whose place it takes; 0: none
+    std::uint64_t supersedes = 0;        // number of the answer whose place it takes; 0: none
+    std::optional<double> confidence{};  // how sure the author was, above 0 and at most 1
+    std::string adjudication{};  // it settles a disagreement: why so; empty: an answer like others
 
     bool operator==(const Label&) const = default;
 };

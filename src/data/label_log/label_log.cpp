@@ -77,11 +77,16 @@ Task<Label> LabelLog::append(Label label) {
     const auto found = windows_.find(window_of(label));
     const Label* before = found == windows_.end() ? nullptr : &found->second.back();
     if (before && before->task == label.task && before->author == label.author &&
-        before->label == label.label) {
+        before->label == label.label && before->confidence == label.confidence &&
+        before->adjudication.empty() == label.adjudication.empty()) {
         const Label same = *before;
         CO_TRY_VOID(co_await log_->flush());  // it may have been said while the disk refused
         co_return same;
     }
+    if (before && !before->adjudication.empty() && label.adjudication.empty())
+        co_return Error{Errc::conflict, "label: " + before->author +
+                                            " settled it: " + before->adjudication +
+                                            ". Next step: millwright label adjudicate"};
     label.supersedes = before ? before->number : 0;
     // A clock that went back must not make an answer older than the one that it corrects.
     if (before) label.labelled_at = std::max(label.labelled_at, before->labelled_at);
@@ -122,6 +127,18 @@ const Label* LabelLog::of_task(const std::string& task) const {
     const auto found = std::find_if(answers.rbegin(), answers.rend(),
                                     [&](const Label& label) { return label.task == task; });
     return found == answers.rend() ? nullptr : &*found;
+}
+
+std::vector<Labels> LabelLog::windows() const {
+    std::vector<Labels> all;
+    all.reserve(windows_.size());
+    for (const auto& [window, answers] : windows_) all.push_back(answers);
+    return all;
+}
+
+Labels LabelLog::about(const Label& label) const {
+    const auto found = windows_.find(window_of(label));
+    return found == windows_.end() ? Labels{} : found->second;
 }
 
 Task<> LabelLog::stop() { return log_->stop(); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/label_log/agreement.h"
 #include "data/label_log/label.h"
 #include "platform/files/files.h"
 #include "platform/loop/loop.h"
@@ -24,6 +25,7 @@ class LabelLog {
     // The answer as it is stored, durable when this returns. Saying once more what the newest
     // answer about the window says already (same task, author and label) writes nothing and gives
     // that one. invalid_input: a field is missing or not possible; overloaded, io_failed: the disk.
+    // conflict: the window's newest answer settled a disagreement, and this one doesn't.
     Task<Label> append(Label label);
 
     // The newest answer about each window, by device, window and model. A snapshot for any thread.
@@ -32,6 +34,11 @@ class LabelLog {
     Labels as_of(Timestamp time) const;
     // The newest answer that was given to a task; null: none.
     const Label* of_task(const std::string& task) const;
+
+    // All answers by window, each window's in the order in which they count.
+    std::vector<Labels> windows() const;
+    // Those about the window of this answer; the last is the newest.
+    Labels about(const Label& label) const;
 
     std::size_t answers() const { return answers_; }  // superseded ones included
     std::uint64_t unreadable_frames() const { return unreadable_; }

@@ -106,6 +106,35 @@ TEST(LabelLog, saying_the_same_again_writes_nothing) {
     EXPECT_EQ(world.log->answers(), 1u);
 }
 
+TEST(LabelLog, what_was_settled_stays_until_it_is_settled_anew) {
+    World world;
+    ASSERT_TRUE(world.append(answer(100, true)));
+    Label other = answer(100, false);
+    other.author = "user:bob";
+    other.confidence = .75;
+    ASSERT_TRUE(world.append(other));
+    Label settled = answer(100, true);
+    settled.author = "user:eve";
+    settled.adjudication = "the shift log names the valve";
+    ASSERT_TRUE(world.append(settled));
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_TRUE(world.log->newest()->front().label);
+        EXPECT_EQ(world.log->newest()->front().supersedes, 2u);
+        EXPECT_EQ(world.log->windows().at(0).at(1).confidence, .75);
+        const auto refused = world.append(other);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code, Errc::conflict);
+        EXPECT_NE(refused.error().message.find("names the valve"), std::string::npos);
+        world.close();
+        world.open();
+    }
+    settled.author = "user:kim";
+    settled.label = false;
+    ASSERT_TRUE(world.append(settled));
+    EXPECT_FALSE(world.log->newest()->front().label);
+    EXPECT_EQ(world.log->about(settled).size(), 4u);
+}
+
 TEST(LabelLog, a_clock_that_went_back_does_not_turn_the_order_around) {
     World world;
     ASSERT_TRUE(world.append(answer(100, true)));
@@ -127,6 +156,9 @@ TEST(LabelLog, what_cannot_be_is_refused_by_name) {
         {"'propensity'", [](Label& l) { l.propensity = 0; }},
         {"'propensity'", [](Label& l) { l.propensity = 1.5; }},
         {"'score' must be finite", [](Label& l) { l.score = 1.0 / 0.0; }},
+        {"'confidence'", [](Label& l) { l.confidence = 0; }},
+        {"'confidence'", [](Label& l) { l.confidence = 1.01; }},
+        {"'adjudication' has more", [](Label& l) { l.adjudication.assign(1001, 'x'); }},
         {"more than 200 bytes", [](Label& l) { l.task.assign(201, 'x'); }},
     };
     World world;

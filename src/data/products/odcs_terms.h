@@ -48,6 +48,7 @@ inline constexpr SameKey custom_keys[] = {{"owner", "owner"},
                                           {"classification", "classification"},
                                           {"residency", "residency"},
                                           {"consumers", "consumers"},
+                                          {"on_breach", "millwrightOnBreach"},
                                           {"select", "millwrightSelect"}};
 inline constexpr std::string_view labels_property = "millwrightLabels";
 

@@ -17,6 +17,7 @@ constexpr Term all_product_terms[] = {
     {"consumers", Judge::words, ""},
     {"classification", Judge::level, "who reads may lose access to what is more sensitive now"},
     {"residency", Judge::closed_set, "data may lie where it was promised not to"},
+    {"on_breach", Judge::words, ""},
     {"foreign", Judge::unknown, ""},
 };
 constexpr Term all_sla_terms[] = {

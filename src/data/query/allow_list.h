@@ -20,7 +20,7 @@ bool is_allowed_function(std::string_view lower_case_name);
 
 // Tables that rows may come from, besides data products and WITH names.
 inline constexpr std::string_view base_tables[] = {"points", "decisions", "series", "scorecard",
-                                                   "labels", "rollups",   "latest"};
+                                                   "labels", "rollups",   "latest", "quarantine"};
 // Table functions: generate_series, range, unnest.
 bool is_allowed_table_function(std::string_view lower_case_name);
 

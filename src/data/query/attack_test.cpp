@@ -297,7 +297,7 @@ TEST_F(AllowList, messages_name_place_and_remedy) {
         "line 2, column 3: function getenv() is not allowed; docs/sql.md lists those that are");
     EXPECT_EQ(parse("SELECT * FROM nowhere").error().message,
               "line 1, column 15: there is no table 'nowhere'; there is points, decisions, series, "
-              "scorecard, labels, rollups, latest, pumps, boiler-room");
+              "scorecard, labels, rollups, latest, quarantine, pumps, boiler-room");
     EXPECT_EQ(parse("SELECT 'ä', version()").error().message,
               "line 1, column 13: function version() is not allowed; docs/sql.md lists those that "
               "are");

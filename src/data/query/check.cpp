@@ -223,7 +223,7 @@ class Checker {
     std::optional<Table> table_of(std::string_view lower_name) const {
         constexpr Table tables[] = {Table::points,    Table::decisions, Table::series,
                                     Table::scorecard, Table::labels,    Table::rollups,
-                                    Table::latest};
+                                    Table::latest,    Table::quarantine};
         for (std::size_t i = 0; i < std::size(base_tables); ++i) {
             if (base_tables[i] == lower_name) return tables[i];
         }

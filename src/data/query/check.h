@@ -15,7 +15,17 @@
 
 namespace mw::query {
 
-enum class Table { points, decisions, series, scorecard, labels, rollups, latest, product };
+enum class Table {
+    points,
+    decisions,
+    series,
+    scorecard,
+    labels,
+    rollups,
+    latest,
+    quarantine,
+    product
+};
 
 // What the WHERE above a reference says about its rows, as far as that is certain. Texts are exact;
 // times are expressions without columns, to be evaluated by DuckDB.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "data/query/plan.h"
+#include "data/query/quarantine_sql.h"
 #include "data/query/query.h"
 #include "data/query/slot.h"
 
@@ -147,6 +148,8 @@ Task<Snapshot> take_snapshot(StatePointer state, std::vector<Wanted> wanted) {
     LabelSource* source = state->parts.labels;
     if (labels)
         snapshot.labels = source ? source->labels() : std::make_shared<const labels::Labels>();
+    if (QuarantineSource* decided = state->parts.quarantine)
+        snapshot.quarantine = decided->quarantine();
     co_return snapshot;
 }
 
@@ -170,8 +173,15 @@ Task<QueryReply> answer(StatePointer state, QueryRequest request) {
     snapshot.now = Loop::here().clock().now();
 
     auto run = [slot = lease.slot(), parsed = std::move(parsed), snapshot = std::move(snapshot),
-                format = request.format, limits](std::stop_token stop) {
-        return slot->run(parsed, plan_of(parsed.wanted, snapshot), format, limits, std::move(stop));
+                format = request.format, limits](std::stop_token stop) -> Result<QueryReply> {
+        TRY_VOID(few_records(parsed.wanted, snapshot));
+        Plan plan = plan_of(parsed.wanted, snapshot);
+        auto files = std::move(plan.files);
+        const std::uint64_t unsealed = plan.unsealed_rows;
+        TRY(QueryReply reply, slot->run(parsed, std::move(plan), format, limits, std::move(stop)));
+        reply.files = std::move(files);
+        reply.unsealed_rows = unsealed;
+        return reply;
     };
     co_return co_await state->parts.workers.run(std::move(run));
 }

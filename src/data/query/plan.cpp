@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "base/sql_text.h"
+#include "data/query/quarantine_sql.h"
 #include "data/query/rollup_plan.h"
 #include "data/segments/segments.h"
 
@@ -13,8 +15,11 @@ namespace {
 
 using history::SegmentFile;
 
-constexpr const char* point_list =
-    "\"time\", device, signal, \"value\", quality, unit, asset, site";
+// With `quality` as it is for readers.
+std::string point_list(const std::string& quality) {
+    return "r.\"time\", r.device, r.signal, r.\"value\", " + quality +
+           " AS quality, r.unit, r.asset, r.site";
+}
 constexpr const char* decision_columns =
     "\"time\", device, asset, use_case, model, \"version\", bundle_hash, window_from, window_to, "
     "samples, inputs_quality, score, decision, fallback, latency_us";
@@ -161,6 +166,8 @@ class Planner {
                 return wanted.nothing() ? no_minutes() : rollups(wanted);
             case Table::latest:
                 return "SELECT * " + from(latest_rows(snapshot_.history));
+            case Table::quarantine:
+                return wanted.nothing() ? no_quarantine : quarantined(wanted);
         }
         return no_points;
     }
@@ -170,7 +177,25 @@ class Planner {
         return "FROM __mw_rows(slot := " + std::to_string(plan_.sources.size() - 1) + ")";
     }
 
+    quarantine::Records decisions_about(const Wanted& wanted) const {
+        return snapshot_.quarantine ? touching(*snapshot_.quarantine, wanted)
+                                    : quarantine::Records{};
+    }
+
     std::string points(const Wanted& wanted) {
+        return points(wanted, point_list(quality_sql(decisions_about(wanted))));
+    }
+
+    // Stored points with what was decided about them; a table of its own, so that nothing that is
+    // bad is out of sight.
+    std::string quarantined(const Wanted& wanted) {
+        auto records = decisions_about(wanted);
+        const std::string rows =
+            points(wanted, point_list("r.quality") + ", " + deciding_sql(records) + " AS decision");
+        return quarantine_sql(rows, "SELECT * " + from(record_rows(std::move(records))));
+    }
+
+    std::string points(const Wanted& wanted, const std::string& columns) {
         const auto parts = parts_of(wanted);
         const std::string filter = filter_of(wanted);
         std::string sql;
@@ -179,12 +204,16 @@ class Planner {
             sql += rows;
         };
         for (const auto& [newer, older] : grouped(parts)) {
-            std::string rows = "SELECT " + std::string(point_list) + " FROM (" +
-                               select_from(older, &Part::head) + ") AS r";
+            std::string rows =
+                "SELECT " + columns + " FROM (" + select_from(older, &Part::head) + ") AS r";
             if (!newer.empty()) rows += anti_join(newer, older, filter);
             add(rows + (filter.empty() ? "" : " WHERE " + filter));
         }
-        return sql.empty() ? no_points : sql;
+        if (!sql.empty()) return sql;
+        // Nothing is stored there; the table `quarantine` wants its column all the same.
+        return wanted.table == Table::quarantine
+                   ? "SELECT *, 0::UBIGINT AS decision FROM (" + std::string(no_points) + ")"
+                   : no_points;
     }
 
     // A minute is the sum of what its parts have: as their rollups say, where no newer part has
@@ -265,6 +294,8 @@ class Planner {
         for (const SegmentFile& file : snapshot_.history.points) {
             newest = std::max(newest, file.generation);
             if (!may_hold(file, wanted, devices)) continue;
+            if (told_.insert(file.path).second)
+                plan_.files.push_back({file.path, file.generation, file.rows, file.bytes});
             parts.push_back({.path = file.path,
                              .head = "",
                              .repeats = "",
@@ -283,6 +314,7 @@ class Planner {
                 std::tie(part.from, part.to) = span_of(*head);
             part.overlaps = head->overlaps();
             if (head->rows() == 0) continue;
+            if (told_heads_.insert(head.get()).second) plan_.unsealed_rows += head->rows();
             const auto& context = snapshot_.history.context;
             part.head = from(head_points(head, context, HeadRows::all));
             if (part.overlaps) part.repeats = from(head_points(head, context, HeadRows::repeats));
@@ -354,6 +386,8 @@ class Planner {
 
     const std::vector<Wanted>& wanted_;
     const Snapshot& snapshot_;
+    std::set<std::string> told_;  // files and heads that the plan names already
+    std::set<const void*> told_heads_;
     Plan plan_;
 };
 

@@ -40,11 +40,14 @@ struct Snapshot {
     std::shared_ptr<const quality::Scorecard> scorecard;
     std::shared_ptr<const labels::Labels> labels;
     Timestamp now = {};  // averages show stretches of time that are over
+    std::shared_ptr<const quarantine::Records> quarantine;  // null: nothing was decided
 };
 
 struct Plan {
-    std::string with;             // "WITH __mw_ref0 AS NOT MATERIALIZED (...), ... " or empty
-    std::vector<Source> sources;  // what __mw_rows(slot := i) gives
+    std::string with;                 // "WITH __mw_ref0 AS NOT MATERIALIZED (...), ... " or empty
+    std::vector<Source> sources;      // what __mw_rows(slot := i) gives
+    std::vector<SourceFile> files{};  // of points that it reads
+    std::uint64_t unsealed_rows = 0;
 };
 Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot);
 

@@ -12,6 +12,7 @@
 #include "base/metrics.h"
 #include "data/history/history.h"
 #include "data/label_log/label_log.h"
+#include "data/quarantine/quarantine.h"
 #include "data/query/allow_list.h"
 #include "data/query/sight.h"
 #include "domain/query_engine.h"
@@ -55,6 +56,14 @@ class LabelSource {
     virtual std::shared_ptr<const labels::Labels> labels() = 0;  // on the control loop; never null
 };
 
+// What was decided about points that are bad, or not trusted.
+class QuarantineSource {
+ public:
+    virtual ~QuarantineSource() = default;
+    // On the control loop; never null.
+    virtual std::shared_ptr<const quarantine::Records> quarantine() = 0;
+};
+
 struct EngineOptions {
     std::string history_directory = {};  // the only folder that SQL may read, and only through us
     std::string temporary_directory =
@@ -75,8 +84,9 @@ class Engine final : public QueryEngine {
         ProductSource& products;
         ScorecardSource& scorecard;
         metrics::Registry& metrics;
-        ReadPolicy* policy = nullptr;   // null: everybody sees everything
-        LabelSource* labels = nullptr;  // null: the table `labels` is empty
+        ReadPolicy* policy = nullptr;            // null: everybody sees everything
+        LabelSource* labels = nullptr;           // null: the table `labels` is empty
+        QuarantineSource* quarantine = nullptr;  // null: the stored quality counts
     };
     Engine(EngineOptions options, Parts parts);
     ~Engine() override;  // after the scopes that query have ended

@@ -297,6 +297,40 @@ constexpr Field<LabelAt> label_fields[] = {
     {"author", Kind::varchar, text_of_label<&Label::author>},
     {"labelled_at", Kind::timestamp_ns, time_of_label<&Label::labelled_at>},
     {"task", Kind::varchar, text_of_label<&Label::task>},
+    {"confidence", Kind::double_,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LabelAt& at) {
+         out.column<double>(column)[row] = at->confidence.value_or(0);
+         if (!at->confidence) out.set_null(column, row);
+     }},
+    {"source", Kind::varchar, text_of_label<&Label::source>},
+};
+
+// --- quarantine
+// -----------------------------------------------------------------------------------
+
+using RecordAt = const quarantine::Record*;
+
+constexpr Field<RecordAt> record_fields[] = {
+    {"number", Kind::ubigint,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const RecordAt& at) {
+         out.column<std::uint64_t>(column)[row] = at->number;
+     }},
+    {"verb", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const RecordAt& at) {
+         out.set_text(column, row, quarantine::to_string(at->verb));
+     }},
+    {"decided_by", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const RecordAt& at) {
+         out.set_text(column, row, at->by);
+     }},
+    {"why", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const RecordAt& at) {
+         out.set_text(column, row, at->why);
+     }},
+    {"decided_at", Kind::timestamp_ns,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const RecordAt& at) {
+         out.column<std::int64_t>(column)[row] = at->at.ns;
+     }},
 };
 
 }  // namespace
@@ -335,6 +369,12 @@ Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard) {
     const std::size_t count = scorecard->size();
     return rows<ScorecardAt>(scorecard_fields, count,
                              [scorecard](std::size_t i) { return &(*scorecard)[i]; });
+}
+
+Source record_rows(quarantine::Records records) {
+    const auto kept = std::make_shared<const quarantine::Records>(std::move(records));
+    return rows<RecordAt>(record_fields, kept->size(),
+                          [kept](std::size_t i) { return &(*kept)[i]; });
 }
 
 Source label_rows(std::shared_ptr<const labels::Labels> labels) {

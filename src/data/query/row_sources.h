@@ -7,6 +7,7 @@
 #include "data/duckdb/duckdb.h"
 #include "data/history/history.h"
 #include "data/label_log/label_log.h"
+#include "data/quarantine/quarantine.h"
 #include "insight/quality/quality.h"
 
 namespace mw::query {
@@ -29,5 +30,7 @@ Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
 Source latest_rows(const history::HistorySnapshot& snapshot);
 Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard);
 Source label_rows(std::shared_ptr<const labels::Labels> labels);
+// Records as number, verb, decided_by, why, decided_at.
+Source record_rows(quarantine::Records records);
 
 }  // namespace mw::query

@@ -29,8 +29,8 @@ std::optional<RowRule> rule_of(Table table) {
         case Table::scorecard:
             return RowRule{.by_signal = true};
         case Table::rollups:
-            return RowRule{.by_signal = true, .has_time = true, .hides_masked = true};
         case Table::latest:
+        case Table::quarantine:
             return RowRule{.by_signal = true, .has_time = true, .hides_masked = true};
         case Table::decisions:
         case Table::labels:

@@ -112,8 +112,9 @@ TEST_F(Sights, a_table_without_a_rule_is_refused_to_who_sees_less) {
     const auto unheard_of = static_cast<Table>(999);
     EXPECT_EQ(check_sight(*narrow, unheard_of, "x").error().code, Errc::denied);
     EXPECT_TRUE(check_sight(Sight{}, unheard_of, "x").ok());
-    for (const Table table : {Table::points, Table::series, Table::scorecard, Table::decisions,
-                              Table::labels, Table::product, Table::rollups, Table::latest})
+    for (const Table table :
+         {Table::points, Table::series, Table::scorecard, Table::decisions, Table::labels,
+          Table::product, Table::rollups, Table::latest, Table::quarantine})
         EXPECT_TRUE(check_sight(*narrow, table, "x").ok());
     Wanted wanted;
     wanted.table = unheard_of;

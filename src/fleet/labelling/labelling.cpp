@@ -28,13 +28,33 @@ std::string version_key(const std::string& model, const std::string& version) {
 }  // namespace
 
 Result<Answer> answer_from(const Json& body) {
-    const Error wrong{Errc::invalid_input, R"(the body must be {"label": true, false or "skip"})"};
-    if (!body.is_object() || body.get_object().size() != 1) return wrong;
+    const Error wrong{Errc::invalid_input,
+                      R"(the body must be {"label": true, false or "skip"}, and may have )"
+                      R"("confidence": above 0 and at most 1)"};
+    if (!body.is_object()) return wrong;
+    for (const auto& [key, value] : body.get_object())
+        if (key != "label" && key != "confidence") return wrong;
     const Json* label = find(body, "label");
     if (!label) return wrong;
-    if (label->is_bool()) return Answer{label->get_bool()};
-    if (label->is_string() && label->get_string() == "skip") return Answer{};
-    return wrong;
+    Answer answer;
+    if (const Json* confidence = find(body, "confidence")) {
+        answer.confidence = find_number(body, "confidence");
+        if (!confidence->is_number() || !(*answer.confidence > 0 && *answer.confidence <= 1))
+            return wrong;
+    }
+    if (label->is_string() && label->get_string() == "skip" && !answer.confidence) return answer;
+    if (!label->is_bool()) return wrong;
+    answer.event = label->get_bool();
+    return answer;
+}
+
+Result<Ruling> ruling_from(const Json& body) {
+    const auto event = find_bool(body, "label");
+    const auto why = find_string(body, "why").value_or("");
+    if (!body.is_object() || body.get_object().size() != 2 || !event || why.empty())
+        return Error{Errc::invalid_input,
+                     R"(the body must be {"label": true or false, "why": "..."})"};
+    return Ruling{*event, why};
 }
 
 Labelling::Labelling(Parts parts, Options options)
@@ -254,12 +274,58 @@ Task<Resource> Labelling::answer(std::string name, Answer answer, std::string au
     CO_TRY(auto changes, advance(task, task_table(), skipped ? "skip" : "answer", says, now));
     if (!skipped) {
         CO_TRY(auto label, label_of(task, *answer.event, author, now));
+        label.confidence = answer.confidence;
         CO_TRY_VOID(co_await parts_.log.append(std::move(label)));
         changes["label"] = *answer.event;
     }
     changes["by"] = author;
     changes["at"] = to_iso8601(now);
     AuditNote note{author, skipped ? "label.skipped" : "label.answered", says};
+    co_return co_await parts_.store.merge_status("LabelTask", std::move(name), std::move(changes),
+                                                 std::move(note));
+}
+
+namespace {
+
+// Another pair of eyes, and another point of view.
+Result<> may_judge(const labels::Labels& window, const Labelling::Judge& judge) {
+    if (!labels::disputed(window))
+        return Error{Errc::conflict, "nobody disagrees about it; there is nothing to settle"};
+    std::vector<std::string> theirs;
+    for (const auto& answer : labels::answers_by_author(window)) {
+        if (answer.author == judge.author)
+            return Error{Errc::denied, judge.author +
+                                           " answered it too; somebody else must settle "
+                                           "it"};
+        const auto roles = judge.roles_of(answer.author);
+        theirs.insert(theirs.end(), roles.begin(), roles.end());
+    }
+    const bool other = std::any_of(judge.roles.begin(), judge.roles.end(), [&](const auto& role) {
+        return std::find(theirs.begin(), theirs.end(), role) == theirs.end();
+    });
+    if (other) return {};
+    return Error{Errc::denied, judge.author +
+                                   " has no role that those who disagreed don't have; "
+                                   "somebody of another role must settle it"};
+}
+
+}  // namespace
+
+Task<Resource> Labelling::adjudicate(std::string name, Ruling ruling, Judge judge) {
+    CO_TRY(Resource task, co_await parts_.store.get("LabelTask", name));
+    const Timestamp now = parts_.clock.now();
+    CO_TRY(auto label, label_of(task, ruling.event, judge.author, now));
+    label.adjudication = ruling.why;
+    CO_TRY_VOID(may_judge(parts_.log.about(label), judge));
+    const std::string says =
+        judge.author + " settled it as " + (ruling.event ? "an event: " : "normal: ") + ruling.why;
+    CO_TRY(auto changes, advance(task, task_table(), "adjudicate", says, now));
+    CO_TRY_VOID(co_await parts_.log.append(std::move(label)));
+    changes["label"] = ruling.event;
+    changes["adjudicated"] = ruling.why;
+    changes["by"] = judge.author;
+    changes["at"] = to_iso8601(now);
+    AuditNote note{judge.author, "label.adjudicated", says};
     co_return co_await parts_.store.merge_status("LabelTask", std::move(name), std::move(changes),
                                                  std::move(note));
 }

@@ -28,9 +28,18 @@ struct Options {
 
 struct Answer {
     std::optional<bool> event;  // none: skipped, nobody could tell
+    std::optional<double> confidence{};
 };
-// {"label": true | false | "skip"}
+// {"label": true | false | "skip", "confidence": 0.8}
 Result<Answer> answer_from(const Json& body);
+
+// What settles a disagreement.
+struct Ruling {
+    bool event = false;
+    std::string why;
+};
+// {"label": true | false, "why": "..."}
+Result<Ruling> ruling_from(const Json& body);
 
 class Labelling {
  public:
@@ -60,6 +69,16 @@ class Labelling {
     // What a person says about a task: durable in the label log, then in the task's status.
     // conflict: it is not open to that; not_found; invalid_input.
     Task<Resource> answer(std::string task, Answer answer, std::string author);
+
+    // Who settles a disagreement, and in which roles they and those who disagreed act.
+    struct Judge {
+        std::string author;
+        std::vector<std::string> roles;
+        std::function<std::vector<std::string>(const std::string& author)> roles_of;
+    };
+    // Supersedes the answers about the task's window. conflict: nobody disagrees; denied: the judge
+    // answered too, or has no role that none of those who disagreed has.
+    Task<Resource> adjudicate(std::string task, Ruling ruling, Judge judge);
 
  private:
     struct Watched {

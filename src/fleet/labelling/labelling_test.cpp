@@ -295,6 +295,34 @@ TEST_F(Labels, an_answer_is_in_the_log_and_in_the_task_and_can_be_corrected) {
     EXPECT_EQ(wait(labelling_->answer("nobody", {true}, "user:ann")).error().code, Errc::not_found);
 }
 
+TEST_F(Labels, a_disagreement_is_settled_by_somebody_of_another_role) {
+    watch(R"({"audit":1})");
+    labelling_->offer({decision_at(0, 1.5)});
+    ASSERT_EQ(tasks().size(), 1u);
+    const std::string name = task_name(decision_at(0, 1.5));
+    const auto roles_of = [](const std::string& author) {
+        return author == "user:ann" ? std::vector<std::string>{"ot"}
+                                    : std::vector<std::string>{"ot", "viewer"};
+    };
+    const auto settle_by = [&](const std::string& author, std::vector<std::string> roles) {
+        return wait(labelling_->adjudicate(name, {true, "the log book"},
+                                           {author, std::move(roles), roles_of}));
+    };
+    ASSERT_TRUE(wait(labelling_->answer(name, {true, .9}, "user:ann")));
+    EXPECT_EQ(log_->newest()->front().confidence, .9);
+    EXPECT_EQ(settle_by("user:eve", {"engineer"}).error().code, Errc::conflict);
+    ASSERT_TRUE(wait(labelling_->answer(name, {false}, "user:bob")));
+    EXPECT_EQ(settle_by("user:bob", {"engineer"}).error().code, Errc::denied);
+    EXPECT_EQ(settle_by("user:eve", {"ot", "viewer"}).error().code, Errc::denied);
+    const auto settled = settle_by("user:eve", {"viewer", "engineer"});
+    ASSERT_TRUE(settled) << settled.error().message;
+    EXPECT_EQ(find_bool(settled->status, "label"), true);
+    EXPECT_EQ(find_string(settled->status, "adjudicated"), "the log book");
+    EXPECT_EQ(log_->newest()->front().author, "user:eve");
+    EXPECT_EQ(log_->newest()->front().supersedes, 2u);
+    EXPECT_EQ(wait(labelling_->answer(name, {false}, "user:bob")).error().code, Errc::conflict);
+}
+
 TEST_F(Labels, a_crash_between_log_and_status_is_made_good_at_the_next_start) {
     watch(R"({"audit":1})");
     labelling_->offer({decision_at(0, 1.5)});

@@ -10,6 +10,8 @@ constexpr Transition rows[] = {
     {"open", "skip", "skipped", "A person could not tell"},
     {"open", "expire", "expired", "Nobody answered in time"},
     {"answered", "answer", "answered", "A correction: the newer answer counts"},
+    {"answered", "adjudicate", "answered",
+     "A disagreement was settled by somebody of another role"},
     {"skipped", "answer", "answered", "Somebody could tell after all"},
     {"expired", "answer", "answered", "A late answer counts all the same"},
 };

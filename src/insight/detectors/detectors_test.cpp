@@ -70,6 +70,28 @@ TEST(Train, a_closing_valve_is_found_and_normal_rows_are_left_alone) {
     }
 }
 
+TEST(Train, points_in_quarantine_teach_nothing_and_released_ones_do) {
+    const Recording run = pump(2, 300, 999);
+    Recording bad = run, missing = run, released = run;
+    bad.quality.assign(bad.values.size(), Quality::good());
+    missing.quality = released.quality = bad.quality;
+    for (std::size_t row = 20; row < 40; ++row) {
+        bad.values[3 * row] = released.values[3 * row] = 900;
+        bad.quality[3 * row] = Quality::bad(Reason::range);
+        released.quality[3 * row] = Quality::good(Reason::released);
+        missing.values[3 * row] = std::numeric_limits<double>::quiet_NaN();
+        missing.quality[3 * row] = Quality::bad(Reason::not_a_number);
+    }
+    for (const Algorithm algorithm : algorithms) {
+        const auto of_bad = train({bad}, quick(algorithm), engine());
+        const auto of_missing = train({missing}, quick(algorithm), engine());
+        const auto of_released = train({released}, quick(algorithm), engine());
+        ASSERT_TRUE(of_bad.ok() && of_missing.ok() && of_released.ok());
+        EXPECT_EQ(of_bad->bundle, of_missing->bundle) << to_string(algorithm);
+        EXPECT_NE(of_bad->bundle, of_released->bundle) << to_string(algorithm);
+    }
+}
+
 TEST(Train, the_same_rows_give_the_same_bundle) {
     const Recording run = pump(2, 300, 999);
     for (const Algorithm algorithm : algorithms) {

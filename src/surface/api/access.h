@@ -67,6 +67,45 @@ class LabelDesk {
     // The task as it is then. invalid_input: not {"label": true, false or "skip"}; conflict: it is
     // not open to that.
     virtual Task<Json> answer(std::string task, Json body, std::string author) = 0;
+    // {"label","why"} settles a disagreement: the task then. conflict: there is none; denied: by
+    // this person it can't be.
+    virtual Task<Json> adjudicate(std::string task, Json body, policy::Principal who) = 0;
+    // How far people agree, per task and pair of authors; "" is all of them.
+    virtual JsonArray agreement(const std::string& use_case, const std::string& model) = 0;
+};
+
+// Points in quarantine, and what is decided about them (data/quarantine).
+class QuarantineDesk {
+ public:
+    virtual ~QuarantineDesk() = default;
+    // {"verb","device","signal","from","to","why"}: the record, durable. invalid_input names the
+    // key.
+    virtual Task<Json> decide(Json body, std::string actor) = 0;
+    // Newest first; device "" is all of them.
+    virtual JsonArray decisions(const std::string& device, std::size_t limit) = 0;
+};
+
+// Where data came from and where it went (fleet/lineage).
+class LineageDesk {
+ public:
+    virtual ~LineageDesk() = default;
+    struct Question {
+        std::string kind, name;  // "device", "gw-1"; a series is DEVICE:SIGNAL
+        bool down = true;        // towards those who use it; else towards its sources
+        std::size_t limit = 200;
+        // What the caller may not see is left out and counted.
+        std::function<bool(const std::string& kind, const std::string& domain)> may_see;
+    };
+    // A tree: {"kind","name","children":[...],"more","hidden"}. not_found.
+    virtual Task<Json> trace(Question question) = 0;
+};
+
+// How good data products are, day by day (data/scorecards).
+class ScorecardDesk {
+ public:
+    virtual ~ScorecardDesk() = default;
+    // {"product","days":[...],"breaches":[...]}, newest day first. not_found.
+    virtual Task<Json> scorecard(std::string product, int days) = 0;
 };
 
 // Gates of model versions (fleet/gates).

@@ -164,6 +164,18 @@ void add_prometheus_routes(Routes& routes, nanoseconds limit) {
     routes.add(Method::get, "/api/v1/metadata", prometheus_metadata);
 }
 
+// Whether data can be trusted: where it came from, how good it is, what is in quarantine.
+void add_trust_routes(Routes& routes) {
+    using http::Method;
+    routes.add(Method::post, "/v1/label-tasks/{name}/adjudicate", adjudicate_label_task);
+    routes.add(Method::get, "/v1/labels/agreement", label_agreement);
+    routes.add(Method::post, "/v1/quarantine", decide_quarantine);
+    routes.add(Method::get, "/v1/quarantine", list_quarantine);
+    routes.add(Method::get, "/v1/lineage/{kind}/{name}", trace_lineage);
+    routes.add(Method::get, "/v1/data-products/{name}/scorecard", product_scorecard,
+               {.limit = minutes(5)});
+}
+
 // Points over HTTP: our JSON, and the paths of InfluxDB 2 and 1.
 void add_write_routes(Routes& routes, const WriteOptions& options) {
     using http::Method;
@@ -233,6 +245,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/history/stats", history_stats);
     routes.add(Method::post, "/v1/history/compact", compact_history);
     routes.add(Method::post, "/v1/history/delete", delete_history);
+    add_trust_routes(routes);
     add_write_routes(routes, state_->options.writes);
     add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
     routes.add(Method::get, "/v1/schemas", list_schemas);

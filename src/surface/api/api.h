@@ -71,6 +71,9 @@ struct Parts {
     products::Desk* products = nullptr;
     PointDesk* points = nullptr;
     HistoryDesk* history = nullptr;
+    QuarantineDesk* quarantine = nullptr;
+    LineageDesk* lineage = nullptr;
+    ScorecardDesk* scorecards = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

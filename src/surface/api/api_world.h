@@ -64,6 +64,34 @@ class FakeLabels final : public LabelDesk {
         if (task != "t1") co_return Error{Errc::conflict, "it is answered already"};
         co_return Json(JsonObject{{"task", task}, {"body", body}, {"author", author}});
     }
+    Task<Json> adjudicate(std::string task, Json body, policy::Principal who) override {
+        co_return Json(JsonObject{{"task", task}, {"body", body}, {"author", who.name}});
+    }
+    JsonArray agreement(const std::string& use_case, const std::string& model) override {
+        return {JsonObject{{"use_case", use_case}, {"model", model}}};
+    }
+};
+
+class FakeTrust final : public QuarantineDesk, public LineageDesk, public ScorecardDesk {
+ public:
+    Task<Json> decide(Json body, std::string actor) override {
+        body.get_object()["by"] = actor;
+        co_return std::move(body);
+    }
+    JsonArray decisions(const std::string& device, std::size_t limit) override {
+        return {JsonObject{{"device", device}, {"limit", limit}}};
+    }
+    Task<Json> trace(Question question) override {
+        const bool plant_b = question.may_see("Dataset", "plant-b");
+        co_return Json(JsonObject{{"kind", question.kind},
+                                  {"name", question.name},
+                                  {"down", question.down},
+                                  {"limit", question.limit},
+                                  {"sees_plant_b", plant_b}});
+    }
+    Task<Json> scorecard(std::string product, int days) override {
+        co_return Json(JsonObject{{"product", product}, {"days", days}});
+    }
 };
 
 class FakeGates final : public GateRunner {
@@ -238,6 +266,9 @@ class ApiWorld : public testing::Test {
         parts.products = contracts.get();
         parts.points = &points;
         parts.history = &stored;
+        parts.quarantine = &trust;
+        parts.lineage = &trust;
+        parts.scorecards = &trust;
         parts.ready.push_back({"history", [this] { return history; }});
         parts.assets = [](std::string_view path) -> std::optional<Asset> {
             if (path == "/") return Asset{"text/html; charset=utf-8", "<h1>live</h1>"};
@@ -343,6 +374,7 @@ class ApiWorld : public testing::Test {
     FakeAlarms alarms;
     FakePortfolio portfolio;
     FakeLabels labels;
+    FakeTrust trust;
     FakeGates gates;
     FakeBroker broker{clock};
     FakeHistory stored;

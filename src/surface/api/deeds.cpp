@@ -1,5 +1,5 @@
-// What people do with resources of the closed loop beside writing them: answer a label task, run a
-// gate, retire a version.
+// What people do with resources of the closed loop beside writing them: answer or settle a label
+// task, run a gate, retire a version.
 #include "surface/api/state.h"
 
 namespace mw::api {
@@ -43,6 +43,27 @@ Task<Response> answer_label_task(State& state, Caller caller, Request request) {
     CO_TRY(auto answered, co_await state.parts.labels->answer(task.name, std::move(body),
                                                               std::move(caller.who.name)));
     co_return Response::json(200, std::move(answered));
+}
+
+Task<Response> adjudicate_label_task(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.labels) co_return Error{Errc::not_found, "this hub asks for no labels"};
+    std::string name = request.param("name");
+    CO_TRY(const Resource task,
+           co_await load_for_deed(state, caller, Verb::label, "LabelTask", name));
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(auto settled, co_await state.parts.labels->adjudicate(task.name, std::move(body),
+                                                                 std::move(caller.who)));
+    co_return Response::json(200, std::move(settled));
+}
+
+Task<Response> label_agreement(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {"use_case", "model"}));
+    if (!state.parts.labels) co_return Error{Errc::not_found, "this hub asks for no labels"};
+    CO_TRY_VOID(state.authorize(caller, {Verb::list, "LabelTask", "default"}));
+    auto items = state.parts.labels->agreement(request.query_value("use_case").value_or(""),
+                                               request.query_value("model").value_or(""));
+    co_return Response::json(200, JsonObject{{"items", std::move(items)}});
 }
 
 Task<Response> run_gate(State& state, Caller caller, Request request) {

@@ -147,8 +147,16 @@ Task<Response> compute_kpis(State&, Caller, Request);
 
 // deeds.cpp
 Task<Response> answer_label_task(State&, Caller, Request);
+Task<Response> adjudicate_label_task(State&, Caller, Request);
+Task<Response> label_agreement(State&, Caller, Request);
 Task<Response> run_gate(State&, Caller, Request);
 Task<Response> retire_version(State&, Caller, Request);
+
+// trust.cpp
+Task<Response> decide_quarantine(State&, Caller, Request);
+Task<Response> list_quarantine(State&, Caller, Request);
+Task<Response> trace_lineage(State&, Caller, Request);
+Task<Response> product_scorecard(State&, Caller, Request);
 
 // monitors.cpp
 Task<Response> acknowledge_alert(State&, Caller, Request);

@@ -42,7 +42,8 @@ const std::vector<BuiltInRole>& built_in_roles() {
                 rule(writes + R"(,"label")",
                      R"("GateSpec","GateReport","Rollout","Monitor","Dataset","LabelTask",
                         "Firmware")"),
-                reads, signs, rule(R"("get","list","watch")", R"("User","Role")")})},
+                rule(R"("create")", R"("Quarantine")"), reads, signs,
+                rule(R"("get","list","watch")", R"("User","Role")")})},
         {"viewer", "Reads resources and alarms, and queries history.", rules({reads})},
         {"writer", "Sends points over HTTP, and nothing else: for services.",
          rules({rule(R"("create")", R"("History")")})},
@@ -53,15 +54,18 @@ const std::vector<BuiltInRole>& built_in_roles() {
                 rule(writes + R"(,"label")",
                      R"("Model","ModelVersion","Firmware","GateSpec","GateReport","Dataset",
                         "LabelTask","Monitor","Rollout","UseCase","AlertRule","DataProduct")"),
-                rule(R"("create")", R"("Blob")"), sees_broker})},
+                rule(R"("create")", R"("Blob","Quarantine")"), sees_broker})},
         {"releaser",
          "Lets a rollout start, stops it, and may let a refused version pass. Does not make what "
          "it releases.",
          rules({reads, signs, rule(R"("approve")", R"("Rollout","ModelVersion","Firmware")"),
                 rule(R"("patch")", R"("Rollout")"), rule(R"("list","get")", R"("AuditFact")")})},
-        {"ot", "Signs off for the people who run the plant; answers label tasks.",
+        {"ot",
+         "Signs off for the people who run the plant; answers label tasks, and decides about "
+         "points in "
+         "quarantine.",
          rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
-                rule(R"("label")", R"("LabelTask")")})},
+                rule(R"("label")", R"("LabelTask")"), rule(R"("create")", R"("Quarantine")")})},
         {"it",
          "Signs off for the people who run the computers; reads users, roles and the audit log, "
          "sees "
