@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE))
 import plant as plants  # noqa: E402
 
 FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page",
-         "operations", "bridges", "doors", "contracts", "sparkplug"]
+         "operations", "bridges", "doors", "contracts", "sparkplug", "row_policies"]
 LONG_ROUNDS = {"kills": 10, "power_cuts": 10}
 
 
