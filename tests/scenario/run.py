@@ -18,7 +18,8 @@ sys.path.insert(0, str(HERE))
 import plant as plants  # noqa: E402
 
 FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page",
-         "operations", "bridges", "doors", "contracts", "sparkplug", "history", "history_files", "trust"]
+         "operations", "bridges", "doors", "contracts", "sparkplug", "history", "history_files", "trust",
+         "row_policies"]
 LONG_ROUNDS = {"kills": 10, "power_cuts": 10}
 
 

@@ -13,8 +13,20 @@ namespace {
 struct QueryArguments {
     std::string sql, plot, out;
     std::string timeout = "30s";
+    std::vector<std::string> params;
     std::int64_t rows = 0;
 };
+
+// 7.5, true and null are what they look like; what isn't a JSON value is a text.
+JsonArray values_of(const std::vector<std::string>& params) {
+    JsonArray values;
+    for (const auto& param : params) {
+        auto value = parse_json(param);
+        const bool plain = value && !value->is_array() && !value->is_object();
+        values.push_back(plain ? std::move(*value) : Json(param));
+    }
+    return values;
+}
 
 const char* accept_of(Output output) {
     switch (output) {
@@ -74,7 +86,8 @@ Result<> query(Context& context, const QueryArguments& a) {
     request.path = "/v1/query";
     request.headers.set("Accept", accept_of(output));
     request.headers.set("Content-Type", "application/json");
-    request.body = to_json(JsonObject{{"sql", a.sql}, {"limits", std::move(limits)}});
+    request.body = to_json(JsonObject{
+        {"sql", a.sql}, {"limits", std::move(limits)}, {"parameters", values_of(a.params)}});
     TRY(const auto response, hub->call(std::move(request)));
     if (!a.out.empty()) return write_file(a.out, response.body);
     if (output != Output::table && output != Output::wide) {
@@ -95,6 +108,8 @@ void add_query_verb(CLI::App& app, Context& context) {
         "query", "SQL over points, decisions, labels, series, scorecard, products");
     auto a = std::make_shared<QueryArguments>();
     sub->add_option("sql", a->sql, "one SELECT statement")->required();
+    sub->add_option("--param", a->params, "the value of $1; again: of $2, ...")
+        ->allow_extra_args(false);
     sub->add_option("--plot", a->plot, "draw this column as a chart");
     sub->add_option("--out", a->out, "write the result to a file (for csv, parquet)");
     sub->add_option("--timeout", a->timeout, "at most this long, as 30s");

@@ -1,5 +1,8 @@
 #include "apps/hub/hub.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "base/log.h"
@@ -9,19 +12,13 @@ namespace {
 
 constexpr nanoseconds pulse_every = seconds{1};
 
+Task<Resource> refused(Error error) { co_return error; }
+
 WorkersOptions workers_of(std::string name, int threads, int niceness) {
     WorkersOptions options;
     options.name = std::move(name);
     options.threads = threads;
     options.niceness = niceness;
-    return options;
-}
-
-query::EngineOptions engine_options(std::string history, std::string temporary, int threads) {
-    query::EngineOptions options;
-    options.history_directory = std::move(history);
-    options.temporary_directory = std::move(temporary);
-    options.threads = static_cast<unsigned>(threads);
     return options;
 }
 
@@ -52,7 +49,7 @@ Result<> Hub::open_trust() {
     loop.clock = &world_.clock;
     TRY(control_, Loop::open(loop));
     disk_ = std::make_unique<Workers>(workers_of("disk", 2, 0));
-    queries_ = std::make_unique<Workers>(workers_of("query", 2, 5));
+    queries_ = std::make_unique<Workers>(workers_of("query", 2, 10));
     documents_ = std::make_unique<Workers>(workers_of("document", 1, 5));
     identity::AuthorityOptions authority;
     authority.directory = path("pki");
@@ -114,16 +111,7 @@ Result<> Hub::open_data() {
                                std::move(doors)));
     broker_wiring_ = std::make_unique<BrokerWiring>(*data_);
     point_wiring_ = std::make_unique<PointWiring>(*data_);
-    projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
-    TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
-    auto engine = engine_options(history, path("tmp"), options_.query_threads);
-    TRY(label_table_, LabelTable::open(world_.files, *control_, *disk_, path("labels")));
-    TRY(quarantine_table_,
-        QuarantineTable::open(world_.files, *control_, *disk_, path("quarantine")));
-    query::Engine::Parts rows{*queries_, *data_, *projection_, *data_, metrics_};
-    rows.labels = label_table_.get();
-    rows.quarantine = quarantine_table_.get();
-    engine_ = std::make_unique<query::Engine>(std::move(engine), std::move(rows));
+    TRY_VOID(open_queries(history));
     gate_wiring_ = std::make_unique<GateWiring>(
         GateWiring::Parts{*control_, *queries_, world_.clock, world_.random, metrics_, *registry_,
                           *blobs_, *engine_, label_table_->log(), *data_, *release_key_});
@@ -149,6 +137,28 @@ Result<> Hub::open_data() {
     return {};
 }
 
+// SQL, and who sees which rows.
+Result<> Hub::open_queries(const std::string& history) {
+    projection_ = std::make_unique<projection::Projection>(*control_, *registry_, *data_);
+    TRY_VOID(world_.files.make_directories(path("tmp"), 0750));
+    query::EngineOptions engine;
+    engine.history_directory = history;
+    engine.temporary_directory = path("tmp");
+    // The loops keep a core for themselves, and go first on the others.
+    engine.threads = options_.query_threads > 0
+                         ? static_cast<unsigned>(options_.query_threads)
+                         : static_cast<unsigned>(std::max(2L, sysconf(_SC_NPROCESSORS_ONLN)) - 1);
+    access_ = std::make_unique<access::Access>(
+        access::Access::Parts{*registry_, *registry_, *projection_});
+    TRY(label_table_, LabelTable::open(world_.files, *control_, *disk_, path("labels")));
+    TRY(quarantine_table_,
+        QuarantineTable::open(world_.files, *control_, *disk_, path("quarantine")));
+    engine_ = std::make_unique<query::Engine>(
+        engine, query::Engine::Parts{*queries_, *data_, *projection_, *data_, metrics_,
+                                     access_.get(), label_table_.get(), quarantine_table_.get()});
+    return {};
+}
+
 Task<std::uint64_t> Hub::blob_size(std::string sha256) {
     CO_TRY(const auto blob, co_await blobs_->stat(std::move(sha256)));
     co_return blob.size;
@@ -158,6 +168,7 @@ Task<std::uint64_t> Hub::blob_size(std::string sha256) {
 Task<> Hub::start_parts() {
     data_->start();
     CO_TRY_VOID(co_await projection_->start());
+    CO_TRY_VOID(co_await access_->start());
     CO_TRY_VOID(co_await data_->restore_quality());
     CO_TRY_VOID(co_await desk_->restore());
     CO_TRY_VOID(co_await alarm_wiring_->start());
@@ -216,6 +227,13 @@ Result<> Hub::open_surface() {
     parts.admission["Policy"] = [this](api::AdmissionRequest request) {
         return products_->admit_policy(std::move(request));
     };
+    for (const char* kind : {"Dataset", "UseCase"})
+        parts.admission[kind] =
+            [this, next = parts.admission[kind]](api::AdmissionRequest request) -> Task<Resource> {
+            if (auto may = access_->check_author(request); !may)
+                return refused(std::move(may).error());
+            return next(std::move(request));
+        };
     parts.assets = console::assets();
     parts.ready.push_back({"history", [this]() -> Result<> {
                                if (storage_) return *storage_;
@@ -288,6 +306,7 @@ Task<> Hub::stop() {
     co_await desk_->stop();
     co_await alarm_file_->stop();
     co_await convergence_->stop();
+    access_->stop();
     co_await projection_->stop();
     ignore(co_await audit_wiring_->stop(), "the next start signs what came since");
     co_return std::move(stopped);

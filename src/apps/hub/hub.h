@@ -19,6 +19,7 @@
 #include "apps/hub/point_wiring.h"
 #include "apps/hub/rollout_wiring.h"
 #include "apps/hub/trust_wiring.h"
+#include "data/access/access.h"
 #include "data/alarms/alarms.h"
 #include "data/blobs/blobs.h"
 #include "data/products/products.h"
@@ -63,6 +64,7 @@ class Hub final : private api::EnrollmentTokens {
     Hub(HubOptions options, World world, files::DirectoryLock lock);
     Result<> open_trust();
     Result<> open_data();
+    Result<> open_queries(const std::string& history);
     Result<> open_surface();
     Result<> listen();
     Result<> listen_for_people_and_devices();
@@ -105,6 +107,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<PointWiring> point_wiring_;
     std::unique_ptr<projection::Projection> projection_;
     std::unique_ptr<HistoryWiring> history_wiring_;
+    std::unique_ptr<access::Access> access_;
     std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<QuarantineTable> quarantine_table_;
     std::unique_ptr<query::Engine> engine_;

@@ -133,7 +133,8 @@ std::vector<config::Section> describe(HubOptions& o) {
                       "hub-2.example:8883; empty: they may come in"})
         .row("moved", o.redirect.moved, {.help = "and for good"});
     config::Section query("query", "SQL");
-    query.row("threads", o.query_threads, {.min = 1, .max = 64, .help = "per statement"});
+    query.row("threads", o.query_threads,
+              {.min = 0, .max = 64, .help = "per statement; 0: one less than there are cores"});
     config::Section log("log", "Log lines on standard error");
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})

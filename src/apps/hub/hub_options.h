@@ -47,7 +47,7 @@ struct HubOptions {
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
     LineOptions lines;
-    int query_threads = 1;
+    int query_threads = 0;  // 0: one less than there are cores
     std::string log_level = "info";
     std::string log_format = "text";
 };

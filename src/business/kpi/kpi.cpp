@@ -134,7 +134,8 @@ Task<> Kpis::compute_due(std::string use_case, bool all) {
         if (followed == followed_.end()) co_return Result<>{};  // deleted meanwhile
         followed->second.due[spec.name] = begun + std::max(spec.every, options_.every_min);
         auto currency = find_string(followed->second.use_case.spec, "currency").value_or("EUR");
-        auto computing = compute_one(use_case, std::move(currency), spec);
+        auto author = find_string(followed->second.use_case.status, "author").value_or("");
+        auto computing = compute_one(use_case, std::move(currency), spec, std::move(author));
         CO_TRY(auto entry, co_await std::move(computing));
         const auto still = followed_.find(use_case);
         if (still == followed_.end()) co_return Result<>{};
@@ -144,8 +145,10 @@ Task<> Kpis::compute_due(std::string use_case, bool all) {
 }
 
 // The entry for status; an error only when the hub goes down.
-Task<JsonObject> Kpis::compute_one(std::string use_case, std::string currency, KpiSpec spec) {
+Task<JsonObject> Kpis::compute_one(std::string use_case, std::string currency, KpiSpec spec,
+                                   std::string author) {
     QueryRequest request;
+    request.actor = std::move(author);  // what they may read, and no more
     request.sql = spec.sql;
     request.limits = options_.limits;
     auto reply = co_await parts_.query.query(std::move(request));

@@ -63,7 +63,8 @@ class Kpis {
     Timestamp next_due() const;
     Task<> keep_computing();
     Task<> compute_due(std::string use_case, bool all);
-    Task<JsonObject> compute_one(std::string use_case, std::string currency, KpiSpec spec);
+    Task<JsonObject> compute_one(std::string use_case, std::string currency, KpiSpec spec,
+                                 std::string author);
     Task<> write_status(std::string use_case);
 
     Parts parts_;

@@ -148,6 +148,8 @@ Task<Datasets::Frozen> Datasets::freeze_once(Resource dataset, Resource product)
     request.sql = sql_of(order);
     request.format = ResultFormat::csv;
     request.limits = {minutes{5}, points_max, std::size_t{1} << 30};
+    // What its author may read, and no more.
+    request.actor = find_string(dataset.status, "author").value_or("");
     CO_TRY(auto reply, co_await parts_.queries.query(std::move(request)));
     if (reply.truncated)
         co_return Error{Errc::invalid_input,

@@ -152,7 +152,7 @@ Task<Response> asset(State& state, Request request) {
 
 void add_prometheus_routes(Routes& routes, nanoseconds limit) {
     using http::Method;
-    const http::RouteOptions slow{.limit = limit};
+    const http::RouteOptions slow{.limit = limit, .ends_with_client = true};
     for (const Method method : {Method::get, Method::post}) {
         routes.add(method, "/api/v1/query", prometheus_query, slow);
         routes.add(method, "/api/v1/query_range", prometheus_range, slow);
@@ -215,7 +215,8 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/enrollment-groups/{name}/token", issue_enrollment_token);
     // The engine keeps the time limit; the route's is behind it, for what the engine can't cut.
     routes.add(Method::post, "/v1/query", run_query,
-               {.limit = state_->options.query_max.time + seconds(10)});
+               {.limit = state_->options.query_max.time + seconds(10), .ends_with_client = true});
+    routes.add(Method::del, "/v1/query/{id}", end_query);
     routes.add(Method::post, "/v1/blobs", upload_blob,
                {.body_limit = state_->options.blob_bytes_max, .limit = minutes(5)});
     routes.add(Method::get, "/v1/blobs/{sha256}", download_blob);

@@ -11,9 +11,17 @@ namespace mw::api {
 class FakeQuery final : public QueryEngine {
  public:
     QueryRequest last;
+    int running = 0;  // of those that take long
     Task<QueryReply> query(QueryRequest request) override {
         last = request;
         if (request.sql == "slow") co_return Error{Errc::timed_out, "cut at its limit"};
+        if (request.sql == "long") {
+            ++running;
+            auto waited = co_await sleep_for(hours(1));
+            --running;
+            if (!waited) co_return waited.error();
+        }
+        if (request.sql == "closed") co_return Error{Errc::denied, "product x is not for you"};
         if (request.sql == "DROP") co_return Error{Errc::invalid_input, "sql: DROP is not allowed"};
         const char* types[] = {"application/json", "application/x-ndjson", "text/csv",
                                "application/vnd.apache.parquet"};

@@ -98,16 +98,22 @@ Result<> State::authorize(const Caller& caller, const policy::Access& access) {
     return Error{Errc::denied, why};
 }
 
+Result<> State::authorize_query(const Caller& caller) {
+    if (!parts.registry.policy()->readings(caller.who).empty()) return {};
+    return authorize(caller, {Verb::query, "History", "default"});
+}
+
 // ---- words that the routes share
 
 namespace {
 
 constexpr std::string_view path_roots[] = {
-    "kind",   "name",     "domain",        "labels",        "spec",  "status",   "revision",
-    "limit",  "continue", "labelSelector", "fieldSelector", "from",  "sql",      "limits",
-    "token",  "lifetime", "purpose",       "dryRun",        "watch", "after",    "verify",
-    "state",  "Accept",   "before",        "since",         "to",    "sequence", "topic",
-    "filter", "identity", "client",        "connected",     "count", "seconds",  "stream"};
+    "kind",     "name",       "domain",        "labels",        "spec",    "status",    "revision",
+    "limit",    "continue",   "labelSelector", "fieldSelector", "from",    "sql",       "limits",
+    "id",       "parameters", "token",         "lifetime",      "purpose", "dryRun",    "watch",
+    "after",    "verify",     "state",         "Accept",        "before",  "since",     "to",
+    "sequence", "topic",      "filter",        "identity",      "client",  "connected", "count",
+    "seconds",  "stream"};
 
 constexpr std::size_t large_json = 16 * 1024;  // parsing more takes over 200 us
 
@@ -128,7 +134,7 @@ std::string_view leading_path(std::string_view message) {
 Response error_response(const Error& error) {
     const auto path = leading_path(error.message);
     if (path.empty()) {
-        if (http::status_of(error.code) >= 500)
+        if (http::status_of(error.code) >= 500 && error.code != Errc::cancelled)
             log::error("api.request.failed", {{"reason", error}});
         return Response::error(error);
     }

@@ -26,6 +26,7 @@ constexpr RouteWords all_words[] = {
      "application/json"},
     {"POST", "/v1/query", "SQL over history; the form of the answer follows Accept", "",
      "application/json"},
+    {"DELETE", "/v1/query/{id}", "End one's own statement that runs under this id", "user"},
     {"POST", "/v1/blobs", "Upload a blob; its name is its SHA-256", "", "application/octet-stream"},
     {"GET", "/v1/blobs/{sha256}", "Download a blob; Range is understood", "", "",
      "application/octet-stream"},

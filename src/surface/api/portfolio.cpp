@@ -51,7 +51,7 @@ Task<Response> compute_kpis(State& state, Caller caller, Request request) {
     if (!state.parts.portfolio) co_return no_portfolio;
     auto looking = visible(state, caller, request.param("name"));
     CO_TRY(const auto use_case, co_await std::move(looking));
-    CO_TRY_VOID(state.authorize(caller, {Verb::query, "History", "default"}));
+    CO_TRY_VOID(state.authorize_query(caller));
     std::string name = use_case.name, again = use_case.name;
     CO_TRY_VOID(co_await state.parts.portfolio->compute(std::move(name)));
     auto reading = visible(state, caller, std::move(again));

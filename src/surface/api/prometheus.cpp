@@ -26,7 +26,7 @@ Response prometheus_error(const Error& error) {
 
 template <class Ask>
 Task<Response> answered(State& state, Caller caller, Request request, Ask ask) {
-    CO_TRY_VOID(state.authorize(caller, {Verb::query, "History", "default"}));
+    CO_TRY_VOID(state.authorize_query(caller));
     if (!state.parts.query) co_return Error{Errc::not_found, "this hub keeps no history"};
     auto params = params_of(request);
     if (!params) co_return prometheus_error(params.error());

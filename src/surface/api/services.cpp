@@ -37,17 +37,42 @@ Result<ResultFormat> negotiate(std::string_view accept) {
                  " or application/vnd.apache.parquet"};
 }
 
+Result<QueryParameter> parameter_from(const Json& value) {
+    if (value.is_null()) return QueryParameter(nullptr);
+    if (value.is_bool()) return QueryParameter(value.get_bool());
+    if (value.is_int64()) return QueryParameter(value.get_int64());
+    if (value.is_double()) return QueryParameter(value.get_double());
+    if (value.is_string()) return QueryParameter(std::string(value.get_string()));
+    return Error{Errc::invalid_input, "want null, true, false, a text, or a number below 2^63"};
+}
+
+// The values of $1, $2, ...; they are bound, never part of the text.
+Result<QueryParameters> parameters_from(const Json* list) {
+    QueryParameters parameters;
+    if (!list) return parameters;
+    if (!list->is_array()) return Error{Errc::invalid_input, "parameters: want a list of values"};
+    for (const Json& value : list->get_array()) {
+        auto one = parameter_from(value);
+        if (!one)
+            return std::move(one).error().context("parameters[" +
+                                                  std::to_string(parameters.size()) + "]");
+        parameters.push_back(std::move(*one));
+    }
+    return parameters;
+}
+
 Result<QueryRequest> query_from(const Json& body, std::string_view accept,
                                 const QueryLimits& most) {
     if (!body.is_object())
         return Error{Errc::invalid_input, "the body must be {\"sql\": ..., \"limits\": {...}}"};
     for (const auto& [key, value] : body.get_object())
-        if (key != "sql" && key != "limits")
-            return Error{Errc::invalid_input,
-                         "unknown key '" + std::string(key.substr(0, 60)) + "' (want sql, limits)"};
+        if (key != "sql" && key != "limits" && key != "parameters" && key != "id")
+            return Error{Errc::invalid_input, "unknown key '" + std::string(key.substr(0, 60)) +
+                                                  "' (want sql, parameters, limits, id)"};
     QueryRequest query;
     TRY(query.sql, want_string(body, "sql").context("sql"));
     TRY(query.format, negotiate(accept));
+    TRY(query.parameters, parameters_from(find(body, "parameters")));
     const Json* limits = find(body, "limits");
     if (!limits) return query;
     if (!limits->is_object()) return Error{Errc::invalid_input, "limits: want an object"};
@@ -95,16 +120,45 @@ class BlobSource final : public http::ByteSource {
 
 Task<Response> run_query(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
-    CO_TRY_VOID(state.authorize(caller, {Verb::query, "History", "default"}));
+    CO_TRY_VOID(state.authorize_query(caller));
     if (!state.parts.query) co_return Error{Errc::not_found, "this hub keeps no history"};
     const std::string accept(request.headers.get("Accept"));
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(auto query, query_from(body, accept, state.options.query_max));
-    CO_TRY(auto reply, co_await state.parts.query->query(std::move(query)));
-    auto response = Response::text(200, std::move(reply.body), reply.content_type);
-    response.headers.set("X-Millwright-Rows", std::to_string(reply.rows));
-    response.headers.set("X-Millwright-Truncated", reply.truncated ? "true" : "false");
+    query.actor = caller.who.name;
+    std::string id;
+    if (find(body, "id")) {
+        CO_TRY(id, want_string(body, "id").context("id"));
+        CO_TRY_VOID(check_query_id(id));
+    }
+    auto running = state.queries.run(*state.parts.query, std::move(query), std::move(id));
+    auto reply = co_await std::move(running);
+    if (!reply) {
+        if (reply.error().code == Errc::denied)
+            state.note_refusal({caller.who.name, std::string(audit::action::access_refused),
+                                "query: " + reply.error().message});
+        co_return std::move(reply).error();
+    }
+    auto response = Response::text(200, std::move(reply->body), reply->content_type);
+    response.headers.set("X-Millwright-Rows", std::to_string(reply->rows));
+    response.headers.set("X-Millwright-Truncated", reply->truncated ? "true" : "false");
     co_return std::move(response);
+}
+
+// One's own, or, for who may delete History, that of another: ?user=ann.
+Task<Response> end_query(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {"user"}));
+    CO_TRY_VOID(state.authorize_query(caller));
+    const std::string id = request.param("id");
+    std::string whose = caller.who.name;
+    if (const auto user = request.query_value("user"); user && "user:" + *user != whose) {
+        CO_TRY_VOID(state.authorize(caller, {Verb::remove, "History", "default"}));
+        whose = "user:" + *user;
+    }
+    if (!state.queries.end(whose, id))
+        co_return Error{Errc::not_found, "no statement of " + whose + " runs under the id '" +
+                                             id.substr(0, 64) + "'"};
+    co_return Response::json(200, JsonObject{{"id", id}, {"ended", true}});
 }
 
 Task<Response> upload_blob(State& state, Caller caller, Request request) {

@@ -147,6 +147,98 @@ TEST_F(ApiServices, queries_are_refused_with_a_reason) {
     EXPECT_EQ(as(user("noel", {}), post, "/v1/query", R"({"sql":"SELECT 1"})").status, 403);
 }
 
+TEST_F(ApiServices, queries_say_who_asks_and_carry_values) {
+    const auto vera = user("vera", {"viewer"});
+    ASSERT_EQ(
+        as(vera, post, "/v1/query", R"({"sql":"SELECT $1","parameters":["a'b",1,-2.5,true,null]})")
+            .status,
+        200);
+    EXPECT_EQ(query.last.actor, "user:vera");
+    EXPECT_EQ(query.last.parameters,
+              (QueryParameters{std::string("a'b"), std::int64_t{1}, -2.5, true, nullptr}));
+    for (const auto& [body, path] :
+         {std::pair{R"({"sql":"x","parameters":{}})", "parameters"},
+          {R"({"sql":"x","parameters":[1,[2]]})", "parameters[1]"},
+          {R"({"sql":"x","parameters":[18446744073709551615]})", "parameters[0]"},
+          {R"({"sql":"x","id":"a b"})", "id"},
+          {R"({"sql":"x","id":7})", "id"}}) {
+        const auto refused = call(post, "/v1/query", body);
+        EXPECT_EQ(refused.status, 400) << body;
+        EXPECT_EQ(text_at(refused, "error.path"), path) << refused.body;
+    }
+}
+
+TEST_F(ApiServices, a_refused_reading_leaves_a_fact) {
+    const auto vera = user("vera", {"viewer"});
+    EXPECT_EQ(as(vera, post, "/v1/query", R"({"sql":"closed"})").status, 403);
+    const auto all = facts();
+    const auto noted = std::ranges::find(all, std::string("query: product x is not for you"),
+                                         &audit::Fact::detail);
+    ASSERT_NE(noted, all.end());
+    EXPECT_EQ(noted->actor, "user:vera");
+}
+
+// Who may query a part of history may ask; the engine says which rows.
+TEST_F(ApiServices, a_role_for_a_part_of_history_may_ask) {
+    ASSERT_EQ(call(post, "/v1/roles", R"({"name":"a-reader","spec":{"rules":[{"verbs":["query"],
+                  "kinds":["History"],"domains":["plant-a"],"rows":{"labels":{"line":"1"}}}]}})")
+                  .status,
+              201);
+    EXPECT_EQ(as(user("ann", {"a-reader"}), post, "/v1/query", R"({"sql":"SELECT 1"})").status,
+              200);
+    EXPECT_EQ(as(user("bea", {"writer"}), post, "/v1/query", R"({"sql":"SELECT 1"})").status, 403);
+}
+
+TEST_F(ApiServices, running_statements_are_ended_by_their_asker) {
+    const auto vera = user("vera", {"viewer"}), noah = user("noah", {"viewer"});
+    http::ClientOptions to;
+    to.server = {.host = "127.0.0.1", .port = server->address().port};
+    http::Client other(*loop, std::move(to));
+    Result<http::Response> answer = Error{Errc::cancelled, "not yet"};
+    Scope scope(*loop);
+    auto asking = [&](http::Request r) -> Task<> {
+        auto sending = other.request(std::move(r));
+        answer = co_await std::move(sending);
+    };
+    scope.spawn(asking(request(post, "/v1/query", R"({"sql":"long","id":"my-scan"})", vera)));
+    while (query.running == 0) loop->turn(true);
+    EXPECT_EQ(as(vera, post, "/v1/query", R"({"sql":"long","id":"my-scan"})").status, 409);
+    EXPECT_EQ(as(noah, del, "/v1/query/my-scan").status, 404) << "not theirs";
+    EXPECT_EQ(as(noah, del, "/v1/query/my-scan?user=vera").status, 403);
+    EXPECT_EQ(as(vera, del, "/v1/query/another").status, 404);
+    EXPECT_EQ(query.running, 1);
+    EXPECT_EQ(as(vera, del, "/v1/query/my-scan").status, 200);
+    while (scope.size() > 0) loop->turn(true);
+    ASSERT_TRUE(answer.ok()) << answer.error().message;
+    EXPECT_EQ(answer->status, 409) << answer->body;
+    EXPECT_EQ(query.running, 0);
+    EXPECT_EQ(as(vera, del, "/v1/query/my-scan").status, 404) << "it has ended";
+
+    scope.spawn(asking(request(post, "/v1/query", R"({"sql":"long","id":"my-scan"})", vera)));
+    while (query.running == 0) loop->turn(true);
+    EXPECT_EQ(call(del, "/v1/query/my-scan?user=vera").status, 200) << "by who runs the hub";
+    while (scope.size() > 0) loop->turn(true);
+    EXPECT_EQ(query.running, 0);
+}
+
+TEST_F(ApiServices, a_client_that_goes_away_ends_its_statement) {
+    http::ClientOptions to;
+    to.server = {.host = "127.0.0.1", .port = server->address().port};
+    auto other = std::make_unique<http::Client>(*loop, std::move(to));
+    Scope scope(*loop);
+    auto asking = [&](http::Request r) -> Task<> {
+        auto sending = other->request(std::move(r));
+        ignore(co_await std::move(sending), "it is given up");
+    };
+    scope.spawn(asking(request(post, "/v1/query", R"({"sql":"long"})", admin)));
+    while (query.running == 0) loop->turn(true);
+    scope.cancel();
+    while (scope.size() > 0) loop->turn(true);
+    other.reset();
+    while (query.running > 0) loop->turn(true);
+    EXPECT_EQ(query.running, 0);
+}
+
 constexpr const char* abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 TEST_F(ApiServices, blobs_go_in_and_out_by_hash_and_range) {

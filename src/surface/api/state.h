@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "surface/api/api.h"
+#include "surface/api/running_queries.h"
 
 namespace mw::api {
 
@@ -62,6 +63,7 @@ struct mw::api::Api::State {
     Throttle refusal_facts{20, seconds(3)};
     std::unordered_map<std::string, Throttle> failures_by_peer;
     WriteDoor writes;
+    RunningQueries queries;
     std::size_t watches = 0;
     std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
     bool stopping = false;
@@ -77,6 +79,8 @@ struct mw::api::Api::State {
     bool allowed(const Caller& caller, const policy::Access& access) const;
     // denied, with the explanation; leaves a fact.
     Result<> authorize(const Caller& caller, const policy::Access& access);
+    // Whether they may query history at all; which rows they see is the engine's to say.
+    Result<> authorize_query(const Caller& caller);
     bool knows(const Caller& caller, Verb verb, std::string_view kind,
                std::string_view domain) const;
 };
@@ -197,6 +201,7 @@ Task<Response> delete_history(State&, Caller, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);
+Task<Response> end_query(State&, Caller, Request);
 Task<Response> upload_blob(State&, Caller, Request);
 Task<Response> download_blob(State&, Caller, Request);
 Task<Response> blob_response(State&, Request);
