@@ -101,7 +101,7 @@ struct Store {
         }
         wait(history->stop());
         history.reset();
-        std::cout << to_text(Json(out)) << "\n";
+        std::cout << to_json(out) << "\n";
     }
     static double cpu_seconds() {
         rusage usage{};

@@ -250,6 +250,19 @@ TEST_F(Merging, decisions_of_a_device_that_is_forgotten_go_too) {
     EXPECT_TRUE(snapshot().points.empty());
 }
 
+TEST_F(Merging, a_span_without_rows_makes_no_file) {
+    append("a", "x", day_start, 3600 * second_ns, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10});
+    seal();
+    history::MergeOrder order;
+    order.inputs = snapshot().points;
+    order.span = {{day_start + 1}, {day_start + second_ns}};
+    const std::string path = files::join(folder_.path(), "tmp/x.parquet");
+    const auto merged = writer_.merge_points(path, order, {});
+    ASSERT_TRUE(merged.ok()) << merged.error().message;
+    EXPECT_EQ(merged->rows, 0u);
+    EXPECT_FALSE(files_.size(path).value().has_value());
+}
+
 TEST_F(Merging, stops_when_told_and_says_which_file_is_no_segment) {
     append("a", "x", day_start, second_ns, decimals(1000, 10, 1));
     seal();

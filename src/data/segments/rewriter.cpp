@@ -113,6 +113,7 @@ Result<history::Merged> ParquetWriter::merge_points(const std::string& path,
     // Two instances: the one that writes is in the middle of a statement while the other reads.
     TRY(auto readers, open_for(options()));
     TRY(auto rows, MergeRows::open(readers, order));
+    if (rows->rows_at_most() == 0) return history::Merged{};  // no names, so no enumerations either
     TRY(auto target, open_for(options()));
     std::optional<Error> failure;
     auto written = copy_rows(target, path, merge_source(*rows, std::move(stop), failure),
