@@ -27,6 +27,35 @@ Table history_tables(const Json& figures) {
     return table;
 }
 
+std::string verdict_text(const Json& report, std::size_t width) {
+    std::string text = cell(report, "files") + " files, " + cell(report, "bytes") + " bytes: ";
+    if (find_bool(report, "sound").value_or(false)) {
+        text += "all as they were written\n";
+    } else {
+        Table table{{"DAMAGED", "WHY", "ROWS", "FIRST", "LAST", "DEVICES"}, {}};
+        const auto list = [&](std::string_view key) {
+            const Json* found = find(report, key);
+            return found && found->is_array() ? found->get_array() : JsonArray{};
+        };
+        for (const Json& one : list("damaged"))
+            table.rows.push_back({cell(one, "path"), cell(one, "why"), cell(one, "rows"),
+                                  cell(one, "first"), cell(one, "last"),
+                                  cell(one, "first_device") + " to " + cell(one, "last_device")});
+        for (const Json& path : list("missing"))
+            table.rows.push_back({cell(&path), "it was missing at start", "-", "-", "-", "-"});
+        for (const Json& one : list("log_damage"))
+            table.rows.push_back({cell(one, "path"),
+                                  cell(one, "bytes") + " bytes at " + cell(one, "offset") +
+                                      " rotted; found at start",
+                                  "-", "-", "-", "-"});
+        text += std::to_string(table.rows.size()) + " damaged\n" + render(table, width);
+    }
+    if (const auto old = find_number(report, "without_checksum"); old && *old > 0)
+        text += cell(report, "without_checksum") +
+                " files are from before checksums: only their size was compared\n";
+    return text;
+}
+
 std::string history_summary(const Json& figures) {
     std::string text = cell(figures, "series") + " series; in memory " +
                        cell(figures, "head.points") + " points, " + cell(figures, "head.bytes") +

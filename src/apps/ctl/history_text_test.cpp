@@ -23,5 +23,21 @@ TEST(HistoryText, has_a_row_a_table_and_says_what_waits) {
     EXPECT_TRUE(history_tables(Json{}).rows.empty());
 }
 
+TEST(HistoryText, the_verdict_names_what_is_damaged) {
+    const Json sound = *parse_json(R"({"sound":true,"files":3,"bytes":99,"without_checksum":1})");
+    EXPECT_EQ(
+        verdict_text(sound, 0),
+        "3 files, 99 bytes: all as they were written\n1 files are from before checksums: only "
+        "their size was compared\n");
+    const Json bad = *parse_json(
+        R"({"sound":false,"files":3,"bytes":99,"damaged":[{"path":"points/x","why":"it is not there",)"
+        R"("rows":7,"first":"2026-01-01","last":"2026-01-02","first_device":"a","last_device":"b"}],)"
+        R"("missing":["points/y"],"log_damage":[{"path":"log/1","offset":64,"bytes":9}]})");
+    const std::string text = verdict_text(bad, 0);
+    for (const char* part :
+         {"3 damaged", "points/x  it is not there", "a to b", "points/y", "9 bytes at 64 rotted"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << text;
+}
+
 }  // namespace
 }  // namespace mw::ctl

@@ -1,4 +1,4 @@
-// history stats, compact, delete: the points that the hub stores.
+// history stats, compact, verify, delete: the points that the hub stores.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -40,6 +40,19 @@ Result<> compact(Context& context) {
     return print_figures(figures, output);
 }
 
+Result<> verify(Context& context) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Output output, context.output());
+    TRY(const Json report, hub->send(http::Method::post, "/v1/history/verify", JsonObject{}));
+    const bool sound = find_bool(report, "sound").value_or(false);
+    if (output == Output::json || output == Output::yaml)
+        print_json_or_yaml(report, output);
+    else
+        std::cout << verdict_text(report, terminal_width());
+    if (sound) return {};
+    return Error{Errc::corrupt, "stored history is damaged; what is not named can be read"};
+}
+
 Result<> delete_points(Context& context, const HistoryArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Output output, context.output());
@@ -61,8 +74,8 @@ Result<> delete_points(Context& context, const HistoryArguments& a) {
 }  // namespace
 
 void add_history_verbs(CLI::App& app, Context& context) {
-    auto* history =
-        app.add_subcommand("history", "stored points: how many, compact, delete, import, export");
+    auto* history = app.add_subcommand(
+        "history", "stored points: how many, compact, verify, delete, import, export");
     history->require_subcommand(1);
     auto* stats = history->add_subcommand("stats", "files, rows and bytes, and what is in memory");
     add_output_option(*stats, context, "table, json, yaml");
@@ -76,6 +89,14 @@ void add_history_verbs(CLI::App& app, Context& context) {
         "The hub does so by itself, a few hours after points came. For example:\n  millwright "
         "history compact");
     compacting->callback([&context] { context.run([&] { return compact(context); }); });
+
+    auto* verifying = history->add_subcommand(
+        "verify", "read every file: is each still what was written? exit 1 when not");
+    add_output_option(*verifying, context, "table, json, yaml");
+    verifying->footer(
+        "Queries that name other devices or times go on working while a file is damaged.\nFor "
+        "example:\n  millwright history verify");
+    verifying->callback([&context] { context.run([&] { return verify(context); }); });
 
     auto* deleting =
         history->add_subcommand("delete", "delete what a device sent; an audit fact says who did");

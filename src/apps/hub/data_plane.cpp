@@ -230,6 +230,11 @@ Task<> DataPlane::compact_now() {
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<history::VerifyReport> DataPlane::verify_history() {
+    auto there = [this] { return history_->verify(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<history::Erased> DataPlane::erase(history::EraseOrder order) {
     auto there = [this, order = std::move(order)] { return history_->erase(order); };
     co_return co_await run_on(loop(), std::move(there));

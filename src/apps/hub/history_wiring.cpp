@@ -88,6 +88,28 @@ Task<Json> HistoryWiring::compact(nanoseconds wait) {
     co_return answer;
 }
 
+Task<Json> HistoryWiring::verify() {
+    CO_TRY(const auto report, co_await parts_.data.verify_history());
+    JsonArray damaged, log, missing;
+    for (const auto& [file, why] : report.damaged)
+        damaged.push_back(JsonObject{{"path", file.path},
+                                     {"table", name_of(file.table)},
+                                     {"why", why},
+                                     {"rows", file.rows},
+                                     {"first", to_iso8601(file.time_min)},
+                                     {"last", to_iso8601(file.time_max)},
+                                     {"first_device", file.device_first},
+                                     {"last_device", file.device_last}});
+    for (const auto& damage : report.log)
+        log.push_back(
+            JsonObject{{"path", damage.path}, {"offset", damage.offset}, {"bytes", damage.bytes}});
+    for (const auto& path : report.missing) missing.push_back(Json(path));
+    co_return JsonObject{{"sound", report.sound()},       {"files", report.files},
+                         {"bytes", report.bytes},         {"without_checksum", report.unchecked},
+                         {"damaged", std::move(damaged)}, {"log_damage", std::move(log)},
+                         {"missing", std::move(missing)}};
+}
+
 Task<Json> HistoryWiring::remove(Deletion deletion) {
     history::EraseOrder order;
     order.device = std::move(deletion.device);

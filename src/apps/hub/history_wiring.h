@@ -22,6 +22,7 @@ class HistoryWiring final : public api::HistoryDesk {
 
     Task<Json> stats() override;
     Task<Json> compact(nanoseconds wait) override;
+    Task<Json> verify() override;
     Task<Json> remove(Deletion deletion) override;
 
     // Works out retention now and then, for as long as it is awaited.

@@ -22,6 +22,7 @@ enum class Part : std::uint8_t {
     files = 5,
     commit = 6,
     replaced = 7,
+    checksums = 8,
 };
 
 // Packs records of a kind into frames of about part_bytes_max.
@@ -95,6 +96,11 @@ void put_file(FieldWriter& out, const SegmentFile& f) {
     out.texts(f.path, f.device_first, f.device_last);
 }
 
+struct Checksum {
+    std::string path;
+    std::uint32_t crc = 0;
+};
+
 void write_parts(PartWriter& parts, const CatalogEntry& e) {
     auto texts = [](const auto&... text) { return (2 * sizeof...(text)) + (text.size() + ...); };
     parts.begin(e.full);
@@ -114,6 +120,15 @@ void write_parts(PartWriter& parts, const CatalogEntry& e) {
     parts.parts(
         Part::files, e.files,
         [&](const auto& f) { return 44 + texts(f.path, f.device_first, f.device_last); }, put_file);
+    std::vector<Checksum> checksums;
+    for (const auto& file : e.files)
+        if (file.checksum) checksums.push_back({file.path, *file.checksum});
+    parts.parts(
+        Part::checksums, checksums, [&](const auto& c) { return 4 + texts(c.path); },
+        [](FieldWriter& out, const auto& c) {
+            out.put(c.crc);
+            out.texts(c.path);
+        });
     parts.commit(e.generation, e.sealed_through);
 }
 
@@ -206,6 +221,9 @@ class EntryReader {
             case Part::replaced:
                 list(entry_->replaced, get_path);
                 break;
+            case Part::checksums:
+                for (std::uint32_t i = 0; i < count; ++i) read_checksum(in);
+                break;
             case Part::commit:
                 finish(in);
                 break;
@@ -213,6 +231,13 @@ class EntryReader {
     }
 
  private:
+    void read_checksum(FieldReader& in) {
+        const auto crc = in.get<std::uint32_t>();
+        std::string path;
+        in.texts(path);
+        for (auto& file : entry_->files)
+            if (in.ok() && file.path == path) file.checksum = crc;
+    }
     void finish(FieldReader& in) {
         entry_->generation = in.get<std::uint64_t>();
         entry_->sealed_through = in.get<std::uint64_t>();

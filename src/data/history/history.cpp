@@ -66,6 +66,8 @@ Task<> History::seal_now() { return state_->seal_now(); }
 
 Task<> History::compact_now() { return state_->compact_now(); }
 
+Task<VerifyReport> History::verify() { return state_->verify(); }
+
 Task<Erased> History::erase(EraseOrder order) { return state_->erase_now(std::move(order)); }
 
 void History::set_retention(RetentionSnapshot retention) {

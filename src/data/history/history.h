@@ -18,6 +18,7 @@
 #include "data/history/retention.h"
 #include "data/history/segment.h"
 #include "data/history/series.h"
+#include "data/history/verify.h"
 #include "domain/decision.h"
 #include "domain/point.h"
 #include "domain/point_sink.h"
@@ -143,6 +144,8 @@ class History {
     void set_context(ContextSnapshot context);
     // Seals what is in the head now, after a seal that is already running.
     Task<> seal_now();
+    // Reads every sealed file, at low priority, and says which are not what was written.
+    Task<VerifyReport> verify();
     // Merges all sealed files that can be merged, now; also done in the background.
     Task<> compact_now();
     // Gone from head, files and newest values when it ends; files that a query still reads are

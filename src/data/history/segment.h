@@ -32,6 +32,7 @@ struct SegmentFile {
     std::string device_last;
     bool overlaps = false;   // some (series, time) here may also be in a file of a lower generation
     bool compacted = false;  // made of other files, within one slice of the day
+    std::optional<std::uint32_t> checksum{};  // CRC-32C of its bytes; old files have none
 
     // Whoever holds it can go on reading the file, also after its rows have moved to another one.
     struct Hold {

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "data/history/checksum.h"
 #include "data/history/slices.h"
 
 namespace mw::history {
@@ -33,6 +34,7 @@ Result<> SegmentPlace::keep(SegmentFile& file) {
     TRY_VOID(files_.sync_path(fresh));
     TRY(auto size, files_.size(fresh));
     file.bytes = size.value_or(0);
+    TRY(file.checksum, checksum_of(files_, fresh));
     TRY_VOID(files_.make_directories(folder));
     TRY_VOID(files_.rename(fresh, files::join(folder, name_)));
     TRY_VOID(files_.sync_directory(folder));

@@ -41,6 +41,7 @@ class History::State {
     Task<> compact_now();
     Task<Erased> erase_now(EraseOrder order);
     Task<> retain_now();
+    Task<VerifyReport> verify();  // verify.cpp
     Task<> stop();
 
     files::GroupLog& log() { return *log_; }

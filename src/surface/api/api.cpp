@@ -245,6 +245,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     routes.add(Method::get, "/v1/history/stats", history_stats);
     routes.add(Method::post, "/v1/history/compact", compact_history);
+    routes.add(Method::post, "/v1/history/verify", verify_history, {.limit = hours(2)});
     routes.add(Method::post, "/v1/history/delete", delete_history);
     add_trust_routes(routes);
     add_write_routes(routes, state_->options.writes);

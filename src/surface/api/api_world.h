@@ -172,6 +172,7 @@ class FakeHistory final : public HistoryDesk {
         waited = wait;
         co_return JsonObject{{"finished", true}};
     }
+    Task<Json> verify() override { co_return JsonObject{{"sound", false}}; }
     Task<Json> remove(Deletion deletion) override {
         deleted = std::move(deletion);
         co_return JsonObject{{"points", 12}, {"decisions", 3}};

@@ -61,6 +61,15 @@ Task<Response> compact_history(State& state, Caller caller, Request request) {
     co_return Response::json(200, outcome);
 }
 
+// It reads the whole disk: for those who may compact.
+Task<Response> verify_history(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    CO_TRY_VOID(state.authorize(caller, {Verb::replace, stored_points, "default"}));
+    if (!state.parts.history) co_return no_history;
+    CO_TRY(auto report, co_await state.parts.history->verify());
+    co_return Response::json(200, report);
+}
+
 // The fact comes first: nothing is deleted without one.
 Task<Response> delete_history(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));

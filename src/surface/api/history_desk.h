@@ -19,6 +19,8 @@ class HistoryDesk {
     virtual Task<Json> stats() = 0;
     // Seals and compacts now. {"finished":false}: it goes on behind, `wait` was too short.
     virtual Task<Json> compact(nanoseconds wait) = 0;
+    // Reads every file: {"sound":true,"files":n,"damaged":[{"path","why",...}],...}
+    virtual Task<Json> verify() = 0;
     struct Deletion {
         std::string device;
         std::optional<Timestamp> from = {}, to = {};  // event times, inclusive

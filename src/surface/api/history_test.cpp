@@ -21,6 +21,7 @@ TEST_F(ApiHistory, tells_figures_and_compacts) {
     EXPECT_EQ(find_bool(json(compacted), "finished"), true);
     EXPECT_EQ(stored.waited, seconds(5));
     EXPECT_EQ(call(post, "/v1/history/compact?wait=601").status, 400);
+    EXPECT_EQ(find_bool(json(call(post, "/v1/history/verify")), "sound"), false);
 }
 
 TEST_F(ApiHistory, deletes_what_a_device_sent_and_leaves_a_fact_first) {
@@ -44,6 +45,7 @@ TEST_F(ApiHistory, only_who_runs_the_plant_may_change_it) {
     const std::string body = R"({"device":"gw-1"})";
     for (const auto& who : {viewer, writing}) {
         EXPECT_EQ(as(who, post, "/v1/history/compact").status, 403);
+        EXPECT_EQ(as(who, post, "/v1/history/verify").status, 403);
         EXPECT_EQ(as(who, post, "/v1/history/delete", body).status, 403);
     }
     EXPECT_FALSE(stored.deleted.has_value());

@@ -197,6 +197,7 @@ Task<Response> trace_mqtt(State&, Caller, Request);
 // history.cpp
 Task<Response> history_stats(State&, Caller, Request);
 Task<Response> compact_history(State&, Caller, Request);
+Task<Response> verify_history(State&, Caller, Request);
 Task<Response> delete_history(State&, Caller, Request);
 
 // services.cpp
