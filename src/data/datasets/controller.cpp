@@ -107,7 +107,8 @@ Task<> Datasets::settle(std::string name) {
     CO_TRY(JsonObject changes,
            advance(*dataset, table, good ? "frozen" : "failed", says, parts_.clock.now()));
     changes["tried_generation"] = generation;
-    changes["leaks"] = nullptr;  // of an earlier try
+    for (const char* key : {"leaks", "splits", "rows_in_no_split"})
+        changes[key] = nullptr;  // of an earlier try
     if (frozen)
         for (const auto& [key, value] : frozen->facts) changes[key] = value;
     AuditNote note{"hub", good ? "dataset.frozen" : "dataset.failed", says};

@@ -1,5 +1,6 @@
 #include "data/label_log/label.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace mw::labels {
@@ -103,6 +104,9 @@ Result<> check(const Label& label) {
     if (label.adjudication.size() > adjudication_bytes_max)
         return bad("'adjudication' has more than " + std::to_string(adjudication_bytes_max) +
                    " bytes");
+    if (std::any_of(label.adjudication.begin(), label.adjudication.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return bad("'adjudication' has a control character; write it in one line");
     return {};
 }
 

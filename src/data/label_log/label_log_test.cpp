@@ -158,6 +158,7 @@ TEST(LabelLog, what_cannot_be_is_refused_by_name) {
         {"'score' must be finite", [](Label& l) { l.score = 1.0 / 0.0; }},
         {"'confidence'", [](Label& l) { l.confidence = 0; }},
         {"'confidence'", [](Label& l) { l.confidence = 1.01; }},
+        {"in one line", [](Label& l) { l.adjudication = "one\ntwo"; }},
         {"'adjudication' has more", [](Label& l) { l.adjudication.assign(1001, 'x'); }},
         {"more than 200 bytes", [](Label& l) { l.task.assign(201, 'x'); }},
     };

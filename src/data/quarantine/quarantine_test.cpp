@@ -109,6 +109,7 @@ TEST(Quarantine, what_cannot_be_is_refused_by_name_and_too_much_is_overload) {
         {"'to' must be later", [](Record& r) { r.to = r.from; }},
         {"more than 200 bytes", [](Record& r) { r.signal.assign(201, 'x'); }},
         {"more than 1000 bytes", [](Record& r) { r.why.assign(1001, 'x'); }},
+        {"in one line", [](Record& r) { r.why = "one\ntwo"; }},
     };
     World world;
     for (const auto& [says, spoil] : cases) {

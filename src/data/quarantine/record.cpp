@@ -62,6 +62,10 @@ Result<> check(const Record& record) {
         return bad_record("a name has more than " + std::to_string(text_bytes_max) + " bytes");
     if (record.why.size() > why_bytes_max)
         return bad_record("'why' has more than " + std::to_string(why_bytes_max) + " bytes");
+    // It goes into the audit log, where a fact is a line.
+    if (std::any_of(record.why.begin(), record.why.end(),
+                    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }))
+        return bad_record("'why' has a control character; write it in one line");
     if (record.from >= record.to) return bad_record("'to' must be later than 'from'");
     return {};
 }

@@ -21,6 +21,14 @@ metrics::Counter& counted(metrics::Registry& metrics, const char* outcome) {
                            {{"outcome", outcome}});
 }
 
+// Whether the task doesn't know yet what the log knows.
+bool is_behind(const Resource& task, const labels::Label* newest) {
+    if (!newest) return false;
+    const auto state = state_of(task, task_table());
+    if (state == "open") return true;
+    return state == "answered" && find_bool(task.status, "label") != newest->label;
+}
+
 std::string version_key(const std::string& model, const std::string& version) {
     return model + "--" + version;
 }
@@ -118,7 +126,7 @@ void Labelling::on_change(const ResourceChange& change) {
 void Labelling::on_task(const Resource& task, bool gone) {
     const bool open = !gone && state_of(task, task_table()) == "open";
     const std::string monitor = find_string(task.spec, "monitor").value_or("");
-    if (open && parts_.log.of_task(task.name) != nullptr) unfinished_.insert(task.name);
+    if (!gone && is_behind(task, parts_.log.of_task(task.name))) unfinished_.insert(task.name);
     const auto watched = monitors_.find(monitor);
     if (!open) {
         closes_.erase(task.name);
@@ -130,15 +138,16 @@ void Labelling::on_task(const Resource& task, bool gone) {
     closes_[task.name] = task.created + watched->second.monitor.expire_after;
 }
 
-// A crash between the log and the status left a task open that has been answered.
+// A crash between the log and the status left a task as it was before its last answer.
 Task<> Labelling::make_good() {
     for (const std::string& name : std::exchange(unfinished_, {})) {
         auto task = co_await parts_.store.get("LabelTask", name);
         const labels::Label* found = parts_.log.of_task(name);
-        if (!found || !task || state_of(*task, task_table()) != "open") continue;
+        if (!task || !is_behind(*task, found)) continue;
         const labels::Label label = *found;
         const std::string says = label.author + " said " + (label.label ? "yes" : "no");
         CO_TRY(auto changes, advance(*task, task_table(), "answer", says, parts_.clock.now()));
+        if (!label.adjudication.empty()) changes["adjudicated"] = label.adjudication;
         changes["label"] = label.label;
         changes["by"] = label.author;
         changes["at"] = to_iso8601(label.labelled_at);

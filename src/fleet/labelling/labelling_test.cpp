@@ -334,6 +334,15 @@ TEST_F(Labels, a_crash_between_log_and_status_is_made_good_at_the_next_start) {
     const auto task = *wait(registry_->get("LabelTask", all[0].name));
     EXPECT_EQ(find_string(task.status, "state"), "answered");
     EXPECT_EQ(find_bool(task.status, "label"), true);
+    // The same before a correction, and before a disagreement was settled in the task.
+    auto settled = *label_of(all[0], false, "user:eve", clock_.now());
+    settled.adjudication = "the log book";
+    ASSERT_TRUE(wait(log_->append(settled)));
+    end();
+    begin();
+    const auto after = *wait(registry_->get("LabelTask", all[0].name));
+    EXPECT_EQ(find_bool(after.status, "label"), false);
+    EXPECT_EQ(find_string(after.status, "adjudicated"), "the log book");
 }
 
 TEST_F(Labels, a_task_that_nobody_answers_expires_and_can_be_answered_late) {

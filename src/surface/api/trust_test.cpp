@@ -20,6 +20,27 @@ TEST_F(ApiTrust, points_are_decided_about_by_who_may) {
     EXPECT_EQ(as(user("noel", {}), get, "/v1/quarantine").status, 403);
 }
 
+TEST_F(ApiTrust, points_of_a_domain_are_decided_about_by_who_runs_it) {
+    ASSERT_EQ(call(post, "/v1/roles",
+                   R"({"name":"plant-a","spec":{"rules":[{"verbs":["create"],)"
+                   R"("kinds":["Quarantine"],"domains":["plant-a"]}]}})")
+                  .status,
+              201);
+    for (const char* domain : {"plant-a", "plant-b"})
+        ASSERT_EQ(call(post, "/v1/devices",
+                       std::string(R"({"name":"gw-)") + domain + R"(","domain":")" + domain + "\"}")
+                      .status,
+                  201);
+    const auto token = user("pia", {"plant-a"});
+    const auto decide = [&](const std::string& device) {
+        return as(token, post, "/v1/quarantine", R"({"verb":"hold","device":")" + device + "\"}")
+            .status;
+    };
+    EXPECT_EQ(decide("gw-plant-a"), 200);
+    EXPECT_EQ(decide("gw-plant-b"), 403);
+    EXPECT_EQ(decide("gone"), 403);
+}
+
 TEST_F(ApiTrust, lineage_shows_what_the_caller_may_see) {
     const auto up = call(get, "/v1/lineage/series/gw-1:flow?direction=up&limit=7");
     ASSERT_EQ(up.status, 200) << up.body;
