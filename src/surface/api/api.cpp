@@ -244,9 +244,11 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     routes.add(Method::get, "/v1/history/stats", history_stats);
-    routes.add(Method::post, "/v1/history/compact", compact_history);
+    // Files are rewritten; what is cut short here goes on behind.
+    const http::RouteOptions long_work{.limit = minutes(11)};
+    routes.add(Method::post, "/v1/history/compact", compact_history, long_work);
     routes.add(Method::post, "/v1/history/verify", verify_history, {.limit = hours(2)});
-    routes.add(Method::post, "/v1/history/delete", delete_history);
+    routes.add(Method::post, "/v1/history/delete", delete_history, long_work);
     add_trust_routes(routes);
     add_write_routes(routes, state_->options.writes);
     add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
