@@ -44,6 +44,8 @@ class Statements {
         std::vector<std::string> texts, numbers;
     };
     using Relations = std::vector<Relation>;
+    // Expressions of expressions grow fast: DuckDB writes the inner ones into the outer ones.
+    static constexpr int levels_max = 4;
 
     std::size_t below(std::size_t count) {
         const std::uint8_t byte = at_ < bytes_.size() ? bytes_[at_] : 0;
@@ -147,12 +149,12 @@ class Statements {
             out.push_back({"x", {"device"}, {"value"}});
             return sql;
         }
-        return depth_ < 3 && chance(4) ? derived(out) : table(out);
+        return depth_ < 2 && chance(4) ? derived(out) : table(out);
     }
 
     std::string from(Relations& out) {
         std::string sql = relation(out);
-        if (depth_ >= 3 || !chance(3)) return sql;
+        if (depth_ >= 2 || !chance(3)) return sql;
         static constexpr std::array joins{" JOIN ", " LEFT JOIN ", " FULL JOIN ", " SEMI JOIN ",
                                           " ANTI JOIN "};
         const Relation left = out.back();
@@ -178,7 +180,7 @@ class Statements {
     }
 
     std::string text(const Relations& all) {
-        if (++level_ > 6) return level_--, column(all, true);
+        if (++level_ > levels_max) return level_--, column(all, true);
         std::string sql;
         switch (below(12)) {
             case 1:
@@ -212,7 +214,7 @@ class Statements {
     }
 
     std::string number(const Relations& all) {
-        if (++level_ > 6) return level_--, column(all, false);
+        if (++level_ > levels_max) return level_--, column(all, false);
         std::string sql;
         switch (below(16)) {
             case 1:
@@ -259,7 +261,7 @@ class Statements {
 
     std::string condition(const Relations& all) {
         static constexpr std::array signs{" = ", " <> ", " < ", " > ", " <= ", " >= "};
-        if (++level_ > 6) return level_--, column(all, false) + " > 0";
+        if (++level_ > levels_max) return level_--, column(all, false) + " > 0";
         std::string sql;
         switch (below(11)) {
             case 1:

@@ -237,7 +237,10 @@ struct Twins {
         if (answer != nullptr) *answer = a;
         if (a.text.find(planted) != std::string::npos && sql.find(planted) == std::string::npos)
             return "a secret shows: " + a.text;
-        if (a == b) return "";
+        const auto cut = [](const Plant::Answer& one) {
+            return one.error && one.error->code == Errc::timed_out;
+        };
+        if (a == b || cut(a) || cut(b)) return "";  // how long it takes is another question
         return "with what is hidden:\n" + a.text + "without it:\n" + b.text;
     }
 };
