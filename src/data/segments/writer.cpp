@@ -3,6 +3,7 @@
 
 #include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
+#include "data/segments/points_file.h"
 #include "data/segments/segments.h"
 #include "data/segments/sources.h"
 
@@ -13,6 +14,8 @@ struct ParquetWriter::State {
     std::optional<duckdb::Database> database;
     std::optional<duckdb::Connection> connection;
     std::shared_ptr<const duckdb::TableSource> source;  // what mw_rows() gives
+    files::RealFiles files;
+    Compressor zstd;
 };
 
 ParquetWriter::ParquetWriter(WriterOptions options) : state_(std::make_unique<State>()) {
@@ -22,14 +25,9 @@ ParquetWriter::~ParquetWriter() = default;
 
 Result<std::uint64_t> ParquetWriter::write_points(const std::string& path,
                                                   history::SortedPoints& points) {
-    const auto planned = plan(points);
-    // Each row group repeats the dictionaries: with many devices, larger groups keep that under 1
-    // %.
-    constexpr std::size_t usual = 122'880;
-    constexpr std::size_t largest = 983'040;
-    const std::size_t row_group = std::clamp(64 * device_count(*planned), usual, largest);
-    state_->source = points_source(planned, points);
-    return copy(path, "millwright.points", row_group);
+    if (!path.starts_with(files::join(state_->options.directory, "")))
+        return Error{Errc::denied, "seal " + path + ": it is not in " + state_->options.directory};
+    return write_points_file(state_->files, path, points, state_->zstd).context("seal " + path);
 }
 
 Result<std::uint64_t> ParquetWriter::write_decisions(

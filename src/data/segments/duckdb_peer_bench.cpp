@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
+#include "base/sql_text.h"
+#include "data/duckdb/duckdb.h"
+#include "data/segments/duckdb_peer.h"
 #include "data/segments/scaled.h"
 #include "data/segments/segments.h"
-#include "data/segments/sources.h"
 
 namespace mw::segments {
 
@@ -53,14 +56,15 @@ struct SeriesPlan {
     std::uint32_t codes[text_count] = {};
 };
 
-}  // namespace
-
+// What a first pass over the points found: names, divisors.
 struct PointsPlan {
     std::vector<SeriesPlan> series;
     Dictionary texts[text_count];
     std::size_t rows = 0;
 };
 
+// Reads a copy of `points` to the end: the names that occur become enumerations (Parquet
+// dictionaries without hashing a single row), each series gets its divisor.
 std::shared_ptr<const PointsPlan> plan(history::SortedPoints points) {
     auto plan = std::make_shared<PointsPlan>();
     plan->rows = points.rows();
@@ -80,10 +84,6 @@ std::shared_ptr<const PointsPlan> plan(history::SortedPoints points) {
     }
     return plan;
 }
-
-std::size_t device_count(const PointsPlan& plan) { return plan.texts[0].texts().size(); }
-
-namespace {
 
 class PointsScan final : public duckdb::Scan {
  public:
@@ -218,9 +218,46 @@ class PointsSource final : public duckdb::TableSource {
 
 }  // namespace
 
-std::shared_ptr<const duckdb::TableSource> points_source(std::shared_ptr<const PointsPlan> plan,
-                                                         history::SortedPoints& points) {
-    return std::make_shared<const PointsSource>(std::move(plan), points);
+struct DuckdbPeer::State {
+    std::optional<duckdb::Database> database;
+    std::optional<duckdb::Connection> connection;
+    std::shared_ptr<const duckdb::TableSource> source;  // what peer_rows() gives
+};
+
+DuckdbPeer::DuckdbPeer(const std::string& directory) : state_(std::make_unique<State>()) {
+    duckdb::Options options{.memory_bytes = std::size_t{512} << 20, .threads = 1};
+    options.directories.push_back(directory);
+    auto database = duckdb::Database::open(options).value();
+    State* state = state_.get();
+    ignore(database.add({.name = "peer_rows",
+                         .parameters = {},
+                         .bind =
+                             [state](const auto&) {
+                                 return Result<std::shared_ptr<const duckdb::TableSource>>(
+                                     state->source);
+                             }}),
+           "COPY would say so");
+    state_->connection = database.connect().value();
+    state_->database = std::move(database);
+}
+DuckdbPeer::~DuckdbPeer() = default;
+
+Result<std::uint64_t> DuckdbPeer::write_points(const std::string& path,
+                                               history::SortedPoints& points) {
+    const auto planned = plan(points);
+    // Each row group repeats the dictionaries: with many devices, larger groups keep that small.
+    const std::size_t row_group = std::clamp<std::size_t>(
+        64 * planned->texts[0].texts().size(), std::size_t{122'880}, std::size_t{983'040});
+    state_->source = std::make_shared<const PointsSource>(planned, points);
+    TRY(auto rows, state_->connection->query(
+                       "COPY (FROM peer_rows()) TO " + sql_text(path) +
+                       " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
+                       " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE " +
+                       std::to_string(row_group) + ")"));
+    duckdb::Chunk chunk;
+    TRY(const bool any, rows.next(chunk));
+    if (!any) return Error{Errc::io_failed, "COPY gave no count"};
+    return static_cast<std::uint64_t>(chunk.column(0).data<std::int64_t>()[0]);
 }
 
 }  // namespace mw::segments
