@@ -19,10 +19,18 @@ std::set<std::int64_t> days_of(const HeadSnapshot& head) {
         if (auto day = day_of(time); day != last) days.insert(last = day);
     };
     for (std::size_t i = 0; i < head.series(); ++i) {
-        for (std::size_t p = 0; p < head.pieces(i); ++p) {
+        auto ordered = head.ordered_pieces(i);
+        std::size_t first = 0;
+        if (ordered > 0) {  // in the order of time: mostly one look at either end is enough
+            auto begin = head.piece(i, 0).times.front();
+            if (day_of(begin) == day_of(head.piece(i, ordered - 1).times.back())) {
+                see(begin);
+                first = ordered;
+            }
+        }
+        for (std::size_t p = first; p < head.pieces(i); ++p) {
             auto times = head.piece(i, p).times;
-            bool one_day =
-                p < head.ordered_pieces(i) && day_of(times.front()) == day_of(times.back());
+            bool one_day = p < ordered && day_of(times.front()) == day_of(times.back());
             if (one_day)
                 see(times.front());
             else

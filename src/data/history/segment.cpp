@@ -4,6 +4,17 @@
 #include <numeric>
 
 namespace mw::history {
+namespace {
+
+// All ordered rows of a series lie inside the bounds, as they do when a generation is of one day:
+// then nobody needs to look at their times.
+bool holds_ordered(const HeadSnapshot& head, std::size_t i, Timestamp from, Timestamp to) {
+    auto ordered = head.ordered_pieces(i);
+    return ordered == 0 || (head.piece(i, 0).times.front() >= from &&
+                            head.piece(i, ordered - 1).times.back() <= to);
+}
+
+}  // namespace
 
 SortedPoints::SortedPoints(const HeadSnapshot& head, ContextSnapshot context, Timestamp from,
                            Timestamp to)
@@ -25,9 +36,19 @@ void SortedPoints::survey(std::size_t i) {
         extent_.time_max = std::max(extent_.time_max, time);
         extent_.overlaps |= time <= head_->boundary(i);
     };
-    for (std::size_t p = 0; p < head_->pieces(i); ++p) {
+    auto ordered = head_->ordered_pieces(i);
+    std::size_t first = 0;
+    if (ordered > 0 && holds_ordered(*head_, i, from_, to_)) {
+        auto front = head_->piece(i, 0), back = head_->piece(i, ordered - 1);
+        rows = front.size();
+        if (ordered > 1) rows += (ordered - 2) * block_points + back.size();
+        see(front.times.front());
+        see(back.times.back());
+        first = ordered;
+    }
+    for (std::size_t p = first; p < head_->pieces(i); ++p) {
         auto piece = head_->piece(i, p);
-        if (p < head_->ordered_pieces(i)) {
+        if (p < ordered) {
             auto [begin, end] = cut(piece);
             if (begin == end) continue;
             rows += end - begin;
@@ -78,9 +99,10 @@ void SortedPoints::gather(std::size_t i) {
         quality_.insert(quality_.end(), piece.quality.begin() + begin, piece.quality.begin() + end);
     };
     auto ordered_pieces = head_->ordered_pieces(i);
+    bool whole = holds_ordered(*head_, i, from_, to_);
     for (std::size_t p = 0; p < ordered_pieces; ++p) {
         auto piece = head_->piece(i, p);
-        auto [begin, end] = cut(piece);
+        auto [begin, end] = whole ? Cut{0, piece.size()} : cut(piece);
         take(piece, begin, end);
     }
     auto ordered = times_.size();

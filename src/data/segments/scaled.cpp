@@ -1,5 +1,6 @@
 #include "data/segments/scaled.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace mw::segments {
@@ -44,6 +45,56 @@ int choose_exponent(std::span<const double> values) {
         if (cost < best_cost) best = e, best_cost = cost;
     }
     return best;
+}
+
+void ScaledSeries::set(std::span<const double> values) {
+    constexpr std::size_t sample_size = 16;
+    constexpr std::size_t tolerated = 18;  // one raw value costs what a digit for 18 values costs
+    std::array<double, sample_size> sample;
+    const std::size_t taken = std::min(sample_size, values.size());
+    for (std::size_t i = 0; i < taken; ++i) sample[i] = values[i * values.size() / taken];
+    exponent_ = choose_exponent({sample.data(), taken});
+    scale_all(values);
+    if (taken == values.size() || inexact_ <= values.size() / tolerated) return;
+    const int exponent = choose_exponent(values);
+    if (exponent == exponent_) return;
+    exponent_ = exponent;
+    scale_all(values);
+}
+
+void ScaledSeries::scale_all(std::span<const double> values) {
+    integers_.resize(values.size());
+    exact_.resize((values.size() + 63) / 64);
+    inexact_ = 0;
+    const double divisor = exponent_ < 0 ? 1.0 : power_of_ten[exponent_];
+    for (std::size_t word = 0; word < exact_.size(); ++word) {
+        const std::size_t begin = word * 64;
+        const std::size_t count = std::min<std::size_t>(64, values.size() - begin);
+        std::uint64_t exact = 0;
+        for (std::size_t i = 0; i < count; ++i) {
+            const double value = values[begin + i];
+            // Zero is an integer even in a raw series: +0.0 and -0.0 never meet in one column,
+            // where a Parquet dictionary would take them for equal.
+            const bool fits =
+                scale(value, divisor, integers_[begin + i]) && (exponent_ >= 0 || value == 0);
+            exact |= std::uint64_t{fits} << i;
+        }
+        exact_[word] = exact;
+        inexact_ += count - static_cast<std::size_t>(std::popcount(exact));
+    }
+}
+
+std::size_t ScaledSeries::end_of_run(std::size_t begin, std::size_t end) const {
+    const bool like = exact(begin);
+    std::size_t row = begin;
+    while (row < end) {
+        std::uint64_t other = exact_[row / 64] >> (row % 64);
+        if (like) other = ~other;
+        const std::size_t step = std::min<std::size_t>(std::countr_zero(other), 64 - row % 64);
+        if (step == 0) break;
+        row += step;
+    }
+    return std::min(row, end);
 }
 
 }  // namespace mw::segments

@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace mw::segments {
 
@@ -30,5 +31,26 @@ inline bool scale(double value, double divisor, std::int64_t& m) {
 // The exponent that makes the values cheapest to store: the fewest digits, with the rare value that
 // needs more left raw. -1: keep all of them raw.
 int choose_exponent(std::span<const double> values);
+
+// The values of one series as integers above one divisor; those that don't fit are known.
+class ScaledSeries {
+ public:
+    // Chooses the exponent from a few of the values, and from all of them if too many don't fit.
+    void set(std::span<const double> values);
+    int exponent() const { return exponent_; }  // -1: only zeros are integers
+    std::span<const std::int64_t> integers() const { return integers_; }
+    bool exact(std::size_t row) const {  // false: the integer means nothing
+        return exact_[row / 64] >> (row % 64) & 1;
+    }
+    // Where rows from `begin` on, up to `end`, stop to be like the first of them.
+    std::size_t end_of_run(std::size_t begin, std::size_t end) const;
+
+ private:
+    void scale_all(std::span<const double> values);
+    int exponent_ = -1;
+    std::vector<std::int64_t> integers_;
+    std::vector<std::uint64_t> exact_;  // a bit a row
+    std::size_t inexact_ = 0;
+};
 
 }  // namespace mw::segments

@@ -3,7 +3,9 @@
 
 #include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
+#include "data/segments/points_file.h"
 #include "data/segments/rewriter.h"
+#include "data/segments/segments.h"
 #include "data/segments/sources.h"
 
 namespace mw::segments {
@@ -13,6 +15,8 @@ struct ParquetWriter::State {
     std::optional<duckdb::Database> database;
     std::optional<duckdb::Connection> connection;
     std::shared_ptr<const duckdb::TableSource> source;  // what mw_rows() gives
+    files::RealFiles files;
+    Compressor zstd;
 };
 
 ParquetWriter::ParquetWriter(WriterOptions options) : state_(std::make_unique<State>()) {
@@ -24,9 +28,9 @@ const WriterOptions& ParquetWriter::options() const { return state_->options; }
 
 Result<std::uint64_t> ParquetWriter::write_points(const std::string& path,
                                                   history::SortedPoints& points) {
-    const auto planned = plan(points);
-    state_->source = points_source(planned, points);
-    return copy(path, copy_options("millwright.points", row_group_for(device_count(*planned))));
+    if (!path.starts_with(files::join(state_->options.directory, "")))
+        return Error{Errc::denied, "seal " + path + ": it is not in " + state_->options.directory};
+    return write_points_file(state_->files, path, points, state_->zstd).context("seal " + path);
 }
 
 Result<std::uint64_t> ParquetWriter::write_decisions(

@@ -1,0 +1,120 @@
+#pragma once
+// The columns of a row group of points while it grows. Each knows how it becomes a chunk.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "data/segments/parquet_encodings.h"
+#include "data/segments/parquet_file.h"
+
+namespace mw::segments {
+
+// A number as PLAIN bytes, for a chunk's range; lives as long as the number.
+template <class T>
+std::string_view plain(const T& value) {
+    return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+// Few values, long runs: a dictionary and codes.
+class DictionaryColumn {
+ public:
+    // The next `count` rows have the value of `code`.
+    void add(std::uint32_t code, std::size_t count) {
+        add_run(runs_, code, static_cast<std::uint32_t>(count));
+        rows_ += static_cast<std::uint32_t>(count);
+    }
+    std::uint32_t entries() const { return entries_; }
+    // A new entry, PLAIN; its code is the number of entries before.
+    template <class T>
+    std::uint32_t enter(T value) {
+        const std::size_t at = dictionary_.size();
+        dictionary_.resize(at + sizeof value);
+        store_le(dictionary_.data() + at, value);
+        return entries_++;
+    }
+    std::uint32_t enter(std::string_view text);
+    // The chunk; lives until the next call.
+    ParquetChunk chunk();
+    void clear();
+
+ private:
+    Bytes dictionary_;
+    std::uint32_t entries_ = 0;
+    std::vector<CodeRun> runs_;
+    std::uint32_t rows_ = 0;
+    Bytes codes_;
+};
+
+// A key of series or devices: equal ones stand together, so a new one is a new entry.
+class KeyColumn {
+ public:
+    void add(std::uint64_t key, std::size_t count);
+    ParquetChunk chunk();
+    void clear() { column_.clear(); }
+
+ private:
+    DictionaryColumn column_;
+    std::uint64_t last_ = 0;
+    std::uint64_t range_[2] = {};  // smallest, largest
+};
+
+class TextColumn {
+ public:
+    void add(const std::string& text, std::size_t count);
+    ParquetChunk chunk();
+    void clear();
+
+ private:
+    DictionaryColumn column_;
+    std::unordered_map<std::string, std::uint32_t> codes_;
+    const std::pair<const std::string, std::uint32_t>* last_ = nullptr;
+    std::string smallest_, largest_;
+};
+
+// A byte a row, or what a byte stands for.
+class ByteColumn {
+ public:
+    // What `code` means, as it stands in the dictionary.
+    template <class T>
+    void add(std::uint8_t code, T value, std::size_t count) {
+        if (entry_[code] == none) entry_[code] = column_.enter(value);
+        column_.add(entry_[code], count);
+        smallest_ = std::min<std::int32_t>(smallest_, code);
+        largest_ = std::max<std::int32_t>(largest_, code);
+    }
+    ParquetChunk chunk();  // without a range
+    ParquetChunk ranged_chunk();
+    void clear();
+
+ private:
+    static constexpr std::uint32_t none = ~0u;
+    DictionaryColumn column_;
+    std::array<std::uint32_t, 256> entry_ = filled();
+    std::int32_t smallest_ = 255, largest_ = 0;
+    static std::array<std::uint32_t, 256> filled() {
+        std::array<std::uint32_t, 256> entries;
+        entries.fill(none);
+        return entries;
+    }
+};
+
+// Which rows of an optional column have a value.
+class Levels {
+ public:
+    void add(bool present, std::size_t count) {
+        add_run(runs_, present, static_cast<std::uint32_t>(count));
+        (present ? present_ : nulls_) += static_cast<std::uint32_t>(count);
+    }
+    void describe(ParquetChunk& chunk);
+    void clear();
+
+ private:
+    std::vector<CodeRun> runs_;
+    std::uint32_t present_ = 0, nulls_ = 0;
+    Bytes bytes_;
+};
+
+}  // namespace mw::segments

@@ -1,0 +1,308 @@
+// Our own Parquet files, read back by DuckDB row by row.
+#include "data/segments/points_file.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+
+#include "base/random.h"
+#include "base/sql_text.h"
+#include "data/duckdb/duckdb.h"
+#include "data/history/generation.h"
+#include "data/segments/segments.h"
+
+namespace mw::segments {
+namespace {
+
+constexpr std::int64_t day_begin = 1'767'225'600'000'000'000;
+
+// Series in memory, as history gives them to a writer.
+struct Head {
+    history::SeriesTable table;
+    std::shared_ptr<history::Generation> generation = std::make_shared<history::Generation>();
+    std::shared_ptr<history::Context> context = std::make_shared<history::Context>();
+    std::uint32_t series = 0;
+
+    void add(const std::string& device, const std::string& signal, const std::string& unit,
+             const std::vector<std::int64_t>& times, const std::vector<double>& values,
+             const std::vector<std::uint8_t>& quality) {
+        table.declare({series}, device, signal, unit);
+        std::vector<Timestamp> at;
+        std::vector<Quality> codes;
+        for (const std::int64_t time : times) at.push_back({time});
+        for (const std::uint8_t code : quality) codes.push_back({code});
+        generation->add({series++}, {at, values, codes}, history::time_lowest);
+    }
+    std::shared_ptr<const history::HeadSnapshot> snapshot() {
+        return generation->snapshot({}, table);
+    }
+};
+
+class PointsFiles : public testing::Test {
+ protected:
+    PointsFiles() { options_.directories.push_back(folder_.path()); }
+
+    history::SortedPoints points(Head& head) {
+        snapshot_ = head.snapshot();
+        return {*snapshot_, head.context, history::time_lowest, history::time_highest};
+    }
+    void write(Head& head) {
+        ignore(real_.remove(path_), "the first time there is none");
+        auto sorted = points(head);
+        auto written = write_points_file(real_, path_, sorted, zstd_);
+        ASSERT_TRUE(written.ok()) << written.error().message;
+        EXPECT_EQ(*written, sorted.rows());
+    }
+    duckdb::Rows rows(const std::string& sql) {
+        if (!connection_) {
+            database_ = duckdb::Database::open(options_).value();
+            connection_ = database_->connect().value();
+        }
+        auto rows = connection_->query(sql);
+        EXPECT_TRUE(rows.ok()) << (rows ? "" : rows.error().message);
+        return std::move(rows).value();
+    }
+    std::string text(const std::string& sql) {
+        auto result = rows("SELECT CAST((" + sql + ") AS VARCHAR)");
+        duckdb::Chunk chunk;
+        return result.next(chunk).value() ? std::string(chunk.column(0).text(0)) : "nothing";
+    }
+    // Every row of the file equals its row of the head, in the same order.
+    void expect_head(Head& head);
+
+    files::TemporaryDirectory folder_ = files::TemporaryDirectory::make("mw-points-").value();
+    std::string path_ = files::join(folder_.path(), "points.parquet");
+    files::RealFiles real_;
+    Compressor zstd_;
+    std::shared_ptr<const history::HeadSnapshot> snapshot_;
+    duckdb::Options options_{.memory_bytes = std::size_t{512} << 20, .threads = 1};
+    std::optional<duckdb::Database> database_;
+    std::optional<duckdb::Connection> connection_;
+};
+
+void PointsFiles::expect_head(Head& head) {
+    auto sorted = points(head);
+    auto result = rows(
+        "SELECT series, device_id, \"time\", coalesce(raw, m / d), quality, device, signal, unit, "
+        "asset, site, (raw IS NULL) <> (m IS NULL) FROM " +
+        sql_text(path_));
+    history::SortedSeries series;
+    std::size_t row = 0, rows_seen = 0;
+    duckdb::Chunk chunk;
+    while (result.next(chunk).value()) {
+        for (std::size_t i = 0; i < chunk.size(); ++i, ++row, ++rows_seen) {
+            if (row == series.rows.size()) {
+                ASSERT_TRUE(sorted.next(series));
+                row = 0;
+            }
+            const auto& entry = *series.series;
+            ASSERT_EQ(chunk.column(0).data<std::uint64_t>()[i], entry.id.value) << rows_seen;
+            ASSERT_EQ(chunk.column(1).data<std::uint64_t>()[i], device_id(entry.device));
+            ASSERT_EQ(chunk.column(2).data<std::int64_t>()[i], series.rows.times[row].ns);
+            ASSERT_EQ(std::bit_cast<std::uint64_t>(chunk.column(3).data<double>()[i]),
+                      std::bit_cast<std::uint64_t>(series.rows.values[row]))
+                << rows_seen;
+            ASSERT_EQ(chunk.column(4).data<std::uint8_t>()[i], series.rows.quality[row].code);
+            const std::string* texts[] = {&entry.device, &entry.signal, &entry.unit,
+                                          &series.context->asset, &series.context->site};
+            for (std::size_t t = 0; t < std::size(texts); ++t)
+                ASSERT_EQ(chunk.column(5 + t).text(i), *texts[t]) << rows_seen;
+            ASSERT_TRUE(chunk.column(10).data<bool>()[i]) << "one of m and raw, never both";
+        }
+    }
+    EXPECT_EQ(rows_seen, sorted.rows());
+}
+
+// What a series may look like, drawn by lot.
+struct Shapes {
+    SeededRandom random;
+
+    std::vector<std::int64_t> times(std::size_t count) {
+        const std::uint64_t kind = random.below(5);
+        std::int64_t time = day_begin;
+        std::vector<std::int64_t> times;
+        for (std::size_t i = 0; i < count; ++i) {
+            if (kind == 0) time += 1'000'000'000;
+            if (kind == 1) time += 9'995'000'000 + 1'000'000 * std::int64_t(random.below(11));
+            if (kind == 2) time += 1 + std::int64_t(random.below(2'000'000));
+            if (kind == 3) time += 1 + std::int64_t(random.next() >> (20 + random.below(44)));
+            if (kind == 4) time += 1;
+            times.push_back(time);
+        }
+        if (random.below(20) == 0) times.front() = std::numeric_limits<std::int64_t>::min();
+        if (random.below(20) == 0) times.back() = std::numeric_limits<std::int64_t>::max();
+        return times;
+    }
+
+    std::vector<double> values(std::size_t count) {
+        const double special[] = {0.0,       -0.0,    INFINITY,
+                                  -INFINITY, NAN,     5e-324,
+                                  0x1p51,    -0x1p51, std::bit_cast<double>(0x7ff8dead0000beefull),
+                                  1e300};
+        const std::uint64_t kind = random.below(6);
+        double level = double(random.below(20'000));
+        std::vector<double> values;
+        for (std::size_t i = 0; i < count; ++i) {
+            level += std::round(random.normal() * 20);
+            double value = level / 100;
+            if (kind == 1) value = random.normal();
+            if (kind == 2) value = special[random.below(std::size(special))];
+            if (kind == 3) value = std::bit_cast<double>(random.next());
+            if (kind == 4 && random.below(30) == 0) value = special[random.below(10)];
+            if (kind == 5) value = i < count / 2 ? level : random.uniform();
+            values.push_back(value);
+        }
+        return values;
+    }
+
+    std::vector<std::uint8_t> quality(std::size_t count) {
+        const std::uint64_t kind = random.below(3);
+        std::vector<std::uint8_t> codes;
+        for (std::size_t i = 0; i < count; ++i) {
+            const auto any = static_cast<std::uint8_t>(random.below(256));
+            codes.push_back(kind == 0 || (kind == 1 && random.below(50) > 0) ? 192 : any);
+        }
+        return codes;
+    }
+
+    std::size_t length() {
+        const std::uint64_t kind = random.below(10);
+        if (kind < 3) return 1 + random.below(4);
+        if (kind < 9) return 1 + random.below(400);
+        return 1 + random.below(6000);
+    }
+};
+
+TEST_F(PointsFiles, points_of_any_shape_come_back) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Shapes shapes{SeededRandom(seed)};
+        Head head;
+        for (std::uint64_t device = shapes.random.below(40) + 1; device > 0; --device) {
+            std::string name = "device-" + std::to_string(device);
+            if (shapes.random.below(10) == 0) name.append(300, 'n');
+            if (shapes.random.below(3) == 0) (*head.context)[name] = {"Pumpe \u00b5", "north"};
+            const bool shared = shapes.random.below(2) == 0;
+            auto times = shapes.times(shapes.length());
+            for (std::uint64_t signal = shapes.random.below(12) + 1; signal > 0; --signal) {
+                if (!shared) times = shapes.times(shapes.length());
+                head.add(name, "signal-" + std::to_string(signal), signal % 2 ? "bar" : "", times,
+                         shapes.values(times.size()), shapes.quality(times.size()));
+            }
+        }
+        write(head);
+        expect_head(head);
+        if (HasFatalFailure()) return;
+    }
+}
+
+TEST_F(PointsFiles, one_point_is_a_file) {
+    Head head;
+    head.add("", "", "", {std::numeric_limits<std::int64_t>::min()}, {-0.0}, {0});
+    write(head);
+    expect_head(head);
+}
+
+TEST_F(PointsFiles, no_points_are_a_file_too) {
+    Head head;
+    write(head);
+    EXPECT_EQ(text("SELECT count(*) FROM " + sql_text(path_)), "0");
+}
+
+TEST_F(PointsFiles, a_series_may_span_row_groups_and_all_others_end_with_theirs) {
+    Shapes shapes{SeededRandom(77)};
+    Head head;
+    const std::size_t lengths[] = {100'000, 30'000, 300'000, 10, 122'880, 1};
+    for (std::size_t i = 0; i < std::size(lengths); ++i) {
+        const auto times = shapes.times(lengths[i]);
+        head.add("device", "signal-" + std::to_string(i), "", times, shapes.values(times.size()),
+                 shapes.quality(times.size()));
+    }
+    write(head);
+    expect_head(head);
+    EXPECT_EQ(text("SELECT string_agg(n, ' ') FROM (SELECT row_group_num_rows AS n FROM "
+                   "parquet_metadata(" +
+                   sql_text(path_) +
+                   ") WHERE path_in_schema = 'time' ORDER BY "
+                   "row_group_id)"),
+              "100000 122880 122880 84250 122880 1");
+}
+
+TEST_F(PointsFiles, more_names_than_sixteen_bits_come_back) {
+    Head head;
+    for (int i = 0; i < 66'000; ++i)
+        head.add("device", "signal-" + std::to_string(i), "", {day_begin + i}, {i / 10.0}, {192});
+    write(head);
+    expect_head(head);
+    EXPECT_EQ(text("SELECT count(DISTINCT signal) FROM " + sql_text(path_)), "66000");
+}
+
+TEST_F(PointsFiles, row_groups_say_what_they_hold) {
+    Head head;
+    std::vector<std::int64_t> times(61'000);
+    for (std::size_t i = 0; i < times.size(); ++i) times[i] = day_begin + std::int64_t(i) * 1000;
+    for (const char* device : {"a", "b", "c"}) {
+        head.add(device, "s", "", times, std::vector<double>(times.size(), 1.5),
+                 std::vector<std::uint8_t>(times.size(), device[0] == 'c' ? 0 : 192));
+    }
+    write(head);
+    const std::string from =
+        " FROM parquet_metadata(" + sql_text(path_) + ") WHERE path_in_schema = ";
+    const std::string range =
+        "SELECT string_agg(stats_min_value || ' ' || stats_max_value || ' ' || "
+        "stats_null_count, ', ' ORDER BY row_group_id)";
+    EXPECT_EQ(text(range + from + "'device'"), "a b 0, c c 0");
+    EXPECT_EQ(text(range + from + "'quality'"), "192 192 0, 0 0 0");
+    EXPECT_EQ(text(range + from + "'device_id'"),
+              std::to_string(std::min(device_id("a"), device_id("b"))) + " " +
+                  std::to_string(std::max(device_id("a"), device_id("b"))) + " 0, " +
+                  std::to_string(device_id("c")) + " " + std::to_string(device_id("c")) + " 0");
+    EXPECT_EQ(text(range + from + "'time'"),
+              "2026-01-01 00:00:00 2026-01-01 00:00:00.060999 0, "
+              "2026-01-01 00:00:00 2026-01-01 00:00:00.060999 0");
+    EXPECT_EQ(text("SELECT string_agg(DISTINCT encodings, ';' ORDER BY encodings)" + from + "'m'"),
+              "RLE, DELTA_BINARY_PACKED");
+    EXPECT_EQ(
+        text("SELECT string_agg(stats_null_count, ' ' ORDER BY row_group_id)" + from + "'raw'"),
+        "122000 61000");
+}
+
+TEST_F(PointsFiles, a_full_disk_is_told_and_leaves_no_file) {
+    Shapes shapes{SeededRandom(78)};
+    Head head;
+    const auto times = shapes.times(300'000);
+    head.add("device", "signal", "", times, shapes.values(times.size()),
+             shapes.quality(times.size()));
+    for (std::uint64_t nth = 1;; ++nth) {
+        auto faulty = files::FaultyFiles::open(folder_.path(), 1).value();
+        faulty->fail(files::Call::append, nth, files::Fault::no_space);
+        auto sorted = points(head);
+        auto written = write_points_file(*faulty, path_, sorted, zstd_);
+        if (written) {
+            EXPECT_EQ(nth, 5u) << "three row groups and the footer are an append each";
+            break;
+        }
+        EXPECT_EQ(written.error().code, Errc::overloaded) << written.error().message;
+        EXPECT_FALSE(std::filesystem::exists(path_));
+    }
+    write(head);
+    auto again = points(head);
+    auto refused = write_points_file(real_, path_, again, zstd_);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Errc::conflict);
+    EXPECT_TRUE(std::filesystem::exists(path_)) << "what was there before stays";
+}
+
+TEST_F(PointsFiles, nothing_is_written_outside_the_history_directory) {
+    Head head;
+    ParquetWriter writer({.directory = files::join(folder_.path(), "history")});
+    auto sorted = points(head);
+    auto outside = writer.write_points(path_, sorted);
+    ASSERT_FALSE(outside.ok());
+    EXPECT_EQ(outside.error().code, Errc::denied) << outside.error().message;
+}
+
+}  // namespace
+}  // namespace mw::segments
