@@ -12,13 +12,13 @@
 namespace mw::ctl {
 namespace {
 
-struct ImportArguments {
+struct FileImport {
     std::string file;
     imports::Wishes wishes;
     bool apply = false;
 };
 
-struct ExportArguments {
+struct FileExport {
     std::string device, signal, from, to, out;
 };
 
@@ -74,7 +74,7 @@ std::string encoded(const std::vector<Batch>& batches, std::uint64_t& points) {
     return std::string(text_of(bytes));
 }
 
-Result<> import_file(Context& context, const ImportArguments& a) {
+Result<> import_file(Context& context, const FileImport& a) {
     TRY(const auto plan, imports::plan_of(a.file, a.wishes));
     if (!a.apply) show(plan);
     TRY(auto reader, imports::Reader::open(plan));
@@ -100,7 +100,7 @@ Result<> import_file(Context& context, const ImportArguments& a) {
     return {};
 }
 
-Result<std::string> condition(const ExportArguments& a) {
+Result<std::string> condition(const FileExport& a) {
     std::string sql = "device = " + sql_text(a.device);
     if (!a.signal.empty()) sql += " AND signal = " + sql_text(a.signal);
     for (const auto& [time, compare] : {std::pair{&a.from, " >= "}, std::pair{&a.to, " < "}}) {
@@ -112,7 +112,7 @@ Result<std::string> condition(const ExportArguments& a) {
     return sql;
 }
 
-Result<> export_points(Context& context, const ExportArguments& a) {
+Result<> export_points(Context& context, const FileExport& a) {
     TRY(Hub * hub, context.hub());
     TRY(const std::string where, condition(a));
     const bool parquet = a.out.ends_with(".parquet");
@@ -133,7 +133,7 @@ Result<> export_points(Context& context, const ExportArguments& a) {
 }  // namespace
 
 void add_import_verb(CLI::App& history, Context& context) {
-    auto a = std::make_shared<ImportArguments>();
+    auto a = std::make_shared<FileImport>();
     auto* sub = history.add_subcommand(
         "import", "CSV or Parquet: shows what it would store, and stores it with --apply");
     sub->add_option("file", a->file, "a .csv or .parquet file; its separator is found")->required();
@@ -157,7 +157,7 @@ void add_import_verb(CLI::App& history, Context& context) {
 }
 
 void add_export_verb(CLI::App& history, Context& context) {
-    auto a = std::make_shared<ExportArguments>();
+    auto a = std::make_shared<FileExport>();
     auto* sub = history.add_subcommand("export", "a device's points as CSV or Parquet");
     sub->add_option("--device", a->device, "whose points")->required();
     sub->add_option("--signal", a->signal, "only this signal");

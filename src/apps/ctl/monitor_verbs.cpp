@@ -16,7 +16,7 @@ struct MonitorArguments {
     bool alerting = false;
 };
 
-std::string state_of(const Json& monitor) {
+std::string monitor_state(const Json& monitor) {
     return find_string(monitor, "status.state").value_or("waiting");
 }
 
@@ -40,7 +40,7 @@ Result<> list_monitors(Context& context, const MonitorArguments& a) {
     TRY(const JsonArray all, list_all(*hub, "monitors"));
     JsonArray items;
     for (const Json& monitor : all)
-        if (!a.alerting || state_of(monitor) == "alerting") items.push_back(monitor);
+        if (!a.alerting || monitor_state(monitor) == "alerting") items.push_back(monitor);
     if (output != Output::table) return print_json_or_yaml(items, output), Result<>{};
     if (items.empty()) {
         std::cout << (a.alerting ? "no monitor alerts\n"
@@ -51,7 +51,7 @@ Result<> list_monitors(Context& context, const MonitorArguments& a) {
                 {}};
     for (const Json& monitor : items) {
         const Json* alert = find(monitor, "status.alert");
-        table.rows.push_back({cell(monitor, "name"), state_of(monitor),
+        table.rows.push_back({cell(monitor, "name"), monitor_state(monitor),
                               cell(monitor, "spec.use_case"), cell(monitor, "spec.model"),
                               cell(monitor, "status.reading.devices"),
                               share_at(monitor, "status.reading.breadth"),
@@ -112,9 +112,9 @@ Result<> show_monitor(Context& context, const MonitorArguments& a) {
     TRY(const Output output, context.output());
     TRY(const Json monitor, hub->get("/v1/monitors/" + a.name));
     if (output != Output::table) return print_json_or_yaml(monitor, output), Result<>{};
-    std::cout << a.name << " is " << state_of(monitor) << ": model " << cell(monitor, "spec.model")
-              << " version " << cell(monitor, "status.version") << " for use case "
-              << cell(monitor, "spec.use_case") << '\n';
+    std::cout << a.name << " is " << monitor_state(monitor) << ": model "
+              << cell(monitor, "spec.model") << " version " << cell(monitor, "status.version")
+              << " for use case " << cell(monitor, "spec.use_case") << '\n';
     const Json* alert = find(monitor, "status.alert");
     if (alert && alert->is_object()) print_alert(*alert);
     if (const Json* reading = find(monitor, "status.reading")) {
@@ -134,7 +134,7 @@ Result<> show_monitor(Context& context, const MonitorArguments& a) {
 Result<> acknowledge(Context& context, const MonitorArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY(const Json seen, hub->send(http::Method::post, "/v1/monitors/" + a.name + "/ack", {}));
-    std::cout << a.name << " is " << state_of(seen)
+    std::cout << a.name << " is " << monitor_state(seen)
               << ". Next step: " << cell(seen, "status.alert.next_action") << '\n';
     return {};
 }

@@ -7,7 +7,7 @@
 namespace mw::history {
 namespace {
 
-constexpr std::int64_t day = 86'400'000'000'000;
+constexpr std::int64_t one_day = 86'400'000'000'000;
 
 class HistoryVerify : public HistoryFixture {
  protected:
@@ -17,8 +17,8 @@ class HistoryVerify : public HistoryFixture {
         for (std::int64_t seal = 0; seal < 2; ++seal) {
             for (const char* device : {"a", "b", "c"})
                 for (std::int64_t d = 0; d < 2; ++d)
-                    ASSERT_TRUE(history_->append(
-                        batch(device, "p", {d * day + seal * 10, d * day + seal * 10 + 1})));
+                    ASSERT_TRUE(history_->append(batch(
+                        device, "p", {d * one_day + seal * 10, d * one_day + seal * 10 + 1})));
             ASSERT_TRUE(wait(history_->seal_now()));
         }
     }

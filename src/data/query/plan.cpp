@@ -340,7 +340,7 @@ class Planner {
         return groups;
     }
 
-    // The most selective key first: Parquet's bloom filters skip row groups by one value of it.
+    // The most selective key first: row groups are skipped by its least and greatest value.
     static std::string filter_of(const Wanted& wanted) {
         const auto devices = devices_of(wanted);
         const auto signals = signals_of(wanted);
