@@ -13,13 +13,20 @@ namespace mw::query {
 namespace {
 
 TEST(SightGrammar, no_statement_tells_of_what_is_hidden) {
-    const int statements = std::getenv("MW_LONG") != nullptr ? 50'000 : 500;
+    // 2026-11-27: DuckDB plans some of these for minutes, and planning can't be interrupted: not in
+    // ./test until the grammar is bounded. sight_attack_test has what must hold, statement by
+    // statement.
+    if (std::getenv("MW_LONG") == nullptr)
+        GTEST_SKIP() << "for tools/check --long, since 2026-11-27";
+    const int statements = 50'000;
     constexpr std::uint64_t seed = 20260101;
     SeededRandom random(seed);
     twins::Twins worlds(false);
     int answered = 0, empty = 0;
     for (int i = 0; i < statements; ++i) {
-        std::array<std::uint8_t, 200> bytes;
+        // What the bytes don't say is the simplest choice: DuckDB plans long statements for
+        // minutes.
+        std::array<std::uint8_t, 64> bytes;
         random.fill(bytes);
         const std::string sql = Statements(bytes, worlds.with.folder()).next();
         twins::Plant::Answer answer;

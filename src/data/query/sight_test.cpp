@@ -54,7 +54,7 @@ TEST_F(Sights, closed_and_unknown_products_say_so_without_telling_of_rows) {
     ASSERT_TRUE(unknown.error);
     EXPECT_EQ(unknown.text,
               "line 1, column 15: there is no table 'ghost'; there is points, decisions, series, "
-              "scorecard, labels, pumps, all-of-it, vaults");
+              "scorecard, labels, rollups, latest, quarantine, pumps, all-of-it, vaults");
 }
 
 TEST_F(Sights, hidden_values_are_null_in_every_view) {

@@ -56,16 +56,6 @@ void append_runs(Bytes& out, std::span<const CodeRun> runs, unsigned width) {
     append_literals(out, literals, width);
 }
 
-void append_byte_streams(Bytes& out, std::span<const double> values) {
-    const std::size_t start = out.size();
-    out.resize(start + values.size() * sizeof(double));
-    for (std::size_t stream = 0; stream < sizeof(double); ++stream) {
-        std::uint8_t* to = out.data() + start + stream * values.size();
-        for (const double value : values)
-            *to++ = static_cast<std::uint8_t>(std::bit_cast<std::uint64_t>(value) >> 8 * stream);
-    }
-}
-
 namespace {
 
 std::uint8_t* put_varint(std::uint8_t* to, std::uint64_t value) {

@@ -79,7 +79,4 @@ class DeltaEncoder {
     std::size_t used_ = header_bytes_max;
 };
 
-// BYTE_STREAM_SPLIT: all first bytes, then all second bytes, ...
-void append_byte_streams(Bytes& out, std::span<const double> values);
-
 }  // namespace mw::segments

@@ -180,12 +180,6 @@ TEST(ParquetRuns, any_codes_come_back) {
     }
 }
 
-TEST(ParquetStreams, hold_one_byte_of_every_value_each) {
-    Bytes out;
-    append_byte_streams(out, std::vector<double>{1.0, -2.0});
-    EXPECT_EQ(hex(out), "000000000000000000000000f0003fc0");
-}
-
 TEST(ThriftCompact, looks_as_the_specification_says) {
     Bytes out;
     ThriftWriter writer(out);

@@ -31,8 +31,7 @@ enum class Encoding : std::uint8_t {
     plain = 0,
     rle = 3,
     delta_binary_packed = 5,
-    rle_dictionary = 8,
-    byte_stream_split = 9
+    rle_dictionary = 8
 };
 
 struct ParquetColumn {

@@ -1,6 +1,7 @@
 #include "data/segments/points_file.h"
 
 #include <bit>
+#include <cstring>
 
 #include "data/segments/point_columns.h"
 #include "data/segments/scaled.h"
@@ -186,10 +187,10 @@ ParquetChunk PointsFile::scaled_chunk() {
 ParquetChunk PointsFile::raw_chunk() {
     ParquetChunk chunk;
     has_raw_.describe(chunk);
-    raw_bytes_.clear();
-    append_byte_streams(raw_bytes_, raw_);
+    // PLAIN: hyparquet can't read BYTE_STREAM_SPLIT in compressed pages of version 2.
+    raw_bytes_.resize(raw_.size() * sizeof(double));
+    if (!raw_.empty()) std::memcpy(raw_bytes_.data(), raw_.data(), raw_bytes_.size());
     chunk.values = raw_bytes_;
-    if (!raw_.empty()) chunk.encoding = Encoding::byte_stream_split;
     return chunk;
 }
 

@@ -81,6 +81,7 @@ constexpr RouteWords all_words[] = {
      "topic,client,payload:boolean,count:integer,seconds:integer", "", "text/event-stream"},
     {"GET", "/v1/history/stats", "How many points are stored, in which files, how large"},
     {"POST", "/v1/history/compact", "Seal and compact now", "wait:integer"},
+    {"POST", "/v1/history/verify", "Read every sealed file and name what is damaged"},
     {"POST", "/v1/history/delete", "Delete what a device sent, all or of a time", "",
      "application/json"},
     {"POST", "/v1/points", "Points of a device, as it would publish them; 204 when durable",

@@ -77,9 +77,9 @@ TEST_F(Writes, binary_batches_of_many_devices_come_in_one_body) {
     payload::encode_binary(measured("gw-1", 3, {1.5}), bytes);
     payload::encode_binary(measured("gw-2", 0, {2.5, 3}), bytes);
     EXPECT_EQ(send_batches(bytes, "").status, 204);
-    EXPECT_EQ(points.take(),
-              (Rows{"gw-1/http/gw-7/main/3 p@7=1.500000", "gw-2/http/gw-7/main/0 p@7=2.500000",
-                    "gw-2/http/gw-7/main/0 p@8=3.000000"}));
+    EXPECT_EQ(points.take(), (Rows{"gw-1/http/user:gw-7/main/3 p@7=1.500000",
+                                   "gw-2/http/user:gw-7/main/0 p@7=2.500000",
+                                   "gw-2/http/user:gw-7/main/0 p@8=3.000000"}));
     EXPECT_EQ(points.flushes, 1);
     const auto foreign = send_batches(bytes, "?device=gw-2");
     EXPECT_EQ(foreign.status, 400);
@@ -89,7 +89,7 @@ TEST_F(Writes, binary_batches_of_many_devices_come_in_one_body) {
     payload::encode_binary(measured("", 0, {4}), anonymous, true);
     EXPECT_EQ(send_batches(anonymous, "").status, 400);
     EXPECT_EQ(send_batches(anonymous, "?device=gw-2").status, 204);
-    EXPECT_EQ(points.take(), Rows{"gw-2/http/gw-7/main/0 p@7=4.000000"});
+    EXPECT_EQ(points.take(), Rows{"gw-2/http/user:gw-7/main/0 p@7=4.000000"});
     bytes.resize(bytes.size() - 8);
     EXPECT_EQ(send_batches(bytes, "").status, 400);
 }
