@@ -20,6 +20,7 @@ std::int64_t minute_of(std::int64_t time) {
 // The values are those of good points; `good` says how many there are.
 struct Minute {
     const FileSeries* series = nullptr;
+    std::uint64_t device_key = 0;
     std::int64_t begin = 0;
     std::uint64_t count = 0;
     std::uint64_t good = 0;
@@ -67,10 +68,7 @@ constexpr RollupField rollup_fields[] = {
      [](OutputChunk& out, std::size_t column, std::size_t row, const Minute& from) {
          out.column<std::uint64_t>(column)[row] = from.series->series;
      }},
-    {"device_id", Kind::ubigint,
-     [](OutputChunk& out, std::size_t column, std::size_t row, const Minute& from) {
-         out.column<std::uint64_t>(column)[row] = device_id(from.series->device);
-     }},
+    {"device_id", Kind::ubigint, write_number<std::uint64_t, &Minute::device_key>},
     {"time", Kind::timestamp_ns, write_number<std::int64_t, &Minute::begin>},
     {"count", Kind::ubigint, write_number<std::uint64_t, &Minute::count>},
     {"good", Kind::ubigint, write_number<std::uint64_t, &Minute::good>},
@@ -115,7 +113,7 @@ class RollupScan final : public duckdb::Scan {
     Result<bool> next() {
         if (rows_.ended()) return false;
         TRY_VOID(find_series());
-        minute_ = {&series_[at_], minute_of(rows_.time().ns)};
+        minute_ = {known_, device_key_, minute_of(rows_.time().ns)};
         // A minute at the end of time has no end to compare with.
         const Timestamp last{minute_.begin > history::time_highest.ns - minute_ns
                                  ? history::time_highest.ns
@@ -132,8 +130,12 @@ class RollupScan final : public duckdb::Scan {
     // Series come in the order of the list.
     Result<> find_series() {
         while (at_ < series_.size() && series_[at_].series != rows_.series()) ++at_;
-        if (at_ < series_.size()) return {};
-        return Error{Errc::io_failed, "the rows of the file are not in order of their series"};
+        if (at_ == series_.size())
+            return Error{Errc::io_failed, "the rows of the file are not in order of their series"};
+        if (known_ == &series_[at_]) return {};
+        known_ = &series_[at_];
+        device_key_ = device_id(known_->device);  // a hash: once a series
+        return {};
     }
 
     const std::vector<FileSeries>& series_;
@@ -141,6 +143,8 @@ class RollupScan final : public duckdb::Scan {
     std::optional<Error>& failure_;
     std::vector<std::size_t> wanted_;
     std::size_t at_ = 0;
+    const FileSeries* known_ = nullptr;  // the series at hand
+    std::uint64_t device_key_ = 0;       // of its device
     Minute minute_;
 };
 
