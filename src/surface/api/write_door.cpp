@@ -116,15 +116,10 @@ Task<WriteReport> WriteDoor::write_lines(WriteOrder order) {
         }
         if (parsed.devices == 0) continue;
         PointDesk::Load load{piece->batches, parsed.devices};
-        auto storing = desk_->store(std::move(load));
-        auto stored = co_await std::move(storing);
-        if (!stored && stored.error().code == Errc::overloaded) pushed_back_.add();
-        if (!stored) co_return std::move(stored).error();
-        add(report, *stored);
+        auto storing = store(std::move(load), report);
+        CO_TRY_VOID(co_await std::move(storing));
     }
-    if (report.points > 0) CO_TRY_VOID(co_await desk_->flush());
-    points_.add(report.points);
-    refused_.add(report.refused);
+    CO_TRY_VOID(co_await finish(report));
     if (spare_.size() < spare_pieces_max) spare_.push_back(piece);
     co_return std::move(report);
 }
@@ -144,15 +139,10 @@ Task<WriteReport> WriteDoor::write_json(WriteOrder order) {
     };
     CO_TRY_VOID(co_await workers_.run(std::move(job)));
     PointDesk::Load load{batches, 1};
-    auto storing = desk_->store(std::move(load));
-    auto stored = co_await std::move(storing);
-    if (!stored && stored.error().code == Errc::overloaded) pushed_back_.add();
-    if (!stored) co_return std::move(stored).error();
-    CO_TRY_VOID(co_await desk_->flush());
     WriteReport report;
-    add(report, *stored);
-    points_.add(report.points);
-    refused_.add(report.refused);
+    auto storing = store(std::move(load), report);
+    CO_TRY_VOID(co_await std::move(storing));
+    CO_TRY_VOID(co_await finish(report));
     co_return std::move(report);
 }
 
@@ -200,17 +190,29 @@ Task<WriteReport> WriteDoor::write_binary(WriteOrder order) {
                 " points that are stored, in the batches from byte " + std::to_string(at));
         at += filled->bytes;
         PointDesk::Load load{piece->batches, filled->batches};
-        auto storing = desk_->store(std::move(load));
-        auto stored = co_await std::move(storing);
-        if (!stored && stored.error().code == Errc::overloaded) pushed_back_.add();
-        if (!stored) co_return std::move(stored).error();
-        add(report, *stored);
+        auto storing = store(std::move(load), report);
+        CO_TRY_VOID(co_await std::move(storing));
     }
+    CO_TRY_VOID(co_await finish(report));
+    if (spare_.size() < spare_pieces_max) spare_.push_back(piece);
+    co_return std::move(report);
+}
+
+Task<> WriteDoor::store(PointDesk::Load load, WriteReport& report) {
+    auto storing = desk_->store(std::move(load));
+    auto stored = co_await std::move(storing);
+    if (!stored && stored.error().code == Errc::overloaded) pushed_back_.add();
+    if (!stored) co_return std::move(stored).error();
+    add(report, *stored);
+    co_return Result<>{};
+}
+
+// What was stored is durable when this ends.
+Task<> WriteDoor::finish(const WriteReport& report) {
     if (report.points > 0) CO_TRY_VOID(co_await desk_->flush());
     points_.add(report.points);
     refused_.add(report.refused);
-    if (spare_.size() < spare_pieces_max) spare_.push_back(piece);
-    co_return std::move(report);
+    co_return Result<>{};
 }
 
 void WriteDoor::add(WriteReport& report, const PointDesk::Outcome& stored) const {

@@ -60,6 +60,8 @@ class WriteDoor {
     Result<> admit(std::size_t bytes);
     Task<std::string> unpacked(std::string body, bool gzip);
     std::shared_ptr<Piece> spare_piece(std::string_view key);
+    Task<> store(PointDesk::Load load, WriteReport& report);
+    Task<> finish(const WriteReport& report);
     void add(WriteReport& report, const PointDesk::Outcome& stored) const;
 
     WriteOptions options_;
