@@ -29,12 +29,12 @@ Result<Unit> parse_unit(std::string_view text);
 struct Conversion {
     double factor = 1;
     double offset = 0;
+    double divisor = 0;  // not 0: the factor is its inverse
     bool operator==(const Conversion&) const = default;
     // The doubles nearest to what decimal factors mean: divides where that is exact.
     double operator()(double value) const {
         return (divisor != 0 ? value / divisor : value * factor) + offset;
     }
-    double divisor = 0;  // not 0: the factor is its inverse
 };
 // Nothing: they measure different things, or one of them is not a unit that is known.
 std::optional<Conversion> conversion(std::string_view from, std::string_view to);

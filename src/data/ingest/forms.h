@@ -39,7 +39,6 @@ class Forms {
         if (runs_ > runs_max) forget(epoch_);
         forms_.insert_or_assign(number, std::move(form));
     }
-    std::size_t size() const { return forms_.size(); }
 
  private:
     static constexpr std::size_t runs_max = 4'000'000;  // about 64 MB
