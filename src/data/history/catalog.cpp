@@ -83,8 +83,16 @@ void put_position(FieldWriter& out, const CatalogEntry::Position& p) {
     out.put(p.stream);
     out.put(p.sequence);
 }
+// Tables as the catalog numbers them. Rollups of before were 2, had other columns, and are as good
+// as not there: queries take the points instead.
+constexpr std::uint8_t rollups_of_before = 2;
+constexpr std::uint8_t rollups_code = 3;
+std::uint8_t code_of(Table table) {
+    return table == Table::rollups ? rollups_code : std::uint8_t(table);
+}
+
 void put_file(FieldWriter& out, const SegmentFile& f) {
-    out.put(std::uint8_t(f.table));
+    out.put(code_of(f.table));
     out.put(std::uint8_t(f.overlaps));
     out.put(std::uint8_t(f.compacted));
     out.put(std::uint8_t{0});
@@ -163,9 +171,11 @@ std::string get_path(FieldReader& in) {
     in.texts(path);
     return path;
 }
-SegmentFile get_file(FieldReader& in) {
+// Nothing: a file that is of no use any more.
+std::optional<SegmentFile> get_file(FieldReader& in) {
     SegmentFile f;
-    f.table = Table{in.get<std::uint8_t>()};
+    const auto table = in.get<std::uint8_t>();
+    f.table = table == rollups_code ? Table::rollups : Table{table};
     f.overlaps = in.get<std::uint8_t>() != 0;
     f.compacted = in.get<std::uint8_t>() != 0;
     in.bytes(1);
@@ -175,6 +185,7 @@ SegmentFile get_file(FieldReader& in) {
     f.time_min.ns = in.get<std::int64_t>();
     f.time_max.ns = in.get<std::int64_t>();
     in.texts(f.path, f.device_first, f.device_last);
+    if (table == rollups_of_before) return std::nullopt;
     return f;
 }
 
@@ -216,7 +227,10 @@ class EntryReader {
                 list(entry_->positions, get_position);
                 break;
             case Part::files:
-                list(entry_->files, get_file);
+                for (std::uint32_t i = 0; i < count; ++i) {
+                    auto file = get_file(in);
+                    if (in.ok() && file) entry_->files.push_back(std::move(*file));
+                }
                 break;
             case Part::replaced:
                 list(entry_->replaced, get_path);

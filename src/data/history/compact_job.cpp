@@ -1,7 +1,6 @@
 #include "data/history/compact_job.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "data/history/segment_place.h"
 #include "data/history/slices.h"
@@ -25,6 +24,31 @@ SegmentFile describe_merged(const CompactJob& job, const Merged& merged) {
     return file;
 }
 
+void count(CompactJob& job, const Merged& merged) {
+    job.repeats += merged.repeats;
+    job.erased += merged.erased;
+}
+
+Result<> merge_points(CompactJob& job, const MergeOrder& order, SegmentPlace& place,
+                      const std::stop_token& stop) {
+    TRY(auto merged, job.writer.merge_points(place.fresh_points(), order, stop));
+    count(job, merged);
+    if (merged.rows == 0) return {};
+    return place.keep_points(describe_merged(job, merged), merged.rollups, job.entry.files);
+}
+
+Result<> rewrite_decisions(CompactJob& job, const MergeOrder& order, SegmentPlace& place) {
+    auto fresh = place.temporary(Table::decisions);
+    ignore(job.files.remove(fresh), "usually there is none");
+    TRY(auto merged, job.writer.rewrite_decisions(fresh, order));
+    count(job, merged);
+    if (merged.rows == 0) return {};
+    auto file = describe_merged(job, merged);
+    TRY_VOID(place.keep(file));
+    job.entry.files.push_back(std::move(file));
+    return {};
+}
+
 Result<> merge_slice(CompactJob& job, std::int64_t slice, std::uint64_t rewrite,
                      const std::stop_token& stop) {
     SegmentPlace place(
@@ -34,30 +58,9 @@ Result<> merge_slice(CompactJob& job, std::int64_t slice, std::uint64_t rewrite,
     std::erase_if(order.inputs, [&](const auto& file) {
         return file.time_max < order.span.from || file.time_min > order.span.to;
     });
-    const auto table = job.work.inputs.back().table;
-    auto fresh = place.temporary(table);
-    auto outcome = [&]() -> Result<> {
-        ignore(job.files.remove(fresh), "usually there is none");
-        TRY(auto merged, table == Table::points ? job.writer.merge_points(fresh, order, stop)
-                                                : job.writer.rewrite_decisions(fresh, order));
-        job.repeats += merged.repeats;
-        job.erased += merged.erased;
-        if (merged.rows == 0) {
-            place.give_up();
-            return {};
-        }
-        auto file = describe_merged(job, merged);
-        std::optional<SegmentFile> rollups;
-        if (table == Table::points) {
-            TRY(rollups, place.roll_up(job.writer, file));
-        }
-        TRY_VOID(place.keep(file));
-        job.entry.files.push_back(std::move(file));
-        if (!rollups) return {};
-        TRY_VOID(place.keep(*rollups));
-        job.entry.files.push_back(std::move(*rollups));
-        return {};
-    }();
+    auto outcome = job.work.inputs.back().table == Table::points
+                       ? merge_points(job, order, place, stop)
+                       : rewrite_decisions(job, order, place);
     if (!outcome) place.give_up();
     return outcome;
 }

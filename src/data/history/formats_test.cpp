@@ -131,6 +131,34 @@ TEST_F(HistoryFormats, the_golden_catalog_is_understood_and_written) {
               golden("catalog-1.mwlog"));
 }
 
+TEST_F(HistoryFormats, rollups_as_they_were_before_are_as_good_as_not_there) {
+    files::RealFiles real;
+    CatalogEntry entry = golden_entry();
+    entry.files.at(0).table = Table::rollups;
+    files::AppendLogOptions now{.directory = files::join(options_.directory, "now")};
+    ASSERT_TRUE(Catalog::open(real, now.directory, {}).value().enter(entry));
+    files::AppendLogOptions before{.directory = files::join(options_.directory, "before")};
+    now.purpose = before.purpose = "catalog";
+    {
+        files::FrameGroup group;
+        auto log = files::AppendLog::open(real, before, {});
+        auto copy = [&](const files::LogFrame& frame) {
+            auto payload = group.begin(frame.number, frame.payload.size());
+            std::copy(frame.payload.begin(), frame.payload.end(), payload.begin());
+            constexpr std::uint8_t part_of_files = 5;
+            if (payload[0] == part_of_files) payload[8] = 2;  // the table of the only file
+            group.seal();
+        };
+        ASSERT_TRUE(files::AppendLog::open(real, now, copy).ok());
+        ASSERT_TRUE(log.ok() && log->commit(group));
+    }
+    std::vector<std::size_t> files_found;
+    auto visit = [&](const CatalogEntry& found) { files_found.push_back(found.files.size()); };
+    ASSERT_TRUE(Catalog::open(real, now.directory, visit).ok());
+    ASSERT_TRUE(Catalog::open(real, before.directory, visit).ok());
+    EXPECT_EQ(files_found, (std::vector<std::size_t>{1, 0}));
+}
+
 TEST_F(HistoryFormats, a_full_entry_replaces_the_older_ones_on_disk) {
     files::RealFiles real;
     auto directory = files::join(options_.directory, "catalog");

@@ -10,10 +10,10 @@ namespace {
 
 // Writes nothing: the benchmark is about what comes before.
 class NoSegments final : public SegmentWriter {
-    Result<std::uint64_t> write_points(const std::string& path, SortedPoints& points) override {
+    Result<PointRows> write_points(const PointPaths& paths, SortedPoints& points) override {
         files::RealFiles real;
-        TRY(auto file, real.open(path, files::Mode::create_new));
-        return points.rows();
+        TRY(auto file, real.open(paths.points, files::Mode::create_new));
+        return PointRows{.points = points.rows()};
     }
     Result<std::uint64_t> write_decisions(const std::string& path,
                                           const std::vector<DecisionRow>& rows) override {

@@ -32,8 +32,8 @@ using Rows = std::map<RowKey, RowValue>;
 // One text line a row, written past the Files seam, as DuckDB does it.
 class TextWriter final : public SegmentWriter {
  public:
-    Result<std::uint64_t> write_points(const std::string& path, SortedPoints& points) override {
-        std::ofstream out(path);
+    Result<PointRows> write_points(const PointPaths& paths, SortedPoints& points) override {
+        std::ofstream out(paths.points);
         SortedSeries next;
         std::uint64_t rows = 0;
         while (points.next(next)) {
@@ -43,7 +43,11 @@ class TextWriter final : public SegmentWriter {
                     << std::bit_cast<std::uint64_t>(next.rows.values[i]) << ' '
                     << int{next.rows.quality[i].code} << ' ' << next.context->site << '\n';
         }
-        return finish(rows);
+        out.close();
+        PointRows written;
+        TRY(written.points, finish(rows));
+        written.rollups = roll_up(paths);
+        return written;
     }
     Result<std::uint64_t> write_decisions(const std::string& path,
                                           const std::vector<DecisionRow>& rows) override {
@@ -53,7 +57,7 @@ class TextWriter final : public SegmentWriter {
                 << row.decision->window_to.ns << '\n';
         return finish(rows.size());
     }
-    Result<Merged> merge_points(const std::string& path, const MergeOrder& order,
+    Result<Merged> merge_points(const PointPaths& paths, const MergeOrder& order,
                                 std::stop_token) override {
         if (auto* closed = merge_gate.exchange(nullptr)) closed->acquire();
         Rows rows;
@@ -71,7 +75,7 @@ class TextWriter final : public SegmentWriter {
                                    [&](const auto& span) { return span.holds({row.first.time}); });
             });
         if (rows.empty()) return merged;
-        std::ofstream out(path);
+        std::ofstream out(paths.points);
         for (const auto& [key, value] : rows) {
             out << key.device << ' ' << key.signal << ' ' << key.time << ' ' << value.bits << ' '
                 << int{value.quality} << '\n';
@@ -80,19 +84,10 @@ class TextWriter final : public SegmentWriter {
         }
         merged.device_first = rows.begin()->first.device;
         merged.device_last = rows.rbegin()->first.device;
+        out.close();
         TRY(merged.rows, finish(rows.size()));
+        merged.rollups = roll_up(paths);
         return merged;
-    }
-    // One line per series and minute: how many points.
-    Result<std::uint64_t> write_rollups(const std::string& path,
-                                        const std::string& points) override {
-        std::map<std::pair<std::string, std::int64_t>, int> counts;
-        for (const auto& [key, value] : read(points))
-            ++counts[{key.device + ' ' + key.signal, key.time / 60'000'000'000}];
-        std::ofstream out(path);
-        for (const auto& [minute, count] : counts)
-            out << minute.first << ' ' << minute.second << ' ' << count << '\n';
-        return static_cast<std::uint64_t>(counts.size());
     }
     std::string extension() const override { return ".txt"; }
 
@@ -117,6 +112,16 @@ class TextWriter final : public SegmentWriter {
     std::atomic<std::binary_semaphore*> merge_gate = nullptr;  // the next merge waits for it
 
  private:
+    // One line per series and minute: how many points.
+    static std::uint64_t roll_up(const PointPaths& paths) {
+        std::map<std::pair<std::string, std::int64_t>, int> counts;
+        for (const auto& [key, value] : read(paths.points))
+            ++counts[{key.device + ' ' + key.signal, key.time / 60'000'000'000}];
+        std::ofstream out(paths.rollups);
+        for (const auto& [minute, count] : counts)
+            out << minute.first << ' ' << minute.second << ' ' << count << '\n';
+        return counts.size();
+    }
     Result<std::uint64_t> finish(std::uint64_t rows) {
         if (gate) gate->acquire();
         if (failures > 0) {

@@ -40,39 +40,23 @@ std::set<std::int64_t> days_of(const HeadSnapshot& head) {
     return days;
 }
 
-void enter_file(SealJob& job, SegmentFile file) {
-    job.rows += file.table == Table::rollups ? 0 : file.rows;
-    job.entry.files.push_back(std::move(file));
-}
-
 Result<> same_rows(std::uint64_t written, const SegmentFile& file, const std::string& path) {
     if (written == file.rows) return {};
     return Error{Errc::io_failed, "segment " + path + " has " + std::to_string(written) +
                                       " rows instead of " + std::to_string(file.rows)};
 }
 
-// Writes a file, and rollups of points beside it, and adds them to the entry.
+// Lets `write` make the file at a place, and enters what it kept there.
 Result<> make(SealJob& job, SegmentFile file,
-              const std::function<Result<std::uint64_t>(const std::string&)>& write) {
+              const std::function<Result<>(SegmentPlace& place, const SegmentFile& file)>& write) {
     file.generation = job.entry.generation;
     SegmentPlace place(job.files, job.directory,
                        segment_file_name({file.generation}, job.writer.extension()));
-    auto outcome = [&]() -> Result<> {
-        auto fresh = place.temporary(file.table);
-        ignore(job.files.remove(fresh), "usually there is none");
-        TRY(auto written, write(fresh));
-        TRY_VOID(same_rows(written, file, fresh));
-        std::optional<SegmentFile> rollups;
-        if (file.table == Table::points) {
-            TRY(rollups, place.roll_up(job.writer, file));
-        }
-        TRY_VOID(place.keep(file));
-        if (rollups) TRY_VOID(place.keep(*rollups));
-        enter_file(job, std::move(file));
-        if (rollups) enter_file(job, std::move(*rollups));
+    auto outcome = write(place, file);
+    if (outcome) {
+        job.rows += file.rows;
         return {};
-    }();
-    if (outcome) return {};
+    }
     place.give_up();
     return std::move(outcome).error().context("write segment of " + day_folder(file.time_min));
 }
@@ -90,8 +74,11 @@ Result<> write_points(SealJob& job) {
         file.device_first = extent.device_first;
         file.device_last = extent.device_last;
         file.overlaps = extent.overlaps;
-        TRY_VOID(make(job, std::move(file), [&](const std::string& path) {
-            return job.writer.write_points(path, points);
+        TRY_VOID(make(job, std::move(file), [&](auto& place, const auto& made) -> Result<> {
+            auto paths = place.fresh_points();
+            TRY(auto written, job.writer.write_points(paths, points));
+            TRY_VOID(same_rows(written.points, made, paths.points));
+            return place.keep_points(made, written.rollups, job.entry.files);
         }));
     }
     return {};
@@ -119,9 +106,17 @@ Result<> write_decisions(SealJob& job) {
         }
         file.device_first = rows.front().decision->device.text;
         file.device_last = rows.back().decision->device.text;
-        TRY_VOID(make(job, std::move(file), [&, &rows = rows](const std::string& path) {
-            return job.writer.write_decisions(path, rows);
-        }));
+        TRY_VOID(make(job, std::move(file),
+                      [&, &rows = rows](auto& place, const auto& made) -> Result<> {
+                          auto path = place.temporary(Table::decisions);
+                          ignore(job.files.remove(path), "usually there is none");
+                          TRY(auto written, job.writer.write_decisions(path, rows));
+                          TRY_VOID(same_rows(written, made, path));
+                          auto kept = made;
+                          TRY_VOID(place.keep(kept));
+                          job.entry.files.push_back(std::move(kept));
+                          return {};
+                      }));
     }
     return {};
 }

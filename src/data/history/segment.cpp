@@ -138,9 +138,9 @@ std::string rollups_of(const std::string& points) {
     return points.substr(0, at) + "rollups/day=" + points.substr(at + folder.size());
 }
 
-Result<Merged> SegmentWriter::merge_points(const std::string& path, const MergeOrder&,
+Result<Merged> SegmentWriter::merge_points(const PointPaths& paths, const MergeOrder&,
                                            std::stop_token) {
-    return Error{Errc::invalid_input, "this writer can't merge into " + path};
+    return Error{Errc::invalid_input, "this writer can't merge into " + paths.points};
 }
 
 Result<Merged> SegmentWriter::rewrite_decisions(const std::string& path, const MergeOrder&) {
@@ -148,9 +148,5 @@ Result<Merged> SegmentWriter::rewrite_decisions(const std::string& path, const M
 }
 
 Result<bool> SegmentWriter::holds(const SegmentFile&, const Erasure&) { return true; }
-
-Result<std::uint64_t> SegmentWriter::write_rollups(const std::string&, const std::string&) {
-    return std::uint64_t{0};
-}
 
 }  // namespace mw::history

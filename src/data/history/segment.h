@@ -1,6 +1,6 @@
 #pragma once
 // Sealing: how a generation of the head becomes files. History owns the seam and the order of rows;
-// the file format is the implementer's (Parquet by DuckDB). All of this runs on a worker.
+// the file format is the implementer's (data/segments: Parquet). All of this runs on a worker.
 
 #include <cstdint>
 #include <functional>
@@ -60,6 +60,7 @@ struct MergeOrder {
 };
 struct Merged {
     std::uint64_t rows = 0;  // written; without any there is no file
+    std::uint64_t rollups = 0;
     std::uint64_t repeats = 0;
     std::uint64_t erased = 0;
     Timestamp time_min = time_highest;
@@ -123,27 +124,33 @@ struct DecisionRow {
 // "points/day=.../X" -> "rollups/day=.../X", where the rollups of a file of points are, if any.
 std::string rollups_of(const std::string& points);
 
+// Where a file of points and its 1-minute rollups are made. The folders exist, the files don't.
+struct PointPaths {
+    std::string points;
+    std::string rollups;
+};
+struct PointRows {
+    std::uint64_t points = 0;
+    std::uint64_t rollups = 0;  // 0: this writer makes none
+};
+
 class SegmentWriter {
  public:
     virtual ~SegmentWriter() = default;
-    // Makes the file at `path` (its folder exists, the file does not) with exactly the rows given;
-    // history syncs it, moves it into its day folder and enters it in the catalog. Returns the
-    // number of rows written. Called on worker threads, one call at a time.
-    virtual Result<std::uint64_t> write_points(const std::string& path, SortedPoints& points) = 0;
-    // Rows come by device, then window_to.
+    // Makes files with exactly the rows given; history syncs them, moves them into their day
+    // folders and enters them in the catalog. Called on worker threads, one call at a time.
+    virtual Result<PointRows> write_points(const PointPaths& paths, SortedPoints& points) = 0;
+    // Rows come by device, then window_to. Returns how many were written.
     virtual Result<std::uint64_t> write_decisions(const std::string& path,
                                                   const std::vector<DecisionRow>& rows) = 0;
     // Merges files that write_points or merge_points made, in bounded memory, into one of the same
     // order. Several calls never run at a time, but one may beside a call of the others above.
-    virtual Result<Merged> merge_points(const std::string& path, const MergeOrder& order,
+    virtual Result<Merged> merge_points(const PointPaths& paths, const MergeOrder& order,
                                         std::stop_token stop);
     // The same for one file of decisions; erase() is asked about the signal "".
     virtual Result<Merged> rewrite_decisions(const std::string& path, const MergeOrder& order);
     // Whether some row of the file must go.
     virtual Result<bool> holds(const SegmentFile& file, const Erasure& erase);
-    // Makes the 1-minute rollups of a file of points that was just written. Returns rows; 0: this
-    // writer makes none. Called between the calls above, for their file, so never two for a file.
-    virtual Result<std::uint64_t> write_rollups(const std::string& path, const std::string& points);
     virtual std::string extension() const { return ".parquet"; }
 };
 

@@ -42,16 +42,24 @@ Result<> SegmentPlace::keep(SegmentFile& file) {
     return {};
 }
 
-Result<std::optional<SegmentFile>> SegmentPlace::roll_up(SegmentWriter& writer,
-                                                         const SegmentFile& points) {
-    auto fresh = temporary(Table::rollups);
-    ignore(files_.remove(fresh), "usually there is none");
-    TRY(auto rows, writer.write_rollups(fresh, temporary(Table::points)));
-    if (rows == 0) return std::optional<SegmentFile>{};
-    auto file = points;
-    file.table = Table::rollups;
-    file.rows = rows;
-    return std::optional(std::move(file));
+PointPaths SegmentPlace::fresh_points() const {
+    PointPaths paths{temporary(Table::points), temporary(Table::rollups)};
+    ignore(files_.remove(paths.points), "usually there is none");
+    ignore(files_.remove(paths.rollups), "usually there is none");
+    return paths;
+}
+
+Result<> SegmentPlace::keep_points(SegmentFile points, std::uint64_t rollups,
+                                   std::vector<SegmentFile>& kept) {
+    auto beside = points;
+    TRY_VOID(keep(points));
+    kept.push_back(std::move(points));
+    if (rollups == 0) return {};
+    beside.table = Table::rollups;
+    beside.rows = rollups;
+    TRY_VOID(keep(beside));
+    kept.push_back(std::move(beside));
+    return {};
 }
 
 void SegmentPlace::give_up() {

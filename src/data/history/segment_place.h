@@ -2,17 +2,17 @@
 // How a sealed file comes to its place: written in tmp/, synced, moved into its day folder. What a
 // crash leaves behind, the next start sweeps. On a worker; blocks.
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "data/history/segment.h"
 #include "platform/files/files.h"
 
 namespace mw::history {
 
-// A file on its way. `write` makes it at the path given and returns its rows.
+// A file on its way.
 class SegmentPlace {
  public:
     SegmentPlace(files::Files& files, const std::string& directory, std::string name)
@@ -21,8 +21,10 @@ class SegmentPlace {
     std::string temporary(Table table) const;
     // Fills in path and bytes. An error leaves nothing in tmp/.
     Result<> keep(SegmentFile& file);
-    // Points, made at temporary(points), with their rollups beside them.
-    Result<std::optional<SegmentFile>> roll_up(SegmentWriter& writer, const SegmentFile& points);
+    // temporary() of points and of rollups, with nothing there.
+    PointPaths fresh_points() const;
+    // keep() of points and of the rollups made beside them, if any; all of them into `kept`.
+    Result<> keep_points(SegmentFile points, std::uint64_t rollups, std::vector<SegmentFile>& kept);
     void give_up();
 
  private:

@@ -10,8 +10,9 @@ namespace {
 
 class NoSegments final : public history::SegmentWriter {
  public:
-    Result<std::uint64_t> write_points(const std::string&, history::SortedPoints& points) override {
-        return points.rows();
+    Result<history::PointRows> write_points(const history::PointPaths&,
+                                            history::SortedPoints& points) override {
+        return history::PointRows{.points = points.rows()};
     }
     Result<std::uint64_t> write_decisions(const std::string&,
                                           const std::vector<history::DecisionRow>& rows) override {

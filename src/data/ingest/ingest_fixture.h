@@ -15,7 +15,8 @@ namespace mw::ingest {
 // The head is never sealed here.
 class NoSegments final : public history::SegmentWriter {
  public:
-    Result<std::uint64_t> write_points(const std::string&, history::SortedPoints&) override {
+    Result<history::PointRows> write_points(const history::PointPaths&,
+                                            history::SortedPoints&) override {
         return Error{Errc::io_failed, "not in this test"};
     }
     Result<std::uint64_t> write_decisions(const std::string&,

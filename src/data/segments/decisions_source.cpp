@@ -128,4 +128,10 @@ std::shared_ptr<const duckdb::TableSource> decisions_source(const std::vector<De
     return std::make_shared<const DecisionsSource>(rows);
 }
 
+std::string decisions_copy_options() {
+    return " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
+           " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE 122880,"
+           " KV_METADATA {format: 'millwright.decisions', version: '1', writer: 'millwright'})";
+}
+
 }  // namespace mw::segments

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
 #include "data/segments/duckdb_peer.h"
-#include "data/segments/points_chunk.h"
 #include "data/segments/scaled.h"
 #include "data/segments/segments.h"
 
@@ -39,6 +39,21 @@ struct SeriesPlan {
     std::uint64_t device_key = 0;
     int exponent = -1;
     std::uint32_t codes[text_count] = {};
+};
+
+// Texts in order of appearance, each once.
+class Dictionary {
+ public:
+    std::uint32_t code(const std::string& text) {
+        const auto [at, made] = codes_.try_emplace(text, static_cast<std::uint32_t>(texts_.size()));
+        if (made) texts_.push_back(text);
+        return at->second;
+    }
+    const std::vector<std::string>& texts() const { return texts_; }
+
+ private:
+    std::unordered_map<std::string, std::uint32_t> codes_;
+    std::vector<std::string> texts_;
 };
 
 // What a first pass over the points found: names, divisors.

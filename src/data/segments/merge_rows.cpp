@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "data/segments/segments.h"
-
 namespace mw::segments {
 namespace {
 
@@ -33,31 +31,29 @@ Result<std::unique_ptr<MergeRows>> MergeRows::open(duckdb::Database& database,
     auto self = std::make_unique<MergeRows>();
     self->erase_ = order.erase;
     TRY(auto connection, database.connect());
-    std::vector<std::vector<FileSeries>> found;
     for (const history::SegmentFile& file : order.inputs) {
         TRY(auto series, series_in(connection, file.path, order.span));
         if (series.empty()) continue;
-        found.push_back(std::move(series));
+        self->found_.push_back(std::move(series));
         self->paths_.push_back(file.path);
         TRY(auto rows, FileRows::open(database, file.path, order.span));
         self->files_.push_back(std::move(rows));
     }
-    self->plan(std::move(found));
+    self->plan();
     return self;
 }
 
-void MergeRows::plan(std::vector<std::vector<FileSeries>> found) {
+void MergeRows::plan() {
     struct Found {
         std::vector<std::pair<std::size_t, const FileSeries*>> files;
         std::map<int, std::uint64_t> rows_by_exponent;
     };
     std::map<std::pair<std::string_view, std::string_view>, Found> ordered;
-    for (std::size_t file = 0; file < found.size(); ++file) {
-        for (const FileSeries& one : found[file]) {
+    for (std::size_t file = 0; file < found_.size(); ++file) {
+        for (const FileSeries& one : found_[file]) {
             Found& series = ordered[{one.device, one.signal}];
             series.files.emplace_back(file, &one);
             series.rows_by_exponent[exponent_of(one.divisor)] += one.rows;
-            rows_at_most_ += one.rows;
         }
     }
     for (const auto& [names, one] : ordered) {
@@ -65,22 +61,13 @@ void MergeRows::plan(std::vector<std::vector<FileSeries>> found) {
         series.id = one.files.front().second->series;
         series.device = names.first;
         series.signal = names.second;
-        const int exponent = common_exponent(one.rows_by_exponent);
-        for (const auto& [file, from] : one.files) add_series(series, file, *from, exponent);
+        series.exponent = common_exponent(one.rows_by_exponent);
+        for (const auto& [file, from] : one.files)
+            series.sources.push_back(
+                {file,
+                 {from->series,
+                  {&from->device, &from->signal, &from->unit, &from->asset, &from->site}}});
     }
-}
-
-void MergeRows::add_series(Series& series, std::size_t file, const FileSeries& found,
-                           int exponent) {
-    Source& source = series.sources.emplace_back();
-    source.file = file;
-    source.keys.series = found.series;
-    source.keys.device_key = device_id(found.device);
-    source.keys.exponent = exponent;
-    const std::string* texts[point_texts] = {&found.device, &found.signal, &found.unit,
-                                             &found.asset, &found.site};
-    for (std::size_t i = 0; i < point_texts; ++i)
-        source.keys.texts[i] = dictionaries_[i].code(*texts[i]);
 }
 
 Result<bool> MergeRows::next(std::size_t most, MergeRun& run) {
@@ -103,7 +90,8 @@ Result<bool> MergeRows::next(std::size_t most, MergeRun& run) {
         if (gone) continue;
         for (const history::Span& span : spans_)
             if (span.from > file.time()) last = std::min(last, before(span.from));
-        run = {&source->keys,       at_, file.times(), file.values(), file.quality(),
+        run = {&source->names,      at_,           series_[at_].exponent,
+               file.times(),        file.values(), file.quality(),
                file.run(last, most)};
         taken_ = source;
         taken_rows_ = run.size;
@@ -180,81 +168,6 @@ void MergeRows::note(const MergeRun& run) {
     if (merged_.device_first.empty()) merged_.device_first = device;
     merged_.device_last = device;
     last_ = Timestamp{run.times[run.size - 1]};
-}
-
-namespace {
-
-class MergeScan final : public duckdb::Scan {
- public:
-    MergeScan(MergeRows& rows, std::stop_token stop, std::optional<Error>& failure,
-              const std::vector<std::size_t>& wanted)
-        : rows_(rows),
-          stop_(std::move(stop)),
-          failure_(failure),
-          chunk_(rows.dictionaries(), wanted) {}
-
-    Result<std::size_t> fill(duckdb::OutputChunk& out) override {
-        auto filled = write_rows(out);
-        if (!filled) failure_ = filled.error();
-        return filled;
-    }
-
- private:
-    Result<std::size_t> write_rows(duckdb::OutputChunk& out) {
-        if (stop_.stop_requested()) return Error{Errc::cancelled, "the merge was stopped"};
-        chunk_.begin();
-        std::size_t rows = 0;
-        MergeRun run;
-        while (rows < duckdb::chunk_rows_max) {
-            TRY(const bool more, rows_.next(duckdb::chunk_rows_max - rows, run));
-            if (!more) break;
-            chunk_.write(out, rows, *run.keys, columns_of(run));
-            rows += run.size;
-        }
-        chunk_.finish(out);
-        return rows;
-    }
-
-    history::Columns columns_of(const MergeRun& run) {
-        for (std::size_t i = 0; i < run.size; ++i) {
-            times_[i] = {run.times[i]};
-            quality_[i] = {run.quality[i]};
-        }
-        return {{times_, run.size}, {run.values, run.size}, {quality_, run.size}};
-    }
-
-    MergeRows& rows_;
-    std::stop_token stop_;
-    std::optional<Error>& failure_;
-    PointsChunk chunk_;
-    Timestamp times_[duckdb::chunk_rows_max];
-    Quality quality_[duckdb::chunk_rows_max];
-};
-
-class MergeSource final : public duckdb::TableSource {
- public:
-    MergeSource(MergeRows& rows, std::stop_token stop, std::optional<Error>& failure)
-        : rows_(rows), stop_(std::move(stop)), failure_(failure) {}
-    std::vector<duckdb::Column> columns() const override {
-        return point_file_columns(rows_.dictionaries());
-    }
-    std::size_t row_count() const override { return rows_.rows_at_most(); }
-    Result<std::unique_ptr<duckdb::Scan>> scan(std::vector<std::size_t> wanted) const override {
-        return std::unique_ptr<duckdb::Scan>(
-            std::make_unique<MergeScan>(rows_, stop_, failure_, wanted));
-    }
-
- private:
-    MergeRows& rows_;
-    std::stop_token stop_;
-    std::optional<Error>& failure_;
-};
-
-}  // namespace
-
-std::shared_ptr<const duckdb::TableSource> merge_source(MergeRows& rows, std::stop_token stop,
-                                                        std::optional<Error>& failure) {
-    return std::make_shared<const MergeSource>(rows, std::move(stop), failure);
 }
 
 }  // namespace mw::segments

@@ -9,14 +9,15 @@
 #include <vector>
 
 #include "data/segments/file_rows.h"
-#include "data/segments/points_chunk.h"
+#include "data/segments/point_columns.h"
 
 namespace mw::segments {
 
 // Rows of one series from one file.
 struct MergeRun {
-    const RunKeys* keys = nullptr;
-    std::size_t series = 0;  // counts up
+    const SeriesNames* names = nullptr;  // lives as long as the MergeRows
+    std::size_t series = 0;              // counts up
+    int exponent = -1;                   // of all runs of the series
     const std::int64_t* times = nullptr;
     const double* values = nullptr;
     const std::uint8_t* quality = nullptr;
@@ -31,23 +32,21 @@ class MergeRows {
     // At most `most` rows, valid until the next call; false: that was all. Counts into merged().
     Result<bool> next(std::size_t most, MergeRun& run);
 
-    const PointDictionaries& dictionaries() const { return dictionaries_; }
-    std::size_t devices() const { return dictionaries_[0].texts().size(); }
-    std::uint64_t rows_at_most() const { return rows_at_most_; }
+    bool empty() const { return series_.empty(); }
     const history::Merged& merged() const { return merged_; }
 
  private:
     struct Source {
         std::size_t file = 0;  // by generation: a later one wins
-        RunKeys keys;
+        SeriesNames names;
     };
     struct Series {
         std::uint64_t id = 0;
         std::string device, signal;
+        int exponent = -1;
         std::vector<Source> sources;
     };
-    void plan(std::vector<std::vector<FileSeries>> found);
-    void add_series(Series& series, std::size_t file, const FileSeries& found, int exponent);
+    void plan();
     Result<const Source*> front(Timestamp& last);
     Result<bool> erased(const Source& source);
     void begin_series();
@@ -57,6 +56,7 @@ class MergeRows {
     history::Erasure erase_;
     std::vector<std::string> paths_;
     std::vector<FileRows> files_;
+    std::vector<std::vector<FileSeries>> found_;  // of each file
     std::vector<Series> series_;
     std::size_t at_ = 0;  // in series_
     bool begun_ = false;
@@ -64,13 +64,7 @@ class MergeRows {
     std::optional<Timestamp> last_;     // of the series at hand
     const Source* taken_ = nullptr;     // its rows were given and are to be skipped now
     std::size_t taken_rows_ = 0;
-    PointDictionaries dictionaries_;
-    std::uint64_t rows_at_most_ = 0;
     history::Merged merged_;
 };
-
-// For COPY, scanned once; `rows` outlives it. `failure` keeps what went wrong underneath.
-std::shared_ptr<const duckdb::TableSource> merge_source(MergeRows& rows, std::stop_token stop,
-                                                        std::optional<Error>& failure);
 
 }  // namespace mw::segments

@@ -204,7 +204,7 @@ TEST_F(Merging, rows_that_are_to_go_are_gone) {
         return spans;
     };
     const std::string path = files::join(folder_.path(), "tmp/erased.parquet");
-    auto merged = writer_.merge_points(path, order, {});
+    auto merged = writer_.merge_points({path, path + ".rollups"}, order, {});
     ASSERT_TRUE(merged.ok()) << merged.error().message;
     EXPECT_EQ(merged->erased, 11u + 21u);
     EXPECT_EQ(merged->rows, 7000u - 32u);
@@ -217,7 +217,7 @@ TEST_F(Merging, rows_that_are_to_go_are_gone) {
         return std::vector<history::Span>{{history::time_lowest, history::time_highest}};
     };
     const std::string nothing = files::join(folder_.path(), "tmp/nothing.parquet");
-    merged = writer_.merge_points(nothing, order, {});
+    merged = writer_.merge_points({nothing, nothing + ".rollups"}, order, {});
     ASSERT_TRUE(merged.ok()) << merged.error().message;
     EXPECT_EQ(merged->rows, 0u);
     EXPECT_FALSE(files_.size(nothing).value().has_value());
@@ -257,7 +257,7 @@ TEST_F(Merging, a_span_without_rows_makes_no_file) {
     order.inputs = snapshot().points;
     order.span = {{day_start + 1}, {day_start + second_ns}};
     const std::string path = files::join(folder_.path(), "tmp/x.parquet");
-    const auto merged = writer_.merge_points(path, order, {});
+    const auto merged = writer_.merge_points({path, path + ".rollups"}, order, {});
     ASSERT_TRUE(merged.ok()) << merged.error().message;
     EXPECT_EQ(merged->rows, 0u);
     EXPECT_FALSE(files_.size(path).value().has_value());
@@ -272,12 +272,12 @@ TEST_F(Merging, stops_when_told_and_says_which_file_is_no_segment) {
     const std::string path = files::join(folder_.path(), "tmp/x.parquet");
     std::stop_source stop;
     stop.request_stop();
-    auto merged = writer_.merge_points(path, order, stop.get_token());
+    auto merged = writer_.merge_points({path, path + ".rollups"}, order, stop.get_token());
     ASSERT_FALSE(merged.ok());
     EXPECT_EQ(merged.error().code, Errc::cancelled) << merged.error().message;
     EXPECT_FALSE(files_.size(path).value().has_value());
     order.inputs.front().path = files::join(folder_.path(), "lost.parquet");
-    merged = writer_.merge_points(path, order, {});
+    merged = writer_.merge_points({path, path + ".rollups"}, order, {});
     ASSERT_FALSE(merged.ok());
     EXPECT_NE(merged.error().message.find("lost.parquet"), std::string::npos);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The columns of a row group of points while it grows. Each knows how it becomes a chunk.
+// Columns of a row group while it grows. Each knows how it becomes a chunk.
 
 #include <array>
 #include <cstdint>
@@ -7,8 +7,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "data/segments/parquet_encodings.h"
 #include "data/segments/parquet_file.h"
+#include "data/segments/scaled.h"
 
 namespace mw::segments {
 
@@ -116,5 +118,71 @@ class Levels {
     std::uint32_t present_ = 0, nulls_ = 0;
     Bytes bytes_;
 };
+
+inline constexpr std::size_t series_texts = 5;
+
+// What rows of a series have in common. The texts outlive the series at hand.
+struct SeriesNames {
+    std::uint64_t series = 0;
+    const std::string* texts[series_texts] = {};  // device, signal, unit, asset, site
+    const std::string& device() const { return *texts[0]; }
+    bool operator==(const SeriesNames& other) const;
+};
+
+// Two keys in front, five texts at the end.
+class NameColumns {
+ public:
+    // True: the first rows of a device.
+    bool add(const SeriesNames& names, std::size_t count);
+    void add_keys(ParquetFile& file);
+    void add_texts(ParquetFile& file);
+    void clear();
+
+ private:
+    std::string device_;  // the last one
+    std::uint64_t device_key_ = 0;
+    KeyColumn series_, devices_;
+    TextColumn texts_[series_texts];
+};
+
+// Times of one series after the other. The signals of a device are often sampled together: while
+// they are, their times are laid out so that zstd finds each series to be the one before.
+class TimeColumn {
+ public:
+    void add(std::span<const std::int64_t> times, bool first_of_device);
+    ParquetChunk chunk();
+    void clear();
+
+ private:
+    DeltaEncoder times_;
+    std::uint64_t seen_[3] = {};  // first, last, number: of the series before
+    bool shared_ = false;
+    std::int64_t smallest_ = std::numeric_limits<std::int64_t>::max();
+    std::int64_t largest_ = std::numeric_limits<std::int64_t>::min();
+};
+
+// Numbers as m above a divisor, or raw where that is not exact: two columns, of which a row has
+// one, or none.
+class ScaledColumn {
+ public:
+    void add(const ScaledSeries& scaled, std::span<const double> values, std::size_t begin,
+             std::size_t end);
+    void add_nulls(std::size_t count);
+    ParquetChunk scaled_chunk();
+    ParquetChunk raw_chunk();
+    void clear();
+
+ private:
+    DeltaEncoder integers_;
+    Levels has_integer_, has_raw_;
+    std::vector<double> raw_;
+    Bytes raw_bytes_;
+};
+
+// Times as the int64 that they are.
+inline std::span<const std::int64_t> nanoseconds_of(std::span<const Timestamp> times) {
+    static_assert(sizeof(Timestamp) == sizeof(std::int64_t));
+    return {&times.data()->ns, times.size()};
+}
 
 }  // namespace mw::segments

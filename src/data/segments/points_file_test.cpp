@@ -1,5 +1,5 @@
 // Our own Parquet files, read back by DuckDB row by row.
-#include "data/segments/points_file.h"
+#include "data/segments/series_files.h"
 
 #include <gtest/gtest.h>
 
@@ -49,11 +49,11 @@ class PointsFiles : public testing::Test {
         return {*snapshot_, head.context, history::time_lowest, history::time_highest};
     }
     void write(Head& head) {
-        ignore(real_.remove(path_), "the first time there is none");
+        remove_series_files(real_, paths_);
         auto sorted = points(head);
-        auto written = write_points_file(real_, path_, sorted, zstd_);
+        auto written = write_series_files(real_, paths_, sorted, zstd_);
         ASSERT_TRUE(written.ok()) << written.error().message;
-        EXPECT_EQ(*written, sorted.rows());
+        EXPECT_EQ(written->points, sorted.rows());
     }
     duckdb::Rows rows(const std::string& sql) {
         if (!connection_) {
@@ -74,6 +74,7 @@ class PointsFiles : public testing::Test {
 
     files::TemporaryDirectory folder_ = files::TemporaryDirectory::make("mw-points-").value();
     std::string path_ = files::join(folder_.path(), "points.parquet");
+    history::PointPaths paths_{path_, files::join(folder_.path(), "rollups.parquet")};
     files::RealFiles real_;
     Compressor zstd_;
     std::shared_ptr<const history::HeadSnapshot> snapshot_;
@@ -279,17 +280,18 @@ TEST_F(PointsFiles, a_full_disk_is_told_and_leaves_no_file) {
         auto faulty = files::FaultyFiles::open(folder_.path(), 1).value();
         faulty->fail(files::Call::append, nth, files::Fault::no_space);
         auto sorted = points(head);
-        auto written = write_points_file(*faulty, path_, sorted, zstd_);
+        auto written = write_series_files(*faulty, paths_, sorted, zstd_);
         if (written) {
-            EXPECT_EQ(nth, 5u) << "three row groups and the footer are an append each";
+            EXPECT_EQ(nth, 7u) << "three row groups, one of rollups and two footers";
             break;
         }
         EXPECT_EQ(written.error().code, Errc::overloaded) << written.error().message;
         EXPECT_FALSE(std::filesystem::exists(path_));
+        EXPECT_FALSE(std::filesystem::exists(paths_.rollups));
     }
     write(head);
     auto again = points(head);
-    auto refused = write_points_file(real_, path_, again, zstd_);
+    auto refused = write_series_files(real_, paths_, again, zstd_);
     ASSERT_FALSE(refused.ok());
     EXPECT_EQ(refused.error().code, Errc::conflict);
     EXPECT_TRUE(std::filesystem::exists(path_)) << "what was there before stays";
@@ -299,7 +301,7 @@ TEST_F(PointsFiles, nothing_is_written_outside_the_history_directory) {
     Head head;
     ParquetWriter writer({.directory = files::join(folder_.path(), "history")});
     auto sorted = points(head);
-    auto outside = writer.write_points(path_, sorted);
+    auto outside = writer.write_points(paths_, sorted);
     ASSERT_FALSE(outside.ok());
     EXPECT_EQ(outside.error().code, Errc::denied) << outside.error().message;
 }

@@ -62,6 +62,11 @@ void ScaledSeries::set(std::span<const double> values) {
     scale_all(values);
 }
 
+void ScaledSeries::set(std::span<const double> values, int exponent) {
+    exponent_ = exponent;
+    scale_all(values);
+}
+
 void ScaledSeries::scale_all(std::span<const double> values) {
     integers_.resize(values.size());
     exact_.resize((values.size() + 63) / 64);

@@ -37,6 +37,8 @@ class ScaledSeries {
  public:
     // Chooses the exponent from a few of the values, and from all of them if too many don't fit.
     void set(std::span<const double> values);
+    // With the exponent given, as exponent() gives it.
+    void set(std::span<const double> values, int exponent);
     int exponent() const { return exponent_; }  // -1: only zeros are integers
     std::span<const std::int64_t> integers() const { return integers_; }
     bool exact(std::size_t row) const {  // false: the integer means nothing

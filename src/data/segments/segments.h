@@ -22,21 +22,21 @@ class ParquetWriter final : public history::SegmentWriter {
     explicit ParquetWriter(WriterOptions options);
     ~ParquetWriter() override;
 
-    Result<std::uint64_t> write_points(const std::string& path,
-                                       history::SortedPoints& points) override;
+    Result<history::PointRows> write_points(const history::PointPaths& paths,
+                                            history::SortedPoints& points) override;
     Result<std::uint64_t> write_decisions(const std::string& path,
                                           const std::vector<history::DecisionRow>& rows) override;
-    Result<history::Merged> merge_points(const std::string& path, const history::MergeOrder& order,
+    Result<history::Merged> merge_points(const history::PointPaths& paths,
+                                         const history::MergeOrder& order,
                                          std::stop_token stop) override;
     Result<history::Merged> rewrite_decisions(const std::string& path,
                                               const history::MergeOrder& order) override;
     Result<bool> holds(const history::SegmentFile& file, const history::Erasure& erase) override;
-    Result<std::uint64_t> write_rollups(const std::string& path,
-                                        const std::string& points) override;
 
  private:
     struct State;
     const WriterOptions& options() const;  // these never change
+    Result<> inside(const std::string& path) const;
     Result<> open();
     Result<std::uint64_t> copy(const std::string& path, const std::string& options);
     std::unique_ptr<State> state_;

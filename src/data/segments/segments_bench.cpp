@@ -95,6 +95,19 @@ void count(benchmark::State& state, std::uint64_t rows) {
         static_cast<double>(rows), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
+struct Own {
+    explicit Own(const std::string& directory) : writer({.directory = directory}) {}
+    Result<std::uint64_t> write_points(const std::string& path, history::SortedPoints& points) {
+        const history::PointPaths paths{path, path + ".rollups"};
+        auto written = writer.write_points(paths, points);
+        rollup_bytes = static_cast<double>(fs::file_size(paths.rollups));
+        fs::remove(paths.rollups);
+        return written ? Result(written->points) : Result<std::uint64_t>(written.error());
+    }
+    ParquetWriter writer;
+    double rollup_bytes = 0;
+};
+
 template <class Writer>
 void seal(benchmark::State& state, Shape shape) {
     Generated generated(shape, static_cast<int>(state.range(0)));
@@ -114,6 +127,10 @@ void seal(benchmark::State& state, Shape shape) {
     }
     count(state, rows);
     state.counters["bytes_per_point"] = bytes;
+    if constexpr (std::is_same_v<Writer, Own>)
+        state.counters["rollup_bytes_per_point"] = writer.rollup_bytes *
+                                                   static_cast<double>(state.iterations()) /
+                                                   static_cast<double>(rows);
 }
 
 // All of a seal as history does it, with the worker's part: days, rows in order, file, sync,
@@ -131,14 +148,6 @@ void seal_whole(benchmark::State& state) {
     }
     count(state, rows);
 }
-
-struct Own {
-    explicit Own(const std::string& directory) : writer({.directory = directory}) {}
-    auto write_points(const std::string& path, history::SortedPoints& points) {
-        return writer.write_points(path, points);
-    }
-    ParquetWriter writer;
-};
 
 void measure(const char* name, Shape shape) {
     const std::string text = name;

@@ -2,6 +2,7 @@
 // Decisions as a table source for COPY. Scanned once, on the worker that seals; `rows` outlive it.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "data/duckdb/duckdb.h"
@@ -11,5 +12,7 @@ namespace mw::segments {
 
 std::shared_ptr<const duckdb::TableSource> decisions_source(
     const std::vector<history::DecisionRow>& rows);
+// What COPY is told of their file.
+std::string decisions_copy_options();
 
 }  // namespace mw::segments

@@ -3,9 +3,8 @@
 
 #include "base/sql_text.h"
 #include "data/duckdb/duckdb.h"
-#include "data/segments/points_file.h"
-#include "data/segments/rewriter.h"
 #include "data/segments/segments.h"
+#include "data/segments/series_files.h"
 #include "data/segments/sources.h"
 
 namespace mw::segments {
@@ -26,17 +25,23 @@ ParquetWriter::~ParquetWriter() = default;
 
 const WriterOptions& ParquetWriter::options() const { return state_->options; }
 
-Result<std::uint64_t> ParquetWriter::write_points(const std::string& path,
-                                                  history::SortedPoints& points) {
-    if (!path.starts_with(files::join(state_->options.directory, "")))
-        return Error{Errc::denied, "seal " + path + ": it is not in " + state_->options.directory};
-    return write_points_file(state_->files, path, points, state_->zstd).context("seal " + path);
+Result<> ParquetWriter::inside(const std::string& path) const {
+    if (path.starts_with(files::join(options().directory, ""))) return {};
+    return Error{Errc::denied, path + ": it is not in " + options().directory};
+}
+
+Result<history::PointRows> ParquetWriter::write_points(const history::PointPaths& paths,
+                                                       history::SortedPoints& points) {
+    TRY_VOID(inside(paths.points));
+    TRY_VOID(inside(paths.rollups));
+    return write_series_files(state_->files, paths, points, state_->zstd)
+        .context("seal " + paths.points);
 }
 
 Result<std::uint64_t> ParquetWriter::write_decisions(
     const std::string& path, const std::vector<history::DecisionRow>& rows) {
     state_->source = decisions_source(rows);
-    return copy(path, copy_options("millwright.decisions", 122'880));
+    return copy(path, decisions_copy_options());
 }
 
 Result<> ParquetWriter::open() {
@@ -101,9 +106,10 @@ std::string decisions_sql(const std::vector<std::string>& paths) {
 }
 
 std::string rollups_sql(const std::vector<std::string>& paths) {
-    return "SELECT series, device_id, \"time\", device, signal, \"count\", good, \"min\", "
-           "\"max\", \"sum\", \"first\", first_time, \"last\", last_time, unit, asset, site" +
-           read_parquet(paths);
+    std::string sql = "SELECT series, device_id, \"time\", device, signal, \"count\", good";
+    for (const std::string name : {"min", "max", "sum", "first", "last"})
+        sql += ", coalesce(" + name + "_raw, " + name + "_m / d) AS \"" + name + "\"";
+    return sql + ", first_time, last_time, unit, asset, site" + read_parquet(paths);
 }
 
 std::uint64_t device_id(std::string_view device) { return series_id(device, "").value; }

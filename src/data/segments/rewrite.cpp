@@ -1,11 +1,11 @@
-#include "data/segments/rewriter.h"
-
 #include <algorithm>
 #include <filesystem>
 
 #include "base/sql_text.h"
 #include "data/segments/merge_rows.h"
-#include "data/segments/rollup_rows.h"
+#include "data/segments/segments.h"
+#include "data/segments/series_files.h"
+#include "data/segments/sources.h"
 
 namespace mw::segments {
 namespace {
@@ -16,41 +16,83 @@ Result<duckdb::Database> open_for(const WriterOptions& options) {
     return duckdb::Database::open(database);
 }
 
-}  // namespace
-
-std::string copy_options(const std::string& format, std::size_t row_group) {
-    // A dictionary of up to 2048 entries suits series, divisor and quality; times and values exceed
-    // it and become deltas, half the size (store.md, section 2). Bloom filters come with
-    // dictionaries: by them a query for one series skips row groups.
-    return " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd,"
-           " DICTIONARY_SIZE_LIMIT 2048, USE_TMP_FILE false, ROW_GROUP_SIZE " +
-           std::to_string(row_group) + ", KV_METADATA {format: '" + format +
-           "', version: '1', writer: 'millwright'})";
-}
-
-std::size_t row_group_for(std::size_t devices) {
-    constexpr std::size_t usual = 122'880;
-    constexpr std::size_t largest = 983'040;
-    return std::clamp(64 * devices, usual, largest);
-}
-
-Result<std::uint64_t> copy_rows(duckdb::Database& database, const std::string& path,
-                                std::shared_ptr<const duckdb::TableSource> source,
-                                const std::string& options) {
-    TRY_VOID(database.add({.name = "mw_rows", .parameters = {}, .bind = [source](const auto&) {
-                               return Result<std::shared_ptr<const duckdb::TableSource>>(source);
-                           }}));
-    TRY(auto connection, database.connect());
-    TRY(auto rows, connection.query("COPY (FROM mw_rows()) TO " + sql_text(path) + options));
-    duckdb::Chunk chunk;
-    TRY(const bool any, rows.next(chunk));
-    if (!any) return Error{Errc::io_failed, "COPY gave no count"};
-    return static_cast<std::uint64_t>(chunk.column(0).data<std::int64_t>()[0]);
-}
-
-namespace {
-
 constexpr history::Span all_times{history::time_lowest, history::time_highest};
+
+// Runs of a series as one part, as far as they have the same names.
+class Part {
+ public:
+    Part() {
+        times_.reserve(group_rows_max);
+        values_.reserve(group_rows_max);
+        quality_.reserve(group_rows_max);
+    }
+    bool takes(const MergeRun& run) const {
+        return times_.empty() ||
+               (run.series == series_ && times_.size() + run.size <= group_rows_max &&
+                (run.names == names_ || *run.names == *names_));
+    }
+    void take(const MergeRun& run) {
+        names_ = run.names;
+        series_ = run.series;
+        exponent_ = run.exponent;
+        for (std::size_t i = 0; i < run.size; ++i) {
+            times_.push_back({run.times[i]});
+            quality_.push_back({run.quality[i]});
+        }
+        values_.insert(values_.end(), run.values, run.values + run.size);
+    }
+    // Writes it; `ends`: its series ends here.
+    Result<> write(SeriesFiles& to, bool ends) {
+        if (times_.empty()) return {};
+        TRY_VOID(to.add_part(*names_, {times_, values_, quality_}, exponent_));
+        if (ends) TRY_VOID(to.end_series(*names_));
+        times_.clear();
+        values_.clear();
+        quality_.clear();
+        return {};
+    }
+    bool is_of(const MergeRun& run) const { return run.series == series_; }
+
+ private:
+    const SeriesNames* names_ = nullptr;
+    std::size_t series_ = 0;
+    int exponent_ = -1;
+    std::vector<Timestamp> times_;
+    std::vector<double> values_;
+    std::vector<Quality> quality_;
+};
+
+Result<history::PointRows> write_parts(SeriesFiles files, MergeRows& rows,
+                                       const std::stop_token& stop) {
+    Part part;
+    MergeRun run;
+    for (;;) {
+        if (stop.stop_requested()) return Error{Errc::cancelled, "the merge was stopped"};
+        TRY(const bool more, rows.next(duckdb::chunk_rows_max, run));
+        if (!more) break;
+        if (!part.takes(run)) TRY_VOID(part.write(files, !part.is_of(run)));
+        part.take(run);
+    }
+    TRY_VOID(part.write(files, true));
+    return files.finish();
+}
+
+Result<history::Merged> write_merged(const history::PointPaths& paths, MergeRows& rows,
+                                     const std::stop_token& stop) {
+    if (rows.empty()) return history::Merged{};
+    files::RealFiles files;
+    Compressor zstd;  // of its own: a seal may run beside it
+    TRY(auto made, SeriesFiles::create(files, paths, zstd));
+    auto written = write_parts(std::move(made), rows, stop);
+    history::Merged merged = rows.merged();
+    if (written && written->points != merged.rows)
+        written = Error{Errc::io_failed, "it has " + std::to_string(written->points) +
+                                             " rows instead of " + std::to_string(merged.rows)};
+    if (!written || merged.rows == 0) remove_series_files(files, paths);
+    if (!written) return written.error();
+    merged.rollups = written->rollups;
+    return merged;
+}
 
 void remove_quietly(const std::string& path) {
     std::error_code ignored;  // there may be nothing to remove
@@ -107,24 +149,17 @@ Result<history::Merged> describe_decisions(duckdb::Connection& connection,
 
 }  // namespace
 
-Result<history::Merged> ParquetWriter::merge_points(const std::string& path,
+Result<history::Merged> ParquetWriter::merge_points(const history::PointPaths& paths,
                                                     const history::MergeOrder& order,
                                                     std::stop_token stop) {
-    // Two instances: the one that writes is in the middle of a statement while the other reads.
-    TRY(auto readers, open_for(options()));
-    TRY(auto rows, MergeRows::open(readers, order));
-    if (rows->rows_at_most() == 0) return history::Merged{};  // no names, so no enumerations either
-    TRY(auto target, open_for(options()));
-    std::optional<Error> failure;
-    auto written = copy_rows(target, path, merge_source(*rows, std::move(stop), failure),
-                             copy_options("millwright.points", row_group_for(rows->devices())));
-    const history::Merged& merged = rows->merged();
-    if (written && *written != merged.rows)
-        written = Error{Errc::io_failed, "COPY wrote " + std::to_string(*written) + " of " +
-                                             std::to_string(merged.rows) + " rows"};
-    if (!written || merged.rows == 0) remove_quietly(path);
-    if (!written) return std::move(failure ? *failure : written.error()).context("merge " + path);
-    return merged;
+    TRY_VOID(inside(paths.points));
+    TRY_VOID(inside(paths.rollups));
+    auto merged = [&]() -> Result<history::Merged> {
+        TRY(auto readers, open_for(options()));
+        TRY(auto rows, MergeRows::open(readers, order));
+        return write_merged(paths, *rows, stop);
+    }();
+    return std::move(merged).context("merge " + paths.points);
 }
 
 Result<history::Merged> ParquetWriter::rewrite_decisions(const std::string& path,
@@ -138,7 +173,7 @@ Result<history::Merged> ParquetWriter::rewrite_decisions(const std::string& path
     TRY(const std::string before, connection.text("SELECT count(*)::VARCHAR" + rows));
     auto merged = [&]() -> Result<history::Merged> {
         TRY_VOID(connection.run("COPY (SELECT *" + rows + " AND NOT (" + gone + ")) TO " +
-                                sql_text(path) + copy_options("millwright.decisions", 122'880)));
+                                sql_text(path) + decisions_copy_options()));
         return describe_decisions(connection, path);
     }();
     if (!merged || merged->rows == 0) remove_quietly(path);
@@ -163,21 +198,6 @@ Result<bool> ParquetWriter::holds(const history::SegmentFile& file, const histor
             return span.from <= file.time_max && span.to >= file.time_min;
         });
     });
-}
-
-Result<std::uint64_t> ParquetWriter::write_rollups(const std::string& path,
-                                                   const std::string& points) {
-    TRY(auto readers, open_for(options()));
-    TRY(auto connection, readers.connect());
-    TRY(auto series, series_in(connection, points, all_times));
-    TRY(auto rows, FileRows::open(readers, points, all_times));
-    TRY(auto target, open_for(options()));
-    std::optional<Error> failure;
-    auto written = copy_rows(target, path, rollup_source(std::move(series), rows, failure),
-                             copy_options("millwright.rollups", 122'880));
-    if (written) return written;
-    remove_quietly(path);
-    return std::move(failure ? *failure : written.error()).context("roll up " + points);
 }
 
 }  // namespace mw::segments

@@ -1,0 +1,140 @@
+#include "data/segments/rollups_file.h"
+
+#include <algorithm>
+
+namespace mw::segments {
+namespace {
+
+constexpr auto scaled_type = ConvertedType::int_64;
+constexpr auto no_type = ConvertedType::none;
+
+constexpr ParquetColumn rollup_schema[] = {
+    {"series", PhysicalType::int64, ConvertedType::uint_64},
+    {"device_id", PhysicalType::int64, ConvertedType::uint_64},
+    {"time", PhysicalType::int64, ConvertedType::timestamp_ns},
+    {"count", PhysicalType::int64, ConvertedType::uint_64},
+    {"good", PhysicalType::int64, ConvertedType::uint_64},
+    {"d", PhysicalType::double_},
+    {"min_m", PhysicalType::int64, scaled_type, true},
+    {"min_raw", PhysicalType::double_, no_type, true},
+    {"max_m", PhysicalType::int64, scaled_type, true},
+    {"max_raw", PhysicalType::double_, no_type, true},
+    {"sum_m", PhysicalType::int64, scaled_type, true},
+    {"sum_raw", PhysicalType::double_, no_type, true},
+    {"first_m", PhysicalType::int64, scaled_type, true},
+    {"first_raw", PhysicalType::double_, no_type, true},
+    {"last_m", PhysicalType::int64, scaled_type, true},
+    {"last_raw", PhysicalType::double_, no_type, true},
+    {"first_time", PhysicalType::int64, ConvertedType::timestamp_ns, true},
+    {"last_time", PhysicalType::int64, ConvertedType::timestamp_ns, true},
+    {"device", PhysicalType::byte_array, ConvertedType::utf8},
+    {"signal", PhysicalType::byte_array, ConvertedType::utf8},
+    {"unit", PhysicalType::byte_array, ConvertedType::utf8},
+    {"asset", PhysicalType::byte_array, ConvertedType::utf8},
+    {"site", PhysicalType::byte_array, ConvertedType::utf8},
+};
+
+}  // namespace
+
+std::span<const ParquetColumn> RollupsFile::schema() { return rollup_schema; }
+
+void RollupsFile::add(const history::Columns& rows, const ScaledSeries& scaled) {
+    exponent_ = scaled.exponent();
+    minutes_.add(rows, scaled);
+}
+
+Result<> RollupsFile::end_series(const SeriesNames& names) {
+    minutes_.end_series();
+    const MinuteColumns& rows = minutes_.closed();
+    if (!rows.begin.empty()) write(names, rows);
+    minutes_.forget_closed();
+    return rows_ < rollup_group_rows ? Result<>{} : end_group();
+}
+
+void RollupsFile::write(const SeriesNames& names, const MinuteColumns& rows) {
+    const std::size_t count = rows.begin.size();
+    const int exponent = std::max(exponent_, 0);
+    const bool first_of_device = names_.add(names, count);
+    times_.add(rows.begin, first_of_device);
+    counts_.append(rows.count);
+    goods_.append(rows.good);
+    divisors_.add(static_cast<std::uint8_t>(exponent), power_of_ten[exponent], count);
+    write_good(rows, first_of_device);
+    rows_ += count;
+}
+
+// Minutes without a good value have nulls in these columns.
+void RollupsFile::write_good(const MinuteColumns& rows, bool first_of_device) {
+    std::vector<CodeRun> runs;
+    for (const std::int64_t good : rows.good) add_run(runs, good > 0, 1);
+    for (const CodeRun& run : runs) has_good_.add(run.value != 0, run.count);
+    if (rows.min.empty()) {
+        for (ScaledColumn& column : values_) column.add_nulls(rows.begin.size());
+        return;
+    }
+    first_times_.add(rows.first_time, first_of_device);
+    last_times_.add(rows.last_time, first_of_device);
+    const std::vector<double>* sources[values_count] = {&rows.min, &rows.max, &rows.sum,
+                                                        &rows.first, &rows.last};
+    for (std::size_t i = 0; i < values_count; ++i) {
+        scaled_.set(*sources[i], exponent_);
+        std::size_t at = 0;
+        for (const CodeRun& run : runs) {
+            if (run.value == 0) {
+                values_[i].add_nulls(run.count);
+                continue;
+            }
+            values_[i].add(scaled_, *sources[i], at, at + run.count);
+            at += run.count;
+        }
+    }
+}
+
+Result<> RollupsFile::end_group() {
+    const auto rows = static_cast<std::uint32_t>(rows_);
+    const auto plain_deltas = [&](DeltaEncoder& column) {
+        file_.add_chunk(
+            {.values = column.finish(), .encoding = Encoding::delta_binary_packed, .rows = rows});
+    };
+    const auto good_times = [&](TimeColumn& column) {
+        ParquetChunk chunk = column.chunk();
+        has_good_.describe(chunk);
+        file_.add_chunk(chunk);
+    };
+    names_.add_keys(file_);
+    file_.add_chunk(times_.chunk());
+    plain_deltas(counts_);
+    plain_deltas(goods_);
+    file_.add_chunk(divisors_.chunk());
+    for (ScaledColumn& column : values_) {
+        file_.add_chunk(column.scaled_chunk());
+        file_.add_chunk(column.raw_chunk());
+    }
+    good_times(first_times_);
+    good_times(last_times_);
+    names_.add_texts(file_);
+    TRY_VOID(file_.end_row_group(rows));
+    rows_total_ += rows_;
+    clear();
+    return {};
+}
+
+void RollupsFile::clear() {
+    rows_ = 0;
+    names_.clear();
+    for (TimeColumn* column : {&times_, &first_times_, &last_times_}) column->clear();
+    counts_.clear();
+    goods_.clear();
+    divisors_.clear();
+    has_good_.clear();
+    for (ScaledColumn& column : values_) column.clear();
+}
+
+Result<std::uint64_t> RollupsFile::finish() {
+    if (rows_ > 0) TRY_VOID(end_group());
+    TRY_VOID(file_.finish(
+        {{"format", "millwright.rollups"}, {"version", "2"}, {"writer", "millwright"}}));
+    return rows_total_;
+}
+
+}  // namespace mw::segments
