@@ -9,11 +9,22 @@
 
 namespace mw::segments {
 
-// Columns of equal length; min to last_time have a row where `good` is not 0.
+enum class MinuteValue : std::uint8_t { min, max, sum, first, last };
+inline constexpr std::size_t minute_values = 5;
+
+// Columns of minutes. Values are above the series' divisor if each good value of the minute is, and
+// their sum is exact; then all five are, else all five are doubles.
 struct MinuteColumns {
+    enum class Form : std::uint8_t { none, scaled, raw };  // none: no good value
+    std::vector<Form> form;
     std::vector<std::int64_t> begin, count, good;
-    std::vector<double> min, max, sum, first, last;
+    // A row where a minute has that form.
+    std::vector<std::int64_t> scaled[minute_values];
+    std::vector<double> raw[minute_values];
+    // A row where a minute has a good value.
     std::vector<std::int64_t> first_time, last_time;
+
+    bool empty() const { return begin.empty(); }
     void clear();
 };
 
@@ -27,25 +38,36 @@ class Minutes {
     void forget_closed() { closed_.clear(); }
 
  private:
-    struct Minute {
-        std::int64_t begin = 0;
-        std::int64_t count = 0;
-        std::int64_t good = 0;
-        double min = 0, max = 0, first = 0, last = 0;
-        std::int64_t first_time = 0, last_time = 0;
-        double sum = 0;
-        // The sum above the divisor, as long as every value has an integer: it does not round.
-        std::int64_t integers = 0;
-        bool exact = true;
-        void add_good(std::int64_t time, double value);
+    // Of good values, in either form.
+    template <class T>
+    struct Values {
+        T min = 0, max = 0, sum = 0, first = 0, last = 0;
+        void start(T value) { min = max = first = value; }
+        void add(T value) {
+            min = value < min ? value : min;
+            max = max < value ? value : max;
+            sum += value;
+        }
+        void append_to(std::vector<T> (&columns)[minute_values]) const;
     };
-    std::size_t add_minute(const history::Columns& rows, const ScaledSeries& scaled,
-                           std::size_t from);
+    void open(std::int64_t time);
     void close();
+    void add_rows(const history::Columns& rows, const ScaledSeries& scaled, std::size_t from,
+                  std::size_t to);
+    void add_scaled(const history::Columns& rows, const ScaledSeries& scaled, std::size_t from,
+                    std::size_t to);
+    void add_raw(double value);
+    void note_good(std::int64_t time);
+    void make_raw();
 
     MinuteColumns closed_;
-    Minute open_;            // count 0: none
-    std::int64_t last_ = 0;  // the last nanosecond of the open one
+    // The open minute; count 0: none.
+    std::int64_t begin_ = 0, end_ = 0;  // its first and last nanosecond
+    std::int64_t count_ = 0, good_ = 0;
+    std::int64_t first_time_ = 0, last_time_ = 0;
+    bool scaled_ = true;
+    Values<std::int64_t> integers_;  // while scaled_
+    Values<double> doubles_;         // afterwards
     double divisor_ = 1;
 };
 

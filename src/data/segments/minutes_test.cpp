@@ -14,6 +14,19 @@ constexpr std::int64_t minute = 60 * second;
 using Numbers = std::vector<std::int64_t>;
 using Doubles = std::vector<double>;
 
+// All values of a column, in the form that each minute has.
+Doubles values_of(const MinuteColumns& rows, MinuteValue value, double divisor) {
+    Doubles values;
+    std::size_t scaled = 0, raw = 0;
+    const auto column = static_cast<std::size_t>(value);
+    for (const auto form : rows.form) {
+        if (form == MinuteColumns::Form::scaled)
+            values.push_back(static_cast<double>(rows.scaled[column][scaled++]) / divisor);
+        if (form == MinuteColumns::Form::raw) values.push_back(rows.raw[column][raw++]);
+    }
+    return values;
+}
+
 struct Points {
     std::vector<Timestamp> times;
     Doubles values;
@@ -47,11 +60,11 @@ TEST(MinutesOfASeries, has_a_row_for_each_minute_and_no_value_where_none_is_good
     EXPECT_EQ(rows.begin, (Numbers{minute, 4 * minute, 5 * minute}));
     EXPECT_EQ(rows.count, (Numbers{3, 2, 1}));
     EXPECT_EQ(rows.good, (Numbers{3, 0, 1}));
-    EXPECT_EQ(rows.min, (Doubles{1, 9}));
-    EXPECT_EQ(rows.max, (Doubles{3, 9}));
-    EXPECT_EQ(rows.sum, (Doubles{6, 9}));
-    EXPECT_EQ(rows.first, (Doubles{3, 9}));
-    EXPECT_EQ(rows.last, (Doubles{2, 9}));
+    EXPECT_EQ(values_of(rows, MinuteValue::min, 1), (Doubles{1, 9}));
+    EXPECT_EQ(values_of(rows, MinuteValue::max, 1), (Doubles{3, 9}));
+    EXPECT_EQ(values_of(rows, MinuteValue::sum, 1), (Doubles{6, 9}));
+    EXPECT_EQ(values_of(rows, MinuteValue::first, 1), (Doubles{3, 9}));
+    EXPECT_EQ(values_of(rows, MinuteValue::last, 1), (Doubles{2, 9}));
     EXPECT_EQ(rows.first_time, (Numbers{minute, 5 * minute}));
     EXPECT_EQ(rows.last_time, (Numbers{2 * minute - 1, 5 * minute}));
 }
@@ -65,7 +78,7 @@ TEST(MinutesOfASeries, go_on_in_the_next_part_and_end_with_the_series) {
     points.into(minutes);
     EXPECT_TRUE(minutes.closed().begin.empty());
     minutes.end_series();
-    EXPECT_EQ(minutes.closed().sum, (Doubles{3}));
+    EXPECT_EQ(values_of(minutes.closed(), MinuteValue::sum, 1), (Doubles{3}));
     points.add(3 * second, 5);  // another series, in the same minute
     points.into(minutes);
     minutes.end_series();
@@ -82,13 +95,15 @@ TEST(MinutesOfASeries, sums_of_decimals_do_not_round_on_the_way) {
     Minutes minutes;
     points.into(minutes);
     minutes.end_series();
-    EXPECT_EQ(minutes.closed().sum, (Doubles{1.0}));
+    EXPECT_EQ(values_of(minutes.closed(), MinuteValue::sum, 10), (Doubles{1.0}));
     minutes.forget_closed();
-    points.add(0, 1.0 / 3);
-    points.add(1, .1);
+    points.add(0, .1);
+    points.add(1, 1.0 / 3);
+    points.add(2, .1);
     points.into(minutes);
     minutes.end_series();
-    EXPECT_EQ(minutes.closed().sum, (Doubles{1.0 / 3 + .1}));
+    EXPECT_EQ(minutes.closed().form, (std::vector{MinuteColumns::Form::raw}));
+    EXPECT_EQ(values_of(minutes.closed(), MinuteValue::sum, 1), (Doubles{.1 + 1.0 / 3 + .1}));
 }
 
 TEST(MinutesOfASeries, sums_beyond_an_exact_integer_are_those_of_doubles) {
@@ -98,7 +113,7 @@ TEST(MinutesOfASeries, sums_beyond_an_exact_integer_are_those_of_doubles) {
     Minutes minutes;
     points.into(minutes);
     minutes.end_series();
-    EXPECT_EQ(minutes.closed().sum, (Doubles{large * 20'000}));
+    EXPECT_EQ(values_of(minutes.closed(), MinuteValue::sum, 1), (Doubles{large * 20'000}));
 }
 
 TEST(MinutesOfASeries, begin_and_end_with_time_itself) {

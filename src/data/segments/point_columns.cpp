@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 
 #include "data/segments/segments.h"
 
@@ -211,11 +210,6 @@ void ScaledColumn::add(const ScaledSeries& scaled, std::span<const double> value
     }
 }
 
-void ScaledColumn::add_nulls(std::size_t count) {
-    has_integer_.add(false, count);
-    has_raw_.add(false, count);
-}
-
 ParquetChunk ScaledColumn::scaled_chunk() {
     ParquetChunk chunk;
     has_integer_.describe(chunk);
@@ -227,10 +221,7 @@ ParquetChunk ScaledColumn::scaled_chunk() {
 ParquetChunk ScaledColumn::raw_chunk() {
     ParquetChunk chunk;
     has_raw_.describe(chunk);
-    // PLAIN: hyparquet can't read BYTE_STREAM_SPLIT in compressed pages of version 2.
-    raw_bytes_.resize(raw_.size() * sizeof(double));
-    if (!raw_.empty()) std::memcpy(raw_bytes_.data(), raw_.data(), raw_bytes_.size());
-    chunk.values = raw_bytes_;
+    chunk.values = plain_bytes(raw_);
     return chunk;
 }
 

@@ -162,12 +162,11 @@ class TimeColumn {
 };
 
 // Numbers as m above a divisor, or raw where that is not exact: two columns, of which a row has
-// one, or none.
+// one.
 class ScaledColumn {
  public:
     void add(const ScaledSeries& scaled, std::span<const double> values, std::size_t begin,
              std::size_t end);
-    void add_nulls(std::size_t count);
     ParquetChunk scaled_chunk();
     ParquetChunk raw_chunk();
     void clear();
@@ -176,8 +175,12 @@ class ScaledColumn {
     DeltaEncoder integers_;
     Levels has_integer_, has_raw_;
     std::vector<double> raw_;
-    Bytes raw_bytes_;
 };
+
+// PLAIN, and not BYTE_STREAM_SPLIT: hyparquet can't read that in compressed pages of version 2.
+inline ByteView plain_bytes(const std::vector<double>& values) {
+    return {reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(double)};
+}
 
 // Times as the int64 that they are.
 inline std::span<const std::int64_t> nanoseconds_of(std::span<const Timestamp> times) {

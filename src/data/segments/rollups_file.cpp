@@ -46,7 +46,7 @@ void RollupsFile::add(const history::Columns& rows, const ScaledSeries& scaled) 
 Result<> RollupsFile::end_series(const SeriesNames& names) {
     minutes_.end_series();
     const MinuteColumns& rows = minutes_.closed();
-    if (!rows.begin.empty()) write(names, rows);
+    if (!rows.empty()) write(names, rows);
     minutes_.forget_closed();
     return rows_ < rollup_group_rows ? Result<>{} : end_group();
 }
@@ -59,35 +59,37 @@ void RollupsFile::write(const SeriesNames& names, const MinuteColumns& rows) {
     counts_.append(rows.count);
     goods_.append(rows.good);
     divisors_.add(static_cast<std::uint8_t>(exponent), power_of_ten[exponent], count);
-    write_good(rows, first_of_device);
+    write_values(rows, first_of_device);
     rows_ += count;
 }
 
-// Minutes without a good value have nulls in these columns.
-void RollupsFile::write_good(const MinuteColumns& rows, bool first_of_device) {
-    std::vector<CodeRun> runs;
-    for (const std::int64_t good : rows.good) add_run(runs, good > 0, 1);
-    for (const CodeRun& run : runs) has_good_.add(run.value != 0, run.count);
-    if (rows.min.empty()) {
-        for (ScaledColumn& column : values_) column.add_nulls(rows.begin.size());
-        return;
+void RollupsFile::write_values(const MinuteColumns& rows, bool first_of_device) {
+    using Form = MinuteColumns::Form;
+    for (const Form form : rows.form) {
+        has_good_.add(form != Form::none, 1);
+        has_scaled_.add(form == Form::scaled, 1);
+        has_raw_.add(form == Form::raw, 1);
     }
-    first_times_.add(rows.first_time, first_of_device);
-    last_times_.add(rows.last_time, first_of_device);
-    const std::vector<double>* sources[values_count] = {&rows.min, &rows.max, &rows.sum,
-                                                        &rows.first, &rows.last};
-    for (std::size_t i = 0; i < values_count; ++i) {
-        scaled_.set(*sources[i], exponent_);
-        std::size_t at = 0;
-        for (const CodeRun& run : runs) {
-            if (run.value == 0) {
-                values_[i].add_nulls(run.count);
-                continue;
-            }
-            values_[i].add(scaled_, *sources[i], at, at + run.count);
-            at += run.count;
-        }
+    if (!rows.first_time.empty()) {
+        first_times_.add(rows.first_time, first_of_device);
+        last_times_.add(rows.last_time, first_of_device);
     }
+    for (std::size_t i = 0; i < minute_values; ++i) {
+        if (!rows.scaled[i].empty()) values_[i].scaled.append(rows.scaled[i]);
+        values_[i].raw.insert(values_[i].raw.end(), rows.raw[i].begin(), rows.raw[i].end());
+    }
+}
+
+void RollupsFile::add_values(Values& values) {
+    ParquetChunk scaled;
+    has_scaled_.describe(scaled);
+    scaled.values = values.scaled.finish();
+    if (!scaled.values.empty()) scaled.encoding = Encoding::delta_binary_packed;
+    file_.add_chunk(scaled);
+    ParquetChunk raw;
+    has_raw_.describe(raw);
+    raw.values = plain_bytes(values.raw);
+    file_.add_chunk(raw);
 }
 
 Result<> RollupsFile::end_group() {
@@ -106,10 +108,7 @@ Result<> RollupsFile::end_group() {
     plain_deltas(counts_);
     plain_deltas(goods_);
     file_.add_chunk(divisors_.chunk());
-    for (ScaledColumn& column : values_) {
-        file_.add_chunk(column.scaled_chunk());
-        file_.add_chunk(column.raw_chunk());
-    }
+    for (Values& values : values_) add_values(values);
     good_times(first_times_);
     good_times(last_times_);
     names_.add_texts(file_);
@@ -126,8 +125,11 @@ void RollupsFile::clear() {
     counts_.clear();
     goods_.clear();
     divisors_.clear();
-    has_good_.clear();
-    for (ScaledColumn& column : values_) column.clear();
+    for (Levels* levels : {&has_good_, &has_scaled_, &has_raw_}) levels->clear();
+    for (Values& values : values_) {
+        values.scaled.clear();
+        values.raw.clear();
+    }
 }
 
 Result<std::uint64_t> RollupsFile::finish() {

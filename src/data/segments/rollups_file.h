@@ -24,22 +24,26 @@ class RollupsFile {
 
  private:
     void write(const SeriesNames& names, const MinuteColumns& rows);
-    void write_good(const MinuteColumns& rows, bool first_of_device);
+    void write_values(const MinuteColumns& rows, bool first_of_device);
     Result<> end_group();
     void clear();
 
-    enum Value : std::uint8_t { min, max, sum, first, last, values_count };
+    // One of the five: m above the divisor, or a double.
+    struct Values {
+        DeltaEncoder scaled;
+        std::vector<double> raw;
+    };
+    void add_values(Values& values);
     ParquetFile file_;
     std::uint64_t rows_total_ = 0;
     std::size_t rows_ = 0;  // of the group at hand
     Minutes minutes_;       // of the series at hand
     int exponent_ = -1;     // of the series at hand
-    ScaledSeries scaled_;
     NameColumns names_;
     TimeColumn times_, first_times_, last_times_;
     DeltaEncoder counts_, goods_;
-    Levels has_good_;
-    ScaledColumn values_[values_count];
+    Levels has_good_, has_scaled_, has_raw_;
+    Values values_[minute_values];
     ByteColumn divisors_;
 };
 

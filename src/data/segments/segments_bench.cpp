@@ -99,10 +99,10 @@ struct Own {
     explicit Own(const std::string& directory) : writer({.directory = directory}) {}
     Result<std::uint64_t> write_points(const std::string& path, history::SortedPoints& points) {
         const history::PointPaths paths{path, path + ".rollups"};
-        auto written = writer.write_points(paths, points);
+        TRY(const auto written, writer.write_points(paths, points));
         rollup_bytes = static_cast<double>(fs::file_size(paths.rollups));
         fs::remove(paths.rollups);
-        return written ? Result(written->points) : Result<std::uint64_t>(written.error());
+        return written.points;
     }
     ParquetWriter writer;
     double rollup_bytes = 0;
