@@ -63,16 +63,18 @@ std::size_t Generation::add_ordered(Slot& slot, const Columns& rows, std::size_t
         auto* block = lane.blocks[lane.rows / block_points];
         auto at = lane.rows % block_points;
         auto end = std::min(rows.size(), i + (block_points - at));
-        auto begin = i;
-        for (; i < end && (rows.times[i] > last || first); ++i, ++at) {
-            last = rows.times[i];
+        auto stop = i;
+        for (; stop < end && (rows.times[stop] > last || first); ++stop) {
+            last = rows.times[stop];
             first = false;
-            if (last <= slot.boundary) slot.overlaps = true;
-            block->times[at] = last;
-            block->values[at] = rows.values[i];
-            block->quality[at] = rows.quality[i];
         }
-        lane.rows += static_cast<std::uint32_t>(i - begin);
+        auto count = stop - i;
+        if (count > 0 && rows.times[i] <= slot.boundary) slot.overlaps = true;
+        std::copy_n(rows.times.data() + i, count, block->times + at);
+        std::copy_n(rows.values.data() + i, count, block->values + at);
+        std::copy_n(rows.quality.data() + i, count, block->quality + at);
+        lane.rows += static_cast<std::uint32_t>(count);
+        i = stop;
         if (i < end) break;
     }
     points_ += i - from;

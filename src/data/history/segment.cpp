@@ -94,9 +94,9 @@ void SortedPoints::gather(std::size_t i) {
     values_.clear();
     quality_.clear();
     auto take = [this](const Columns& piece, std::size_t begin, std::size_t end) {
-        times_.insert(times_.end(), piece.times.begin() + begin, piece.times.begin() + end);
-        values_.insert(values_.end(), piece.values.begin() + begin, piece.values.begin() + end);
-        quality_.insert(quality_.end(), piece.quality.begin() + begin, piece.quality.begin() + end);
+        times_.insert(times_.end(), piece.times.data() + begin, piece.times.data() + end);
+        values_.insert(values_.end(), piece.values.data() + begin, piece.values.data() + end);
+        quality_.insert(quality_.end(), piece.quality.data() + begin, piece.quality.data() + end);
     };
     auto ordered_pieces = head_->ordered_pieces(i);
     bool whole = holds_ordered(*head_, i, from_, to_);

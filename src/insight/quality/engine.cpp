@@ -63,6 +63,11 @@ class Engine::Book {
     Series* find_or_add(Device& device, const std::string& signal);
     void judge_run(const std::string& device, Series& series, const Batch& batch, const Run& run,
                    const Moment& moment, Quality* codes);
+    struct RowSpan {
+        std::uint32_t begin = 0, end = 0;
+    };
+    void judge_rows(const std::string& device, Series& series, const Batch& batch, RowSpan span,
+                    unsigned common, const Moment& moment, Quality* codes);
     void note(const std::string& device, Series& series, Timestamp time, Quality code);
     void keep(const std::string& device, const Series& series, const Episode& episode);
 
@@ -179,12 +184,32 @@ Series* Engine::Book::find_or_add(Device& device, const std::string& signal) {
     return made.get();
 }
 
+// `codes` are those of the batch, which say what the source says: without a fault they stay.
 void Engine::Book::judge_run(const std::string& device, Series& series, const Batch& batch,
                              const Run& run, const Moment& moment, Quality* codes) {
     const unsigned common = moment.faults | series.common_faults(run);
     if (&series == &stranger_) unremembered += run.end - run.begin;
+    const auto rows = [](const auto& column, std::uint32_t begin, std::uint32_t end) {
+        return std::span(column).subspan(begin, end - begin);
+    };
+    for (std::uint32_t begin = run.begin; begin < run.end;) {
+        const auto most = static_cast<std::uint32_t>(plain_rows_max);
+        const std::uint32_t end = std::min(run.end, begin + most);
+        if (series.judge_plain(rows(batch.times, begin, end), rows(batch.values, begin, end),
+                               rows(batch.quality, begin, end), common, moment)) {
+            series.good_since =
+                std::min<std::uint32_t>(series.good_since + (end - begin), good_between + 1);
+        } else {
+            judge_rows(device, series, batch, {begin, end}, common, moment, codes);
+        }
+        begin = end;
+    }
+}
+
+void Engine::Book::judge_rows(const std::string& device, Series& series, const Batch& batch,
+                              RowSpan span, unsigned common, const Moment& moment, Quality* codes) {
     Episode gap;
-    for (std::uint32_t i = run.begin; i < run.end; ++i) {
+    for (std::uint32_t i = span.begin; i < span.end; ++i) {
         const unsigned faults =
             series.judge(batch.times[i], batch.values[i], batch.quality[i], common, moment, gap);
         codes[i] = code_of(faults, batch.quality[i]);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -58,6 +59,54 @@ using Codes = std::vector<Quality>;
 TEST(QualityEngine, range_limits_belong_to_the_range) {
     EXPECT_EQ(judged({.min = 0, .max = 10}, {{0, 0}, {1, 10}, {2, 10.1}, {3, -0.1}, {4, 5}}),
               (Codes{good, good, range, range, good}));
+}
+
+// Points that are without a fault are judged many at a time, unless something looks at the point
+// before: a limit on the rate that nothing reaches makes that so. Both ways must say the same.
+TEST(QualityEngine, many_at_a_time_are_judged_as_one_by_one) {
+    SeededRandom random(17);
+    const SignalRules plain{.min = -10, .max = 10, .every = seconds{1}, .late_after = minutes{1}};
+    SignalRules careful = plain;
+    careful.max_rate = 1e300;
+    Engine together, alone;
+    const Rules rules = rules_for(plain), careful_rules = rules_for(careful);
+    double at = 0;
+    std::size_t faults = 0;
+    for (int message = 0; message < 400; ++message) {
+        std::vector<Point> points;
+        for (std::uint64_t count = 1 + random.below(200); count > 0; --count) {
+            at += random.below(300) == 0 ? 5 : random.below(300) == 0 ? -2 : 1;
+            Point point{at, random.normal()};
+            if (random.below(200) == 0) point.value = 1e3;
+            if (random.below(500) == 0) point.value = std::nan("");
+            if (random.below(500) == 0) point.source = Quality::uncertain(Reason::source_uncertain);
+            if (random.below(100) == 0) point.source = Quality::good(Reason::historical);
+            points.push_back(point);
+        }
+        Batch batch = batch_of(points);
+        batch.arrival = batch.times.front() + seconds{random.below(200)};
+        Batch again = batch;
+        together.judge(batch, rules);
+        alone.judge(again, careful_rules);
+        ASSERT_EQ(batch.quality, again.quality) << message;
+        faults += static_cast<std::size_t>(std::count_if(batch.quality.begin(), batch.quality.end(),
+                                                         [](auto q) { return !q.is_good(); }));
+    }
+    EXPECT_GT(faults, 500u);
+    const ScorecardRow a = together.scorecard().at(0), b = alone.scorecard().at(0);
+    EXPECT_EQ(a.counters, b.counters);
+    EXPECT_EQ(a.lateness_p50_ms, b.lateness_p50_ms);
+    EXPECT_EQ(a.lateness_p99_ms, b.lateness_p99_ms);
+    EXPECT_EQ(a.first, b.first);
+    EXPECT_EQ(a.last, b.last);
+    const auto found = together.findings({"gw-1"}, {0}, {start * 2});
+    const auto expected = alone.findings({"gw-1"}, {0}, {start * 2});
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        EXPECT_EQ(found[i].from, expected[i].from);
+        EXPECT_EQ(found[i].to, expected[i].to);
+        EXPECT_EQ(found[i].reason, expected[i].reason);
+    }
 }
 
 TEST(QualityEngine, numbers_that_are_none_are_bad) {

@@ -101,6 +101,60 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
     return found;
 }
 
+bool Series::judge_plain(std::span<const Timestamp> times, std::span<const double> values,
+                         std::span<const Quality> source, unsigned common, const Moment& moment) {
+    if (common != 0 || judges_change || has_states || !started) return false;
+    bool good = true;
+    for (const Quality quality : source) good &= quality.is_good();
+    if (!good || !in_range(values) || !in_step(times)) return false;
+    if (moment.judge_time && !note_timely(times, moment)) return false;
+    classes[3] += values.size();
+    last = value_time = times.back();
+    last_value = values.back();
+    has_value = true;
+    return true;
+}
+
+// Finite and between the limits.
+bool Series::in_range(std::span<const double> values) const {
+    constexpr double most = std::numeric_limits<double>::max();
+    const double from = std::max(rules->min, -most), to = std::min(rules->max, most);
+    bool inside = true;
+    for (const double value : values) inside &= value >= from && value <= to;
+    return inside;
+}
+
+// One after the other, without a gap.
+bool Series::in_step(std::span<const Timestamp> times) const {
+    const auto every = static_cast<std::uint64_t>(rules->every.count());
+    const std::uint64_t longest =
+        every > 0 ? every + every / 2 : std::numeric_limits<std::uint64_t>::max();
+    bool fine = true;
+    Timestamp before = last;
+    for (const Timestamp time : times) {
+        const std::uint64_t step =
+            static_cast<std::uint64_t>(time.ns) - static_cast<std::uint64_t>(before.ns);
+        fine &= time > before && step <= longest;
+        before = time;
+    }
+    return fine;
+}
+
+// Counts how late points in order of time are, if none is too late or too early.
+bool Series::note_timely(std::span<const Timestamp> times, const Moment& moment) {
+    const std::int64_t most = minus(moment.arrival, times.front());
+    const std::int64_t least = minus(moment.arrival, times.back());
+    const std::int64_t late_after = rules->late_after.count();
+    if (least < -moment.ahead_tolerance.count() || (late_after > 0 && most > late_after))
+        return false;
+    if (LatenessSketch::alike(most, least)) {
+        usual_lateness = lateness.add(least, static_cast<std::uint32_t>(times.size()));
+        return true;
+    }
+    for (const Timestamp time : times) usual_lateness = lateness.add(minus(moment.arrival, time));
+    return true;
+}
+
 bool Series::outside(double value) const {
     if (value < rules->min || value > rules->max) return true;
     return has_states && !std::binary_search(rules->values.begin(), rules->values.end(), value);

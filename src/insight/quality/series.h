@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 
 #include "domain/point.h"
@@ -45,11 +46,12 @@ Quality code_of(unsigned faults, Quality source);
 class LatenessSketch {
  public:
     // The bucket that counted it.
-    std::uint8_t add(std::int64_t ns) {
+    std::uint8_t add(std::int64_t ns, std::uint32_t count = 1) {
         const std::uint8_t bucket = bucket_of(ns);
-        ++buckets_[bucket];
+        buckets_[bucket] += count;
         return bucket;
     }
+    static bool alike(std::int64_t a, std::int64_t b) { return bucket_of(a) == bucket_of(b); }
     double quantile_ms(double q) const;
     void prefetch(std::uint8_t bucket) const { __builtin_prefetch(&buckets_[bucket], 1); }
 
@@ -79,6 +81,9 @@ struct Episode {
     Timestamp to;
     std::uint64_t points = 0;
 };
+
+// Rows that are judged together. One that has a fault sends its likes the long way, so not too many.
+constexpr std::size_t plain_rows_max = 64;
 
 struct alignas(64) Series {
     // What every point touches comes first, in two cache lines. Times are event times.
@@ -128,10 +133,17 @@ struct alignas(64) Series {
     // All faults of one point; moves the state on.
     unsigned judge(Timestamp time, double value, Quality source, unsigned common,
                    const Moment& moment, Episode& gap);
+    // The same for rows that turn out to be without any fault, all at once; false: nothing was
+    // done, judge them one by one. Not more than plain_rows_max.
+    bool judge_plain(std::span<const Timestamp> times, std::span<const double> values,
+                     std::span<const Quality> source, unsigned common, const Moment& moment);
     Counters counters() const;
     double completeness() const;
 
  private:
+    bool in_step(std::span<const Timestamp> times) const;
+    bool in_range(std::span<const double> values) const;
+    bool note_timely(std::span<const Timestamp> times, const Moment& moment);
     unsigned judge_timeliness(Timestamp time, const Moment& moment);
     unsigned judge_order(Timestamp time, double value, Episode& gap);
     unsigned judge_change(Timestamp time, double value);
