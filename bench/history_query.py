@@ -152,6 +152,14 @@ def recorded_sets():
     return figures
 
 
+def send(connection, body):
+    connection.request("POST", "/write?precision=ns", body)
+    answer = connection.getresponse()
+    text = answer.read()
+    if answer.status != 204:
+        raise plants.Failed(f"victoriametrics: {answer.status} {text[:300]}")
+
+
 def victoria(folder, points):
     """The same points as lines, and the questions that it has words for."""
     running = []
@@ -161,7 +169,7 @@ def victoria(folder, points):
     try:
         connection, lines = server.connect(), subprocess.Popen([FILL, "lines", str(points)], stdout=subprocess.PIPE)
         while body := b"".join(lines.stdout.readlines(1 << 21)):
-            server.send(connection, body)
+            send(connection, body)
         lines.wait()
         connection.request("GET", "/internal/force_flush")
         connection.getresponse().read()

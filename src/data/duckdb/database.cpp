@@ -45,6 +45,7 @@ Result<Config> config_of(const Options& options) {
 // What can only be set once the instance runs, the lock last.
 std::string lockdown(const Options& options) {
     std::string sql = "SET TimeZone='UTC';";
+    if (options.keep_footers) sql += "SET GLOBAL parquet_metadata_cache=true;";
     if (!options.directories.empty()) {
         sql += "SET allowed_directories=[";
         for (const std::string& directory : options.directories) {

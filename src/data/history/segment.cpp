@@ -71,11 +71,12 @@ void SortedPoints::survey(std::size_t i) {
 bool SortedPoints::next(SortedSeries& out) {
     while (at_ < order_.size()) {
         auto i = order_[at_++];
+        if (at_ < order_.size()) prefetch(order_[at_]);
         gather(i);
-        if (times_.empty()) continue;
+        if (size_ == 0) continue;
         out.series = &head_->entry(i);
         out.context = &context_of(context_, out.series->device);
-        out.rows = {times_, values_, quality_};
+        out.rows = {{times_.data(), size_}, {values_.data(), size_}, {quality_.data(), size_}};
         return true;
     }
     return false;
@@ -90,14 +91,7 @@ SortedPoints::Cut SortedPoints::cut(const Columns& piece) const {
 }
 
 void SortedPoints::gather(std::size_t i) {
-    times_.clear();
-    values_.clear();
-    quality_.clear();
-    auto take = [this](const Columns& piece, std::size_t begin, std::size_t end) {
-        times_.insert(times_.end(), piece.times.data() + begin, piece.times.data() + end);
-        values_.insert(values_.end(), piece.values.data() + begin, piece.values.data() + end);
-        quality_.insert(quality_.end(), piece.quality.data() + begin, piece.quality.data() + end);
-    };
+    size_ = 0;
     auto ordered_pieces = head_->ordered_pieces(i);
     bool whole = holds_ordered(*head_, i, from_, to_);
     for (std::size_t p = 0; p < ordered_pieces; ++p) {
@@ -105,18 +99,44 @@ void SortedPoints::gather(std::size_t i) {
         auto [begin, end] = whole ? Cut{0, piece.size()} : cut(piece);
         take(piece, begin, end);
     }
-    auto ordered = times_.size();
+    auto ordered = size_;
     for (std::size_t p = ordered_pieces; p < head_->pieces(i); ++p) {
         auto piece = head_->piece(i, p);
         for (std::size_t row = 0; row < piece.size(); ++row)
             if (piece.times[row] >= from_ && piece.times[row] <= to_) take(piece, row, row + 1);
     }
-    if (times_.size() > ordered) merge_late(ordered);
+    if (size_ > ordered) merge_late(ordered);
+}
+
+// Columns only grow: they are as long as the longest series.
+void SortedPoints::take(const Columns& piece, std::size_t begin, std::size_t end) {
+    auto count = end - begin;
+    if (size_ + count > times_.size()) {
+        auto room = std::max(size_ + count, 2 * times_.size());
+        times_.resize(room);
+        values_.resize(room);
+        quality_.resize(room);
+    }
+    std::copy_n(piece.times.data() + begin, count, times_.data() + size_);
+    std::copy_n(piece.values.data() + begin, count, values_.data() + size_);
+    std::copy_n(piece.quality.data() + begin, count, quality_.data() + size_);
+    size_ += count;
+}
+
+// Brings the rows of the next series on their way from memory: they lie in blocks, anywhere.
+void SortedPoints::prefetch(std::size_t i) const {
+    constexpr std::size_t pieces_max = 8;
+    for (std::size_t p = 0; p < std::min(head_->ordered_pieces(i), pieces_max); ++p) {
+        auto piece = head_->piece(i, p);
+        __builtin_prefetch(piece.times.data());
+        __builtin_prefetch(piece.values.data());
+        __builtin_prefetch(piece.quality.data());
+    }
 }
 
 // Rows behind `ordered` came late: brings all rows into the order of time.
 void SortedPoints::merge_late(std::size_t ordered) {
-    std::vector<std::uint32_t> order(times_.size());
+    std::vector<std::uint32_t> order(size_);
     std::iota(order.begin(), order.end(), 0u);
     auto earlier = [this](std::uint32_t a, std::uint32_t b) { return times_[a] < times_[b]; };
     auto late = order.begin() + static_cast<std::ptrdiff_t>(ordered);

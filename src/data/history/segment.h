@@ -103,6 +103,8 @@ class SortedPoints {
     Cut cut(const Columns& piece) const;
     void survey(std::size_t i);
     void gather(std::size_t i);
+    void take(const Columns& piece, std::size_t begin, std::size_t end);
+    void prefetch(std::size_t i) const;
     void merge_late(std::size_t ordered);
     const HeadSnapshot* head_;
     ContextSnapshot context_;
@@ -110,6 +112,7 @@ class SortedPoints {
     std::vector<std::uint32_t> order_;
     std::size_t at_ = 0;
     Extent extent_;
+    std::size_t size_ = 0;  // rows of the series at hand, in these columns
     std::vector<Timestamp> times_;
     std::vector<double> values_;
     std::vector<Quality> quality_;

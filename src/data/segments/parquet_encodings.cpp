@@ -126,9 +126,14 @@ void DeltaEncoder::push(const std::int64_t* values, std::size_t count) {
 
 std::int64_t DeltaEncoder::smallest(bool with_leaps) const {
     std::int64_t smallest = std::numeric_limits<std::int64_t>::max();
-    for (std::size_t i = 0; i < filled_; ++i) {
-        if (with_leaps || !leap_[i])
-            smallest = std::min(smallest, static_cast<std::int64_t>(deltas_[i]));
+    const auto see = [&](std::size_t i) {
+        smallest = std::min(smallest, static_cast<std::int64_t>(deltas_[i]));
+    };
+    if (with_leaps) {
+        for (std::size_t i = 0; i < filled_; ++i) see(i);
+    } else {
+        for (std::size_t i = 0; i < filled_; ++i)
+            if (!leap_[i]) see(i);
     }
     return smallest;
 }

@@ -206,14 +206,14 @@ void write_encodings(ThriftWriter& out, Encoding data) {
     for (const Encoding encoding : all) out.i32_element(number(encoding));
 }
 
+// Only where there is a range: readers look at what there is for each row group, again and again.
 template <class Chunk>
 void write_statistics(ThriftWriter& out, const Chunk& chunk) {
+    if (!chunk.range) return;
     out.begin_struct(12);
     out.i64(3, chunk.nulls);
-    if (chunk.range) {
-        out.binary(5, chunk.range->second);
-        out.binary(6, chunk.range->first);
-    }
+    out.binary(5, chunk.range->second);
+    out.binary(6, chunk.range->first);
     out.end_struct();
 }
 

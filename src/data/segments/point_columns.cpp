@@ -59,21 +59,14 @@ void DictionaryColumn::clear() {
 }
 
 void KeyColumn::add(std::uint64_t key, std::size_t count) {
-    if (column_.entries() == 0) range_[0] = range_[1] = key;
     if (column_.entries() == 0 || key != last_) {
         column_.enter(key);
-        range_[0] = std::min(range_[0], key);
-        range_[1] = std::max(range_[1], key);
         last_ = key;
     }
     column_.add(column_.entries() - 1, count);
 }
 
-ParquetChunk KeyColumn::chunk() {
-    ParquetChunk chunk = column_.chunk();
-    chunk.range.emplace(plain(range_[0]), plain(range_[1]));
-    return chunk;
-}
+ParquetChunk KeyColumn::chunk() { return column_.chunk(); }
 
 void TextColumn::add(const std::string& text, std::size_t count) {
     if (last_ == nullptr || last_->first != text) {
@@ -88,7 +81,9 @@ void TextColumn::add(const std::string& text, std::size_t count) {
     column_.add(last_->second, count);
 }
 
-ParquetChunk TextColumn::chunk() {
+ParquetChunk TextColumn::chunk() { return column_.chunk(); }
+
+ParquetChunk TextColumn::ranged_chunk() {
     ParquetChunk chunk = column_.chunk();
     if (smallest_.size() <= range_text_max && largest_.size() <= range_text_max)
         chunk.range.emplace(smallest_, largest_);
@@ -153,7 +148,9 @@ void NameColumns::add_keys(ParquetFile& file) {
 }
 
 void NameColumns::add_texts(ParquetFile& file) {
-    for (TextColumn& text : texts_) file.add_chunk(text.chunk());
+    // Rows are sorted by device: the other names are all over a row group, their ranges no help.
+    file.add_chunk(texts_[0].ranged_chunk());
+    for (std::size_t i = 1; i < series_texts; ++i) file.add_chunk(texts_[i].chunk());
 }
 
 void NameColumns::clear() {

@@ -60,13 +60,13 @@ class KeyColumn {
  private:
     DictionaryColumn column_;
     std::uint64_t last_ = 0;
-    std::uint64_t range_[2] = {};  // smallest, largest
 };
 
 class TextColumn {
  public:
     void add(const std::string& text, std::size_t count);
-    ParquetChunk chunk();
+    ParquetChunk chunk();  // without a range
+    ParquetChunk ranged_chunk();
     void clear();
 
  private:

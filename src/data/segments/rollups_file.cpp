@@ -100,6 +100,7 @@ Result<> RollupsFile::end_group() {
     };
     const auto good_times = [&](TimeColumn& column) {
         ParquetChunk chunk = column.chunk();
+        chunk.range.reset();
         has_good_.describe(chunk);
         file_.add_chunk(chunk);
     };

@@ -6,6 +6,8 @@
 namespace mw::segments {
 namespace {
 
+std::uint64_t is_zero(double value) { return value == 0 ? ~0ULL : 0; }
+
 constexpr int unscalable = exponent_max + 1;
 
 // The smallest exponent at which value is exact, starting from one that fitted its neighbours.
@@ -72,18 +74,19 @@ void ScaledSeries::scale_all(std::span<const double> values) {
     exact_.resize((values.size() + 63) / 64);
     inexact_ = 0;
     const double divisor = exponent_ < 0 ? 1.0 : power_of_ten[exponent_];
+    const bool only_zero = exponent_ < 0;
     for (std::size_t word = 0; word < exact_.size(); ++word) {
         const std::size_t begin = word * 64;
         const std::size_t count = std::min<std::size_t>(64, values.size() - begin);
+        const double* from = values.data() + begin;
+        std::int64_t* to = integers_.data() + begin;
+        // All ones, or nothing: a loop of vectors. Zero is an integer even in a raw series: +0.0
+        // and -0.0 never meet in one column, where a Parquet dictionary would take them for equal.
+        std::uint64_t fits[64];
+        for (std::size_t i = 0; i < count; ++i)
+            fits[i] = scale(from[i], divisor, to[i]) & (only_zero ? is_zero(from[i]) : ~0ULL);
         std::uint64_t exact = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            const double value = values[begin + i];
-            // Zero is an integer even in a raw series: +0.0 and -0.0 never meet in one column,
-            // where a Parquet dictionary would take them for equal.
-            const bool fits =
-                scale(value, divisor, integers_[begin + i]) && (exponent_ >= 0 || value == 0);
-            exact |= std::uint64_t{fits} << i;
-        }
+        for (std::size_t i = 0; i < count; ++i) exact |= (fits[i] & 1) << i;
         exact_[word] = exact;
         inexact_ += count - static_cast<std::size_t>(std::popcount(exact));
     }

@@ -16,16 +16,19 @@ inline constexpr int exponent_max = 15;
 inline constexpr std::array<double, exponent_max + 1> power_of_ten{
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-// True when value == m / divisor in every bit.
-inline bool scale(double value, double divisor, std::int64_t& m) {
-    constexpr double limit = 0x1p51;  // below it, adding and subtracting 1.5 x 2^52 rounds to an
-    constexpr double rounder = 0x1.8p52;  // integer without changing the mode or calling a function
+// All ones when value == m / divisor in every bit, else nothing, and m is nothing to go by. Without
+// a branch, a call or a conversion that vectors don't have.
+inline std::uint64_t scale(double value, double divisor, std::int64_t& m) {
+    constexpr double limit = 0x1p51;      // below it, adding 1.5 x 2^52 rounds to an integer, which
+    constexpr double rounder = 0x1.8p52;  // then is in the low bits
     const double scaled = value * divisor;
-    if (!(scaled < limit && scaled > -limit)) return false;  // also NaN
-    const double rounded = (scaled + rounder) - rounder;
-    m = static_cast<std::int64_t>(rounded);
-    return std::bit_cast<std::uint64_t>(static_cast<double>(m) / divisor) ==
-           std::bit_cast<std::uint64_t>(value);
+    const double shifted = scaled + rounder;
+    m = static_cast<std::int64_t>(std::bit_cast<std::uint64_t>(shifted) -
+                                  std::bit_cast<std::uint64_t>(rounder));
+    const double again = (shifted - rounder) / divisor;
+    const std::uint64_t same =
+        std::bit_cast<std::uint64_t>(again) == std::bit_cast<std::uint64_t>(value) ? ~0ULL : 0;
+    return same & (scaled < limit ? ~0ULL : 0) & (scaled > -limit ? ~0ULL : 0);  // NaN: neither
 }
 
 // The exponent that makes the values cheapest to store: the fewest digits, with the rare value that

@@ -82,7 +82,7 @@ struct Episode {
     std::uint64_t points = 0;
 };
 
-// Rows that are judged together. One that has a fault sends its likes the long way, so not too many.
+// Rows that are judged together. One with a fault sends them all the long way, so not too many.
 constexpr std::size_t plain_rows_max = 64;
 
 struct alignas(64) Series {
