@@ -13,12 +13,7 @@ namespace mw::query {
 namespace {
 
 TEST(SightGrammar, no_statement_tells_of_what_is_hidden) {
-    // 2026-11-27: DuckDB plans some of these for minutes, and planning can't be interrupted: not in
-    // ./test until the grammar is bounded. sight_attack_test has what must hold, statement by
-    // statement.
-    if (std::getenv("MW_LONG") == nullptr)
-        GTEST_SKIP() << "for tools/check --long, since 2026-11-27";
-    const int statements = 50'000;
+    const int statements = std::getenv("MW_LONG") != nullptr ? 3'000 : 150;
     constexpr std::uint64_t seed = 20260101;
     SeededRandom random(seed);
     twins::Twins worlds(false);
@@ -37,9 +32,8 @@ TEST(SightGrammar, no_statement_tells_of_what_is_hidden) {
     }
     std::printf("seed %llu: %d statements, %d answered, %d of them without rows\n",
                 static_cast<unsigned long long>(seed), statements, answered, empty);
-    // A grammar whose statements all fail would prove nothing.
-    EXPECT_GT(answered, statements / 4);
-    EXPECT_LT(empty, answered / 2);
+    // A grammar whose statements fail, or find nothing, would prove nothing.
+    EXPECT_GT(answered - empty, statements / 4);
 }
 
 // The same must not hold for who sees everything, or the worlds would prove nothing.

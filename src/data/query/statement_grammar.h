@@ -19,7 +19,7 @@ class Statements {
         : bytes_(bytes), folder_(std::move(folder)) {}
 
     std::string next() {
-        depth_ = 0;
+        depth_ = subqueries_ = 0;
         ctes_.clear();
         std::string sql;
         if (chance(5)) {
@@ -44,8 +44,11 @@ class Statements {
         std::vector<std::string> texts, numbers;
     };
     using Relations = std::vector<Relation>;
-    // Expressions of expressions grow fast: DuckDB writes the inner ones into the outer ones.
-    static constexpr int levels_max = 4;
+    // Expressions of expressions grow fast: DuckDB writes the inner ones into the outer ones, and
+    // plans subqueries of subqueries for minutes.
+    static constexpr int levels_max = 2;
+    // Whether a subquery may stand here, one in a statement.
+    bool subquery() { return subqueries_++ == 0; }
 
     std::size_t below(std::size_t count) {
         const std::uint8_t byte = at_ < bytes_.size() ? bytes_[at_] : 0;
@@ -202,6 +205,7 @@ class Statements {
                 sql = "'gw-" + std::to_string(below(4)) + "'";
                 break;
             case 7:
+                if (!subquery()) return level_--, column(all, true);
                 sql = "(SELECT min(z.device) FROM points z WHERE z.signal = " + text(all) + ")";
                 break;
             case 8:
@@ -242,6 +246,7 @@ class Statements {
                 sql = "CAST(" + number(all) + " * 1000 AS TINYINT)";
                 break;
             case 9:
+                if (!subquery()) return level_--, column(all, false);
                 sql = "(SELECT count(*) FROM points z WHERE z.value > " + number(all) + ")";
                 break;
             case 10:
@@ -277,10 +282,12 @@ class Statements {
                 sql = text(all) + " LIKE '%" + std::string(1, char('A' + below(26))) + "%'";
                 break;
             case 5:
+                if (!subquery()) return level_--, column(all, false) + " > 1";
                 sql = text(all) + " IN (SELECT z.device FROM points z WHERE z.value > " +
                       std::to_string(below(200) * 40) + ")";
                 break;
             case 6:
+                if (!subquery()) return level_--, column(all, false) + " < 1";
                 sql = "EXISTS (SELECT 1 FROM points z WHERE z.device = " + text(all) +
                       " AND z.value = " + number(all) + ")";
                 break;
@@ -351,7 +358,7 @@ class Statements {
     std::span<const std::uint8_t> bytes_;
     std::string folder_;
     std::size_t at_ = 0;
-    int depth_ = 0, level_ = 0;
+    int depth_ = 0, level_ = 0, subqueries_ = 0;
     std::size_t aliases_ = 0;
     std::vector<std::string> ctes_;
 };
