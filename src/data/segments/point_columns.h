@@ -1,6 +1,7 @@
 #pragma once
 // Columns of a row group while it grows. Each knows how it becomes a chunk.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -128,6 +129,21 @@ struct SeriesNames {
     const std::string& device() const { return *texts[0]; }
     bool operator==(const SeriesNames& other) const;
 };
+
+// The schema of a file whose rows are of series: NameColumns around what is `between`.
+template <std::size_t size>
+constexpr std::array<ParquetColumn, size + 2 + series_texts> with_names(
+    const ParquetColumn (&between)[size]) {
+    constexpr auto key = ConvertedType::uint_64;
+    std::array<ParquetColumn, size + 2 + series_texts> columns{};
+    columns[0] = {"series", PhysicalType::int64, key};
+    columns[1] = {"device_id", PhysicalType::int64, key};
+    std::copy(std::begin(between), std::end(between), columns.begin() + 2);
+    std::size_t at = size + 2;
+    for (const char* name : {"device", "signal", "unit", "asset", "site"})
+        columns[at++] = {name, PhysicalType::byte_array, ConvertedType::utf8};
+    return columns;
+}
 
 // Two keys in front, five texts at the end.
 class NameColumns {

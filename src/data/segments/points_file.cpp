@@ -3,20 +3,13 @@
 namespace mw::segments {
 namespace {
 
-constexpr ParquetColumn point_schema[] = {
-    {"series", PhysicalType::int64, ConvertedType::uint_64},
-    {"device_id", PhysicalType::int64, ConvertedType::uint_64},
+constexpr auto point_schema = with_names({
     {"time", PhysicalType::int64, ConvertedType::timestamp_ns},
     {"m", PhysicalType::int64, ConvertedType::int_64, true},
     {"d", PhysicalType::double_},
     {"raw", PhysicalType::double_, ConvertedType::none, true},
     {"quality", PhysicalType::int32, ConvertedType::uint_8},
-    {"device", PhysicalType::byte_array, ConvertedType::utf8},
-    {"signal", PhysicalType::byte_array, ConvertedType::utf8},
-    {"unit", PhysicalType::byte_array, ConvertedType::utf8},
-    {"asset", PhysicalType::byte_array, ConvertedType::utf8},
-    {"site", PhysicalType::byte_array, ConvertedType::utf8},
-};
+});
 
 }  // namespace
 

@@ -8,9 +8,7 @@ namespace {
 constexpr auto scaled_type = ConvertedType::int_64;
 constexpr auto no_type = ConvertedType::none;
 
-constexpr ParquetColumn rollup_schema[] = {
-    {"series", PhysicalType::int64, ConvertedType::uint_64},
-    {"device_id", PhysicalType::int64, ConvertedType::uint_64},
+constexpr auto rollup_schema = with_names({
     {"time", PhysicalType::int64, ConvertedType::timestamp_ns},
     {"count", PhysicalType::int64, ConvertedType::uint_64},
     {"good", PhysicalType::int64, ConvertedType::uint_64},
@@ -27,12 +25,7 @@ constexpr ParquetColumn rollup_schema[] = {
     {"last_raw", PhysicalType::double_, no_type, true},
     {"first_time", PhysicalType::int64, ConvertedType::timestamp_ns, true},
     {"last_time", PhysicalType::int64, ConvertedType::timestamp_ns, true},
-    {"device", PhysicalType::byte_array, ConvertedType::utf8},
-    {"signal", PhysicalType::byte_array, ConvertedType::utf8},
-    {"unit", PhysicalType::byte_array, ConvertedType::utf8},
-    {"asset", PhysicalType::byte_array, ConvertedType::utf8},
-    {"site", PhysicalType::byte_array, ConvertedType::utf8},
-};
+});
 
 }  // namespace
 
