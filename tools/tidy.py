@@ -81,7 +81,7 @@ def check_includes(path, lines, report):
             report(path, number, f"upward include of {what}")
         other = target[0] if target[0] in FLAT_LAYERS else "/".join(target[:2])
         if other != mine and target[0] not in FLAT_LAYERS and target[-1] != target[1] + ".h" \
-                and not path.stem.endswith("_test"):
+                and not path.stem.endswith(("_test", "_fixture")):
             report(path, number, f"{what} is not the door of {other} ({target[1]}.h)")
 
 

@@ -45,7 +45,6 @@ Result<Config> config_of(const Options& options) {
 // What can only be set once the instance runs, the lock last.
 std::string lockdown(const Options& options) {
     std::string sql = "SET TimeZone='UTC';";
-    if (options.keep_footers) sql += "SET GLOBAL parquet_metadata_cache=true;";
     if (!options.directories.empty()) {
         sql += "SET allowed_directories=[";
         for (const std::string& directory : options.directories) {
@@ -242,8 +241,31 @@ Result<std::string> Connection::text(std::string_view sql, const std::vector<Val
     return std::string(column.text(0));
 }
 
+namespace {
+
+constexpr std::string_view our_mark = "millwright:";
+
+std::optional<Error> our_error(std::string_view text) {
+    const std::size_t at = text.find(our_mark);
+    if (at == text.npos) return std::nullopt;
+    text.remove_prefix(at + our_mark.size());
+    for (int code = 0; code <= static_cast<int>(Errc::corrupt); ++code) {
+        const std::string_view name = to_string(static_cast<Errc>(code));
+        if (text.starts_with(name) && text.substr(name.size()).starts_with(": "))
+            return Error{static_cast<Errc>(code), std::string(text.substr(name.size() + 2))};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string through_duckdb(const Error& error) {
+    return std::string(our_mark) + std::string(to_string(error.code)) + ": " + error.message;
+}
+
 Error error_from(const char* message) {
     const std::string_view text = message != nullptr ? message : "unknown DuckDB error";
+    if (auto ours = our_error(text)) return std::move(*ours);
     static constexpr std::pair<std::string_view, Errc> classes[] = {
         {"Out of Memory Error", Errc::overloaded},
         {"INTERRUPT Error", Errc::cancelled},

@@ -28,8 +28,6 @@ struct Options {
     unsigned threads = 1;
     // What SQL may read and write; none means no file at all. Absolute paths.
     std::vector<std::string> directories = {};
-    // Keeps what it read of the ends of Parquet files, for good: nothing is ever forgotten.
-    bool keep_footers = false;
 };
 
 using Value = std::variant<std::nullptr_t, bool, std::int64_t, std::uint64_t, double, std::string>;

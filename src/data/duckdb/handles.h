@@ -28,6 +28,8 @@ struct DestroyChunk {
 LogicalType logical_type(const Type& type);  // scalars and enumerations
 Type described(duckdb_logical_type raw);
 
+// An error of ours as a message that error_from() knows again, whatever DuckDB writes before it.
+std::string through_duckdb(const Error& error);
 // DuckDB's message as our error: its class ("Out of Memory Error: ...") picks the code.
 Error error_from(const char* message);
 

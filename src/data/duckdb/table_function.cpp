@@ -13,6 +13,12 @@ namespace {
 struct Bound {
     std::shared_ptr<const TableSource> source;
 };
+struct Started {
+    std::unique_ptr<Scan> scan;
+};
+struct OfThread {
+    std::unique_ptr<Scan> fork;
+};
 
 template <class T>
 void destroy(void* owned) {
@@ -23,7 +29,8 @@ void destroy(void* owned) {
 template <class SetError, class F>
 void guarded(SetError set_error, F body) noexcept {
     try {
-        if (const Result<> outcome = body(); !outcome) set_error(outcome.error().message.c_str());
+        if (const Result<> outcome = body(); !outcome)
+            set_error(through_duckdb(outcome.error()).c_str());
     } catch (const std::exception& exception) {
         set_error(exception.what());
     }
@@ -76,13 +83,22 @@ Result<> init(duckdb_init_info info) {
         wanted[i] = duckdb_init_get_column_index(info, i);
     }
     TRY(auto scan, bound->source->scan(std::move(wanted)));
-    duckdb_init_set_max_threads(info, 1);
-    duckdb_init_set_init_data(info, scan.release(), destroy<Scan>);
+    const std::size_t threads = std::max<std::size_t>(1, scan->threads());
+    duckdb_init_set_max_threads(info, threads);
+    duckdb_init_set_init_data(info, new Started{std::move(scan)}, destroy<Started>);
+    return {};
+}
+
+Result<> init_thread(duckdb_init_info info) {
+    duckdb_init_set_init_data(info, new OfThread, destroy<OfThread>);
     return {};
 }
 
 Result<> fill(duckdb_function_info info, duckdb_data_chunk raw) {
-    auto* scan = static_cast<Scan*>(duckdb_function_get_init_data(info));
+    Scan* scan = static_cast<Started*>(duckdb_function_get_init_data(info))->scan.get();
+    auto* mine = static_cast<OfThread*>(duckdb_function_get_local_init_data(info));
+    if (mine->fork == nullptr) mine->fork = scan->fork();
+    if (mine->fork != nullptr) scan = mine->fork.get();
     OutputChunk out{raw};
     TRY(const std::size_t rows, scan->fill(out));
     ASSERT(rows <= chunk_rows_max);
@@ -97,6 +113,10 @@ void bind_entry(duckdb_bind_info info) {
 void init_entry(duckdb_init_info info) {
     guarded([info](const char* message) { duckdb_init_set_error(info, message); },
             [info] { return init(info); });
+}
+void init_thread_entry(duckdb_init_info info) {
+    guarded([info](const char* message) { duckdb_init_set_error(info, message); },
+            [info] { return init_thread(info); });
 }
 void fill_entry(duckdb_function_info info, duckdb_data_chunk raw) {
     guarded([info](const char* message) { duckdb_function_set_error(info, message); },
@@ -118,6 +138,7 @@ Result<> Database::add(TableFunction function) {
                                          destroy<TableFunction>);
     duckdb_table_function_set_bind(raw, bind_entry);
     duckdb_table_function_set_init(raw, init_entry);
+    duckdb_table_function_set_local_init(raw, init_thread_entry);
     duckdb_table_function_set_function(raw, fill_entry);
     duckdb_table_function_supports_projection_pushdown(raw, true);
     const bool ok = duckdb_register_table_function(connection.raw(), raw) == DuckDBSuccess;

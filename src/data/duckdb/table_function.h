@@ -44,6 +44,10 @@ class Scan {
     virtual ~Scan() = default;
     // Writes up to chunk_rows_max rows and says how many; 0 ends the scan.
     virtual Result<std::size_t> fill(OutputChunk& out) = 0;
+    // How many threads may scan: each fills chunks through its own fork, and forks share the rows
+    // among them.
+    virtual std::size_t threads() const { return 1; }
+    virtual std::unique_ptr<Scan> fork() const { return nullptr; }
 };
 
 class TableSource {

@@ -16,6 +16,9 @@ struct Engine::State {
     metrics::Counter& refused;
     metrics::Counter& failed;
     metrics::Histogram& duration;
+    metrics::Gauge& kept_bytes;
+    files::RealFiles files;
+    segments::SealedFiles sealed;
 
     State(EngineOptions given, Parts with)
         : options(std::move(given)),
@@ -26,7 +29,10 @@ struct Engine::State {
           failed(outcome("failed")),
           duration(parts.metrics.histogram("millwright_query_duration_seconds",
                                            "From request to reply, waiting included.", {},
-                                           metrics::seconds_buckets)) {}
+                                           metrics::seconds_buckets)),
+          kept_bytes(parts.metrics.gauge("millwright_query_kept_bytes",
+                                         "Parts of sealed files kept for the next statement.")),
+          sealed(files, options.kept_bytes_max) {}
     metrics::Counter& outcome(const char* what) {
         return parts.metrics.counter("millwright_query_statements_total",
                                      "SQL statements by outcome.", {{"outcome", what}});
@@ -173,9 +179,10 @@ Task<QueryReply> answer(StatePointer state, QueryRequest request) {
     snapshot.now = Loop::here().clock().now();
 
     auto run = [slot = lease.slot(), parsed = std::move(parsed), snapshot = std::move(snapshot),
-                format = request.format, limits](std::stop_token stop) -> Result<QueryReply> {
+                format = request.format, limits,
+                state](std::stop_token stop) -> Result<QueryReply> {
         TRY_VOID(few_records(parsed.wanted, snapshot));
-        Plan plan = plan_of(parsed.wanted, snapshot);
+        Plan plan = plan_of(parsed.wanted, snapshot, &state->sealed);
         auto files = std::move(plan.files);
         const std::uint64_t unsealed = plan.unsealed_rows;
         TRY(QueryReply reply, slot->run(parsed, std::move(plan), format, limits, std::move(stop)));
@@ -183,7 +190,9 @@ Task<QueryReply> answer(StatePointer state, QueryRequest request) {
         reply.unsealed_rows = unsealed;
         return reply;
     };
-    co_return co_await state->parts.workers.run(std::move(run));
+    auto reply = co_await state->parts.workers.run(std::move(run));
+    state->kept_bytes.set(static_cast<double>(state->sealed.bytes()));
+    co_return reply;
 }
 
 }  // namespace

@@ -86,25 +86,8 @@ struct Part {
     Timestamp from;
     Timestamp to;
     bool overlaps = false;
+    std::uint64_t rows = 0;  // of a file
 };
-
-std::string select_from(const std::vector<const Part*>& parts, std::string Part::*head) {
-    std::vector<std::string> paths;
-    std::string sql;
-    for (const Part* part : parts) {
-        if (!part->path.empty()) paths.push_back(part->path);
-    }
-    if (!paths.empty()) sql = segments::points_sql(paths);
-    for (const Part* part : parts) {
-        if ((part->*head).empty()) continue;
-        if (!sql.empty()) sql += " UNION ALL ";
-        sql +=
-            "SELECT series, device_id, \"time\", device, signal, \"value\", quality, unit, asset, "
-            "site " +
-            part->*head;
-    }
-    return sql;
-}
 
 std::pair<Timestamp, Timestamp> span_of(const history::HeadSnapshot& head) {
     Timestamp from = history::time_highest, to = history::time_lowest;
@@ -129,8 +112,9 @@ std::pair<Timestamp, Timestamp> span_of(const history::HeadSnapshot& head) {
 
 class Planner {
  public:
-    Planner(const std::vector<Wanted>& wanted, const Snapshot& snapshot)
-        : wanted_(wanted), snapshot_(snapshot) {}
+    Planner(const std::vector<Wanted>& wanted, const Snapshot& snapshot,
+            const segments::SealedFiles* sealed)
+        : wanted_(wanted), snapshot_(snapshot), sealed_(sealed) {}
 
     Plan plan() {
         for (const Wanted& wanted : wanted_) {
@@ -177,6 +161,50 @@ class Planner {
         return "FROM __mw_rows(slot := " + std::to_string(plan_.sources.size() - 1) + ")";
     }
 
+    // Rows of files: of ours as a source that leaves out what is not wanted, of earlier writers
+    // through DuckDB.
+    std::string from_files(history::Table table, const std::vector<std::string>& paths,
+                           const Wanted& wanted, std::uint64_t rows) {
+        std::vector<std::string> ours, others;
+        for (const std::string& path : paths) {
+            const bool our = sealed_ != nullptr && sealed_->reads(table, path);
+            (our ? ours : others).push_back(path);
+        }
+        std::string sql;
+        if (!ours.empty()) {
+            segments::RowSelection selection{
+                devices_of(wanted), signals_of(wanted), {wanted.from, wanted.to}};
+            if (selection.devices) rows /= 64;  // a guess, for the order of joins
+            sql = "SELECT * " + from(sealed_->rows(table, ours, std::move(selection), rows));
+        }
+        if (others.empty()) return sql;
+        if (!sql.empty()) sql += " UNION ALL ";
+        return sql + (table == history::Table::points ? segments::points_sql(others)
+                                                      : segments::rollups_sql(others));
+    }
+
+    std::string select_from(const std::vector<const Part*>& parts, std::string Part::*head,
+                            const Wanted& wanted) {
+        std::vector<std::string> paths;
+        std::uint64_t rows = 0;
+        for (const Part* part : parts) {
+            if (part->path.empty()) continue;
+            paths.push_back(part->path);
+            rows += part->rows;
+        }
+        std::string sql;
+        if (!paths.empty()) sql = from_files(history::Table::points, paths, wanted, rows);
+        for (const Part* part : parts) {
+            if ((part->*head).empty()) continue;
+            if (!sql.empty()) sql += " UNION ALL ";
+            sql +=
+                "SELECT series, device_id, \"time\", device, signal, \"value\", quality, unit, "
+                "asset, site " +
+                part->*head;
+        }
+        return sql;
+    }
+
     quarantine::Records decisions_about(const Wanted& wanted) const {
         return snapshot_.quarantine ? touching(*snapshot_.quarantine, wanted)
                                     : quarantine::Records{};
@@ -204,9 +232,9 @@ class Planner {
             sql += rows;
         };
         for (const auto& [newer, older] : grouped(parts)) {
-            std::string rows =
-                "SELECT " + columns + " FROM (" + select_from(older, &Part::head) + ") AS r";
-            if (!newer.empty()) rows += anti_join(newer, older, filter);
+            std::string rows = "SELECT " + columns + " FROM (" +
+                               select_from(older, &Part::head, wanted) + ") AS r";
+            if (!newer.empty()) rows += anti_join(newer, older, filter, wanted);
             add(rows + (filter.empty() ? "" : " WHERE " + filter));
         }
         if (!sql.empty()) return sql;
@@ -224,20 +252,24 @@ class Planner {
         const auto parts = parts_of(wanted);
         const std::string filter = selection_of(wanted);
         std::vector<PartialMinutes> partials;
+        std::uint64_t rows = 0;
         for (const auto& [newer, older] : grouped(parts)) {
             for (const Part* part : older) {
                 std::string file = newer.empty() ? rollups_beside(*part) : "";
                 std::string sql = file.empty() ? minutes_of(*part, newer, wanted, filter) : "";
                 partials.push_back({part->from, part->to, std::move(file), std::move(sql)});
+                rows += part->rows;
             }
         }
-        return whole_minutes(std::move(partials), filter);
+        return whole_minutes(std::move(partials), filter, [&](const auto& files) {
+            return from_files(history::Table::rollups, files, wanted, rows / 8);
+        });
     }
 
-    static std::string minutes_of(const Part& part, const std::vector<const Part*>& newer,
-                                  const Wanted& wanted, const std::string& filter) {
-        std::string rows = "(" + select_from({&part}, &Part::head) + ") AS r";
-        if (!newer.empty()) rows += anti_join(newer, {&part}, filter_of(wanted));
+    std::string minutes_of(const Part& part, const std::vector<const Part*>& newer,
+                           const Wanted& wanted, const std::string& filter) {
+        std::string rows = "(" + select_from({&part}, &Part::head, wanted) + ") AS r";
+        if (!newer.empty()) rows += anti_join(newer, {&part}, filter_of(wanted), wanted);
         std::string where = "true";  // the ends of time are infinities to DuckDB
         if (wanted.from > history::time_lowest)
             where += " AND r.\"time\" >= " + time_literal(wanted.from);
@@ -271,8 +303,9 @@ class Planner {
     }
 
     // Rows that a newer part has again are dropped from the older ones.
-    static std::string anti_join(const std::vector<const Part*>& newer,
-                                 const std::vector<const Part*>& older, const std::string& filter) {
+    std::string anti_join(const std::vector<const Part*>& newer,
+                          const std::vector<const Part*>& older, const std::string& filter,
+                          const Wanted& wanted) {
         Timestamp from = history::time_highest;
         Timestamp to = history::time_lowest;
         for (const Part* part : older) {
@@ -281,8 +314,8 @@ class Planner {
         }
         std::string sql =
             " ANTI JOIN (SELECT series AS newer_series, \"time\" AS newer_time FROM (" +
-            select_from(newer, &Part::repeats) + ") WHERE \"time\" >= " + time_literal(from) +
-            " AND \"time\" <= " + time_literal(to);
+            select_from(newer, &Part::repeats, wanted) +
+            ") WHERE \"time\" >= " + time_literal(from) + " AND \"time\" <= " + time_literal(to);
         if (!filter.empty()) sql += " AND " + filter;
         return sql + ") ON r.series = newer_series AND r.\"time\" = newer_time";
     }
@@ -302,7 +335,8 @@ class Planner {
                              .age = file.generation,
                              .from = file.time_min,
                              .to = file.time_max,
-                             .overlaps = file.overlaps});
+                             .overlaps = file.overlaps,
+                             .rows = file.rows});
         }
         for (const auto& head : snapshot_.history.heads) {
             Part part;
@@ -340,23 +374,13 @@ class Planner {
         return groups;
     }
 
-    // A number before names: it is compared faster. Row groups are skipped by the device's name, in
-    // files of earlier writers by these keys.
+    // What a product leaves out; the statement has its own conditions.
     static std::string filter_of(const Wanted& wanted) {
-        const auto devices = devices_of(wanted);
-        const auto signals = signals_of(wanted);
         std::string filter;
         auto add = [&filter](const std::string& term) {
             if (!filter.empty()) filter += " AND ";
             filter += term;
         };
-        if (devices && devices->size() == 1 && signals && signals->size() == 1) {
-            add("series = " + std::to_string(series_id(devices->front(), signals->front()).value) +
-                "::UBIGINT");
-        } else if (devices && devices->size() == 1) {
-            add("device_id = " + std::to_string(segments::device_id(devices->front())) +
-                "::UBIGINT");
-        }
         if (wanted.product && wanted.product->devices) {
             add(in_list("device", *wanted.product->devices));
         }
@@ -387,6 +411,7 @@ class Planner {
 
     const std::vector<Wanted>& wanted_;
     const Snapshot& snapshot_;
+    const segments::SealedFiles* sealed_;
     std::set<std::string> told_;  // files and heads that the plan names already
     std::set<const void*> told_heads_;
     Plan plan_;
@@ -451,8 +476,9 @@ std::optional<history::Bounds> bounds_of(const std::vector<Wanted>& wanted) {
     return bounds;
 }
 
-Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot) {
-    return Planner(wanted, snapshot).plan();
+Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot,
+             const segments::SealedFiles* sealed) {
+    return Planner(wanted, snapshot, sealed).plan();
 }
 
 }  // namespace mw::query

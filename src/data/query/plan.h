@@ -1,7 +1,7 @@
 #pragma once
 // From a checked statement and a snapshot of history to the SQL that runs: each reference becomes a
 // WITH query over exactly the files and head generations that can hold its rows. Pure, but for
-// reading the snapshot.
+// reading the snapshot and the ends of files.
 
 #include <memory>
 #include <optional>
@@ -11,6 +11,7 @@
 #include "data/query/check.h"
 #include "data/query/query.h"
 #include "data/query/row_sources.h"
+#include "data/segments/segments.h"
 
 namespace mw::query {
 
@@ -49,6 +50,8 @@ struct Plan {
     std::vector<SourceFile> files{};  // of points that it reads
     std::uint64_t unsealed_rows = 0;
 };
-Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot);
+// Without `sealed` DuckDB reads all files; with it, it looks at their ends. On a worker.
+Plan plan_of(const std::vector<Wanted>& wanted, const Snapshot& snapshot,
+             const segments::SealedFiles* sealed = nullptr);
 
 }  // namespace mw::query

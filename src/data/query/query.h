@@ -74,6 +74,8 @@ struct EngineOptions {
     QueryLimits limits_max{minutes{5}, 10'000'000, std::size_t{1} << 30};
     std::size_t sql_bytes_max = 64 * 1024;
     std::size_t parameters_max = 1'000;
+    // Of sealed files: what was learnt about them, and columns of which few rows were wanted.
+    std::size_t kept_bytes_max = std::size_t{48} << 20;
 };
 
 class Engine final : public QueryEngine {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <limits>
 
-#include "data/segments/segments.h"
-
 namespace mw::query {
 namespace {
 
@@ -19,7 +17,8 @@ std::int64_t minute_number(Timestamp time) {
 }
 
 // Rows of all of them; the files in one scan.
-std::string joined(const std::vector<const PartialMinutes*>& partials, const std::string& where) {
+std::string joined(const std::vector<const PartialMinutes*>& partials, const std::string& where,
+                   const FromRollups& from_rollups) {
     std::vector<std::string> files;
     std::string sql;
     auto add = [&sql](const std::string& rows, const std::string& condition) {
@@ -32,7 +31,7 @@ std::string joined(const std::vector<const PartialMinutes*>& partials, const std
         else
             files.push_back(partial->file);
     }
-    if (!files.empty()) add(segments::rollups_sql(files), where.empty() ? "" : " WHERE " + where);
+    if (!files.empty()) add(from_rollups(files), where.empty() ? "" : " WHERE " + where);
     return sql;
 }
 
@@ -66,7 +65,8 @@ std::string minutes_of_rows(const std::string& from, const std::string& where) {
            from + (where.empty() ? "" : " WHERE " + where) + ") GROUP BY series, minute";
 }
 
-std::string whole_minutes(std::vector<PartialMinutes> partials, const std::string& where) {
+std::string whole_minutes(std::vector<PartialMinutes> partials, const std::string& where,
+                          const FromRollups& from_rollups) {
     std::sort(partials.begin(), partials.end(),
               [](const auto& a, const auto& b) { return a.from < b.from; });
     std::vector<const PartialMinutes*> alone, sharing;
@@ -80,9 +80,11 @@ std::string whole_minutes(std::vector<PartialMinutes> partials, const std::strin
     }
     std::string sql;
     if (!alone.empty())
-        sql = "SELECT " + std::string(table_columns) + " FROM (" + joined(alone, where) + ")";
+        sql = "SELECT " + std::string(table_columns) + " FROM (" +
+              joined(alone, where, from_rollups) + ")";
     if (!sharing.empty())
-        sql += (sql.empty() ? "" : " UNION ALL ") + merged_minutes(joined(sharing, where));
+        sql += (sql.empty() ? "" : " UNION ALL ") +
+               merged_minutes(joined(sharing, where, from_rollups));
     return sql.empty() ? no_minutes() : sql;
 }
 

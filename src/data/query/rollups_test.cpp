@@ -185,12 +185,15 @@ TEST(RollupPlan, sources_that_share_no_minute_go_as_they_are) {
     auto part = [&](std::int64_t from, std::int64_t to, std::string file = "") {
         return PartialMinutes{at(from), at(to), std::move(file), "SELECT 1"};
     };
-    EXPECT_EQ(count(whole_minutes({}, "")), 0u);
-    EXPECT_EQ(count(whole_minutes({part(0, 59), part(60, 100)}, "")), 0u);
-    EXPECT_EQ(count(whole_minutes({part(0, 60), part(119, 200)}, "")), 1u);
-    EXPECT_EQ(count(whole_minutes({part(-1, -1), part(0, 1)}, "")), 0u);
-    EXPECT_EQ(count(whole_minutes({part(500, 900), part(0, 1000), part(1100, 1200)}, "")), 1u);
-    const std::string files = whole_minutes({part(0, 59, "/a"), part(60, 100, "/b")}, "true");
+    auto minutes = [](std::vector<PartialMinutes> parts, const std::string& where) {
+        return whole_minutes(std::move(parts), where, segments::rollups_sql);
+    };
+    EXPECT_EQ(count(minutes({}, "")), 0u);
+    EXPECT_EQ(count(minutes({part(0, 59), part(60, 100)}, "")), 0u);
+    EXPECT_EQ(count(minutes({part(0, 60), part(119, 200)}, "")), 1u);
+    EXPECT_EQ(count(minutes({part(-1, -1), part(0, 1)}, "")), 0u);
+    EXPECT_EQ(count(minutes({part(500, 900), part(0, 1000), part(1100, 1200)}, "")), 1u);
+    const std::string files = minutes({part(0, 59, "/a"), part(60, 100, "/b")}, "true");
     EXPECT_NE(files.find("'/a','/b'"), std::string::npos) << files;
     EXPECT_EQ(end_of_minute(at(60)).ns, at(120).ns - 1);
     EXPECT_EQ(end_of_minute(history::time_highest), history::time_highest);

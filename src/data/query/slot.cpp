@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <unordered_set>
 
 #include "base/sql_text.h"
 #include "data/query/result_text.h"
@@ -18,29 +17,8 @@ struct Slot::Open {
     std::optional<duckdb::Connection> connection;
     std::optional<duckdb::Statement> to_tree;
     std::optional<duckdb::Statement> to_sql;
-    Node select_template;                   // the tree of SELECT 1
-    std::unordered_set<std::string> files;  // whose footers DuckDB may have
-    std::size_t footer_bytes = 0;           // of these, about
-    void note_footers(const Plan& plan);
+    Node select_template;  // the tree of SELECT 1
 };
-
-// Without a footer that is known already, a look at a few rows costs twice as much or more. DuckDB
-// forgets none, so beyond a limit the instance goes.
-namespace {
-
-constexpr std::size_t footer_bytes_max = std::size_t{64} << 20;
-
-// Of a file of points and its rollups: by their row groups and columns, roughly.
-std::size_t footers_of(const SourceFile& file) {
-    return (std::size_t{32} << 10) + static_cast<std::size_t>(file.rows / 8);
-}
-
-}  // namespace
-
-void Slot::Open::note_footers(const Plan& plan) {
-    for (const SourceFile& file : plan.files)
-        if (files.insert(file.path).second) footer_bytes += footers_of(file);
-}
 
 Slot::Slot(SlotOptions options) : options_(std::move(options)) {}
 Slot::~Slot() = default;
@@ -93,8 +71,7 @@ Result<> Slot::open(std::size_t memory_bytes) {
     open_.reset();
     auto open = std::make_unique<Open>();
     open->memory_bytes = memory_bytes;
-    duckdb::Options options{
-        .memory_bytes = memory_bytes, .threads = options_.threads, .keep_footers = true};
+    duckdb::Options options{.memory_bytes = memory_bytes, .threads = options_.threads};
     for (const std::string* directory :
          {&options_.history_directory, &options_.temporary_directory}) {
         if (!directory->empty()) options.directories.push_back(*directory);
@@ -210,7 +187,6 @@ std::vector<std::optional<Timestamp>> Slot::instants(const std::vector<Node>& ex
 Result<QueryReply> Slot::run(const Parsed& parsed, Plan plan, ResultFormat format,
                              const QueryLimits& limits, std::stop_token stop) {
     ASSERT(open_ != nullptr);
-    open_->note_footers(plan);
     open_->sources = std::move(plan.sources);
     const bool parquet = format == ResultFormat::parquet;
     const std::string sql = plan.with + "SELECT * FROM (" + parsed.sql + ") LIMIT " +
@@ -219,7 +195,6 @@ Result<QueryReply> Slot::run(const Parsed& parsed, Plan plan, ResultFormat forma
                          : text_reply(sql, parsed.parameters, format, limits, stop);
     if (!reply) reply = explained(std::move(reply).error(), parsed);
     end_statement();
-    if (open_->footer_bytes > footer_bytes_max) open_.reset();
     return reply;
 }
 

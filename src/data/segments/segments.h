@@ -56,3 +56,5 @@ std::string rollups_sql(const std::vector<std::string>& paths);
 std::uint64_t device_id(std::string_view device);
 
 }  // namespace mw::segments
+
+#include "data/segments/sealed_files.h"  // SealedFiles: the same rows, read by ourselves
