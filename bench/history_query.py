@@ -131,25 +131,64 @@ def ask_hub(folder, history, points, name):
 
 
 def recorded_sets():
-    """Bytes per point of each set of recorded data, fresh and compacted."""
+    """Bytes per point of each set of recorded data, fresh and compacted, and VictoriaMetrics'."""
     sets = collections.defaultdict(list)
     if not recorded.DATA.exists():
         return {}
-    for name, times, values in recorded.series():
-        lines = [f"{name} {len(values)}"] + [f"{at!r} {value!r}" for at, value in zip(times, values)]
-        sets[name.partition(".")[0]] += lines
+    for one in recorded.series():
+        sets[one[0].partition(".")[0]].append(one)
     figures = {}
-    for name, lines in sets.items():
+    for name, series in sets.items():
         folder = pathlib.Path(tempfile.mkdtemp(prefix="millwright-bench-"))
         try:
-            fresh = per_point(fill("series", folder, stdin="\n".join(lines) + "\n"))
-            compacted = per_point(fill("compact", folder))
-            figures[name] = {"fresh": fresh["bytes_per_point"], "compacted": compacted["bytes_per_point"]}
-            print(f"{name}: {fresh['bytes_per_point']} bytes a point fresh, {compacted['bytes_per_point']} compacted",
-                  flush=True)
+            lines = ""
+            for signal, times, values in series:
+                lines += f"{signal} {len(values)}\n"
+                lines += "".join(f"{at!r} {value!r}\n" for at, value in zip(times, values))
+            fresh = per_point(fill("series", folder / "history", stdin=lines))
+            compacted = per_point(fill("compact", folder / "history"))
+            figures[name] = {"points": sum(len(values) for signal, times, values in series),
+                             "fresh": fresh["bytes_per_point"], "compacted": compacted["bytes_per_point"]}
+            figures[name] |= victoria_set(folder, series)
+            print(f"{name}: {figures[name]} (bytes a point)", flush=True)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     return figures
+
+
+def victoria_set(folder, series):
+    """The same points there, by the millisecond, after all parts were merged into one a month; without its index."""
+    running = []
+    server = ingest.start_victoria(folder, running)
+    if not server:
+        return {}
+    try:
+        connection, points = server.connect(), 0
+        for number, (_, times, values) in enumerate(series):
+            rows = [f"recorded,series=s{number} value={value!r} {round(at * 1e9)}\n"
+                    for at, value in zip(times, values)]
+            for begin in range(0, len(rows), 20_000):
+                send(connection, "".join(rows[begin:begin + 20_000]).encode())
+            points += len({round(at * 1e3) for at in times})
+        for path in ("/internal/force_flush", "/internal/force_merge"):
+            connection.request("GET", path)
+            connection.getresponse().read()
+        while merging(connection):
+            time.sleep(.2)
+        running[-1].process.terminate()
+        running[-1].process.wait()
+        stored = sum(file.stat().st_size for file in (folder / "victoria" / "data").rglob("*") if file.is_file())
+        return {"victoriametrics": round(stored / points, 3)}
+    finally:
+        for process in running:
+            process.kill()
+
+
+def merging(connection):
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    return any(line.startswith("vm_active_") and 'type="storage/' in line and not line.endswith(" 0")
+               for line in text.splitlines() if "merges" in line)
 
 
 def send(connection, body):

@@ -114,9 +114,10 @@ void DeltaEncoder::push_leap(std::uint64_t delta) {
 void DeltaEncoder::push(const std::int64_t* values, std::size_t count) {
     while (count > 0) {
         const std::size_t step = std::min(count, block_values - filled_);
+        const std::int64_t* before = values - 1;
         for (std::size_t i = 0; i < step; ++i)
             deltas_[filled_ + i] =
-                static_cast<std::uint64_t>(values[i]) - static_cast<std::uint64_t>(values[i - 1]);
+                static_cast<std::uint64_t>(values[i]) - static_cast<std::uint64_t>(before[i]);
         filled_ += step;
         values += step;
         count -= step;

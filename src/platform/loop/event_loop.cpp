@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "platform/loop/short_turns.h"
+
 namespace mw {
 namespace {
 
@@ -66,6 +68,7 @@ Loop& Loop::here() {
 Loop* Loop::here_or_null() { return running_loop; }
 
 void Loop::run() {
+    ask_for_short_turns();
     const bool never = false;
     run_until(never);
 }

@@ -1,10 +1,14 @@
 // What crosses threads: post, run_on, Workers. Run it under -DMW_SANITIZE=thread.
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <latch>
 #include <thread>
 
 #include "platform/loop/loop.h"
+#include "platform/loop/short_turns.h"
 
 namespace mw {
 namespace {
@@ -309,6 +313,17 @@ TEST(Metrics, follow_the_counters_of_loop_and_workers) {
             << text;
         EXPECT_NE(text.find("millwright_loop_turns_total{loop=\"control\"}"), std::string::npos);
     }
+}
+
+TEST(ShortTurns, leave_a_threads_policy_and_niceness_as_they_are) {
+    std::thread thread([] {
+        const auto id = static_cast<id_t>(gettid());
+        ASSERT_EQ(setpriority(PRIO_PROCESS, id, 7), 0);
+        ask_for_short_turns();
+        EXPECT_EQ(getpriority(PRIO_PROCESS, id), 7);
+        EXPECT_EQ(sched_getscheduler(0), SCHED_OTHER);
+    });
+    thread.join();
 }
 
 TEST(VirtualTime, stands_still_while_a_worker_works) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "platform/loop/short_turns.h"
+
 namespace mw {
 
 Workers::Workers(WorkersOptions options) : options_(std::move(options)) {
@@ -63,6 +65,7 @@ void Workers::work_loop(int index) {
     // On Linux this is the thread's own nice value. Failing leaves it as urgent as the loops.
     [[maybe_unused]] int outcome =
         setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.niceness);
+    ask_for_short_turns();
     for (;;) {
         std::shared_ptr<Work> work;
         {
