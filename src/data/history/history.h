@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "data/history/catalog.h"
 #include "data/history/head_snapshot.h"
+#include "data/history/hold.h"
 #include "data/history/retention.h"
 #include "data/history/segment.h"
 #include "data/history/series.h"
@@ -146,6 +147,8 @@ class History {
     Task<> seal_now();
     // Reads every sealed file, at low priority, and says which are not what was written.
     Task<VerifyReport> verify();
+    // What is on disk, for a copy of it: everything durable by then, once.
+    Task<HistoryHold> hold();
     // Merges all sealed files that can be merged, now; also done in the background.
     Task<> compact_now();
     // Gone from head, files and newest values when it ends; files that a query still reads are
