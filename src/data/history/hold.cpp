@@ -9,7 +9,14 @@ namespace mw::history {
 // frames are dropped that it knows to be in files.
 Task<HistoryHold> History::State::hold() {
     auto waiting = take_catalog_turn();
-    CO_TRY(auto turn, co_await std::move(waiting));
+    auto limited = within(options_.hold_patience, std::move(waiting));
+    auto turn = co_await std::move(limited);
+    if (!turn && turn.error().code == Errc::timed_out)
+        co_return Error{Errc::overloaded,
+                        "the catalog of history waits for its disk" +
+                            (seal_failure_ ? ": " + seal_failure_->message : std::string()) +
+                            ". Next step: see that it has space and is well"};
+    if (!turn) co_return std::move(turn).error();
     auto look = [&files = parts_.files, directory = options_.directory,
                  known = files_]() -> Result<HistoryHold> {
         HistoryHold hold;

@@ -94,5 +94,33 @@ TEST_F(HistoryHeld, has_all_that_was_durable_at_any_point_of_a_seal) {
     EXPECT_EQ(rows_of_copy(), stored_);
 }
 
+TEST_F(HistoryHeld, is_refused_while_the_disk_takes_no_entry) {
+    options_.hold_patience = milliseconds{20};
+    options_.retry_after = milliseconds{1};
+    ASSERT_TRUE(open());
+    for (std::int64_t seal = 0; seal < 3; ++seal) {
+        store(batch("a", "p", {seal * 10, seal * 10 + 1}));
+        ASSERT_TRUE(wait(history_->seal_now()));
+    }
+    auto refused = wait([](History& history, files::FaultyFiles& files) -> Task<HistoryHold> {
+        Scope scope(Loop::here());
+        files.fail(files::Call::append, 1, files::Fault::no_space, 1'000'000);
+        scope.spawn(history.compact_now());
+        Result<HistoryHold> held = HistoryHold{};
+        while (held) {  // until the compaction has got so far, for which it needs its turn
+            CO_TRY_VOID(co_await yield());
+            auto holding = history.hold();
+            held = co_await std::move(holding);
+        }
+        files.clear_faults();
+        CO_TRY_VOID(co_await scope.join());
+        co_return std::move(held);
+    }(*history_, *files_));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::overloaded);
+    EXPECT_NE(refused.error().message.find("waits for its disk"), std::string::npos);
+    EXPECT_TRUE(wait(history_->hold()));
+}
+
 }  // namespace
 }  // namespace mw::history
