@@ -62,7 +62,7 @@ Result<> Capture::take_history(history::HistoryHold hold) {
     for (auto& file : hold.files) {
         Item item;
         item.source = file.path;
-        item.entry.path = file.path.substr(data_.size() + 1);
+        item.entry.path = "history" + file.path.substr(at("history").size());
         item.entry.part = Part::segment;
         item.entry.bytes = file.bytes;
         item.entry.mode = mode_of(file.path);
