@@ -42,6 +42,7 @@ void add_query_verb(CLI::App& app, Context& context);
 void add_model_verbs(CLI::App& app, Context& context);
 void add_firmware_verbs(CLI::App& app, Context& context);
 void add_alarm_verbs(CLI::App& app, Context& context);
+void add_backup_verbs(CLI::App& app, Context& context);
 void add_usecase_verbs(CLI::App& app, Context& context);
 void add_approve_verbs(CLI::App& app, Context& context);
 void add_user_verbs(CLI::App& app, Context& context);

@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_label_verbs(app, context);
     mw::ctl::add_mqtt_verbs(app, context);
     mw::ctl::add_history_verbs(app, context);
+    mw::ctl::add_backup_verbs(app, context);
     mw::ctl::add_load_verbs(app, context);
     mw::ctl::add_profile_verbs(app, context);
     mw::ctl::add_trust_verbs(app, context);

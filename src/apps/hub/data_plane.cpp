@@ -235,6 +235,11 @@ Task<history::VerifyReport> DataPlane::verify_history() {
     co_return co_await run_on(loop(), std::move(there));
 }
 
+Task<history::HistoryHold> DataPlane::hold_history() {
+    auto there = [this] { return history_->hold(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
 Task<history::Erased> DataPlane::erase(history::EraseOrder order) {
     auto there = [this, order = std::move(order)] { return history_->erase(order); };
     co_return co_await run_on(loop(), std::move(there));

@@ -86,6 +86,7 @@ class DataPlane final : public query::HistorySource,
     Task<history::HistoryFigures> history_figures();
     Task<> compact_now();  // seals first
     Task<history::VerifyReport> verify_history();
+    Task<history::HistoryHold> hold_history();
     Task<history::Erased> erase(history::EraseOrder order);
     void set_retention(history::RetentionSnapshot retention);
     // The hub's own points, such as KPIs: good by construction, of no device's stream.

@@ -27,6 +27,7 @@ WorkersOptions workers_of(std::string name, int threads, int niceness) {
 Result<std::unique_ptr<Hub>> Hub::open(HubOptions options, World world) {
     TRY_VOID(world.files.make_directories(options.directory, 0750).context("the data directory"));
     TRY(auto lock, files::DirectoryLock::take(options.directory));
+    TRY_VOID(backup::check_whole(world.files, options.directory));
     std::unique_ptr<Hub> self(new Hub(std::move(options), world, std::move(lock)));
     TRY_VOID(self->open_trust());
     TRY_VOID(self->open_data());
@@ -66,6 +67,7 @@ Result<> Hub::open_trust() {
         registry::Registry::open(*control_, world_.clock, metrics_, std::move(registry)));
     TRY(audit_wiring_,
         AuditWiring::open(world_.files, world_.clock, *authority_, path("pki"), *registry_));
+    TRY_VOID(sync_wait(*control_, note_restore(world_.files, *registry_, options_.directory)));
     TRY(first_start_, sync_wait(*control_, registry::bootstrap_admin(*registry_, world_.files,
                                                                      path("admin.token"),
                                                                      world_.clock, world_.random)));
@@ -184,6 +186,9 @@ Task<> Hub::start_parts() {
     CO_TRY_VOID(co_await rollout_wiring_->start());
     history_wiring_ = std::make_unique<HistoryWiring>(
         HistoryWiring::Parts{*data_, *registry_, *projection_, options_.keep});
+    backup_wiring_ = std::make_unique<BackupWiring>(
+        BackupWiring::Parts{*control_, world_.files, world_.clock, metrics_, *data_,
+                            options_.directory, world_.sqlite_vfs});
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
     scope_->spawn(history_wiring_->keep_retention());
@@ -212,6 +217,7 @@ Result<> Hub::open_surface() {
     parts.broker = broker_wiring_.get();
     parts.points = point_wiring_.get();
     parts.history = history_wiring_.get();
+    parts.backups = backup_wiring_.get();
     parts.quarantine = trust_wiring_.get();
     parts.lineage = trust_wiring_.get();
     parts.scorecards = trust_wiring_.get();
@@ -296,6 +302,7 @@ Task<> Hub::stop() {
     co_await device_server_->stop();
     co_await api_server_->stop();
     if (plain_api_server_) co_await plain_api_server_->stop();
+    ignore(co_await backup_wiring_->end(), "what it had copied is removed");
     ignore(co_await rollout_wiring_->stop(), "the next start goes on where it was");
     co_await business_->stop();
     auto stopped = co_await data_->stop();

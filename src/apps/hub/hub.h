@@ -8,6 +8,7 @@
 
 #include "apps/hub/alarm_wiring.h"
 #include "apps/hub/audit_wiring.h"
+#include "apps/hub/backup_wiring.h"
 #include "apps/hub/broker_wiring.h"
 #include "apps/hub/business_wiring.h"
 #include "apps/hub/data_plane.h"
@@ -107,6 +108,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<PointWiring> point_wiring_;
     std::unique_ptr<projection::Projection> projection_;
     std::unique_ptr<HistoryWiring> history_wiring_;
+    std::unique_ptr<BackupWiring> backup_wiring_;
     std::unique_ptr<access::Access> access_;
     std::unique_ptr<LabelTable> label_table_;
     std::unique_ptr<QuarantineTable> quarantine_table_;

@@ -68,6 +68,8 @@ Task<> History::compact_now() { return state_->compact_now(); }
 
 Task<VerifyReport> History::verify() { return state_->verify(); }
 
+Task<HistoryHold> History::hold() { return state_->hold(); }
+
 Task<Erased> History::erase(EraseOrder order) { return state_->erase_now(std::move(order)); }
 
 void History::set_retention(RetentionSnapshot retention) {

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "data/history/catalog.h"
 #include "data/history/head_snapshot.h"
+#include "data/history/hold.h"
 #include "data/history/retention.h"
 #include "data/history/segment.h"
 #include "data/history/series.h"
@@ -39,6 +40,7 @@ struct HistoryOptions {
     nanoseconds retry_after = milliseconds{250};  // a disk that refused, a seal that failed
     nanoseconds compact_every = minutes{1};       // how often it is asked what to compact
     nanoseconds retain_every = hours{1};          // how often what is too old goes
+    nanoseconds hold_patience = seconds{60};      // hold() waits so long for the catalog
 };
 
 struct HistorySnapshot {
@@ -146,6 +148,9 @@ class History {
     Task<> seal_now();
     // Reads every sealed file, at low priority, and says which are not what was written.
     Task<VerifyReport> verify();
+    // What is on disk, for a copy of it: everything durable by then, once. overloaded: the catalog
+    // could not be had, as the disk refuses what is to be entered.
+    Task<HistoryHold> hold();
     // Merges all sealed files that can be merged, now; also done in the background.
     Task<> compact_now();
     // Gone from head, files and newest values when it ends; files that a query still reads are

@@ -42,6 +42,7 @@ class History::State {
     Task<Erased> erase_now(EraseOrder order);
     Task<> retain_now();
     Task<VerifyReport> verify();  // verify.cpp
+    Task<HistoryHold> hold();     // hold.cpp
     Task<> stop();
 
     files::GroupLog& log() { return *log_; }

@@ -67,10 +67,4 @@ Result<std::vector<ResourceChange>> Reader::changes_since(const std::string& kin
     }
 }
 
-Result<> Reader::backup(const std::string& path) {
-    // VACUUM INTO reads in one transaction, so writers go on meanwhile.
-    TRY(auto* vacuum, prepared_.get("VACUUM INTO ?1"));
-    return vacuum->bind(1, path).run();
-}
-
 }  // namespace mw::registry

@@ -22,7 +22,6 @@ class Reader {
     Result<ResourcePage> list(const ListQuery& query);
     Result<std::vector<ResourceChange>> changes_since(const std::string& kind,
                                                       std::uint64_t revision);
-    Result<> backup(const std::string& path);
 
  private:
     Prepared prepared_;

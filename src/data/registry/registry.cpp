@@ -338,12 +338,6 @@ Task<std::vector<ResourceChange>> Registry::changes_since(std::string kind,
     return state->readers().run(std::move(job));
 }
 
-Task<> Registry::backup(std::string path) {
-    auto* state = state_.get();
-    auto job = [state, path = std::move(path)] { return state->reader.backup(path); };
-    return state->readers().run(std::move(job));
-}
-
 // ---- the audit log
 
 Task<std::vector<audit::Fact>> Registry::facts(std::uint64_t after, std::size_t limit) {

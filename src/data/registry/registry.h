@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/random.h"
+#include "data/registry/copy.h"
 #include "data/registry/kinds.h"
 #include "domain/resource_store.h"
 #include "platform/files/files.h"
@@ -110,8 +111,6 @@ class Registry final : public ResourceStore, public policy::Accounts {
     Task<Growth> growth(std::uint64_t from, std::uint64_t to);  // to 0: the newest head
     // The log_file of trust/audit, part after part until next.ended.
     Task<ExportPart> export_part(ExportCursor from);
-    // Copies the database, consistent and while in use, to a new file of the same VFS.
-    Task<> backup(std::string path);
 
  private:
     struct State;

@@ -265,7 +265,12 @@ TEST(RegistryFile, is_reopened_backed_up_and_tells_when_facts_were_edited) {
     r.kind = "Site";
     r.name = "north";
     ASSERT_TRUE(sync_wait(*loop, registry->create(r, {"user:ada", "create", ""})));
-    ASSERT_TRUE(sync_wait(*loop, registry->backup(copy)));
+    const auto copied = copy_database(path, "", copy);
+    ASSERT_TRUE(copied);
+    const auto facts = *sync_wait(*loop, registry->facts(0, 5'000));
+    EXPECT_EQ(copied->facts, facts.size());
+    EXPECT_EQ(copied->last, facts.back().hash);
+    EXPECT_EQ(copy_database(path, "", copy).error().code, Errc::invalid_input);  // it is there
     registry.reset();
     EXPECT_TRUE(sync_wait(*loop, reopen(path)->get("Site", "north")));
     EXPECT_TRUE(sync_wait(*loop, reopen(copy)->get("Site", "north")));

@@ -127,3 +127,4 @@ class TemporaryDirectory {
 #include "platform/files/append_log.h"    // AppendLog: checksummed frames in segments
 #include "platform/files/faulty_files.h"  // FaultyFiles: power cuts, full disks, failing calls
 #include "platform/files/group_log.h"     // GroupLog: AppendLog with group commit, from a loop
+#include "platform/files/log_pieces.h"    // an AppendLog as it stands, for who copies it

@@ -176,6 +176,20 @@ void add_trust_routes(Routes& routes) {
                {.limit = minutes(5)});
 }
 
+// What the hub stores: figures, files and copies of it.
+void add_storage_routes(Routes& routes) {
+    using http::Method;
+    routes.add(Method::get, "/v1/history/stats", history_stats);
+    // Files are rewritten; what is cut short here goes on behind.
+    const http::RouteOptions long_work{.limit = minutes(11)};
+    routes.add(Method::post, "/v1/history/compact", compact_history, long_work);
+    routes.add(Method::post, "/v1/history/verify", verify_history, {.limit = hours(2)});
+    routes.add(Method::post, "/v1/history/delete", delete_history, long_work);
+    routes.add(Method::get, "/v1/backups", show_backup, long_work);
+    routes.add(Method::post, "/v1/backups", create_backup);
+    routes.add(Method::post, "/v1/backups/stop", stop_backup);
+}
+
 // Points over HTTP: our JSON, and the paths of InfluxDB 2 and 1.
 void add_write_routes(Routes& routes, const WriteOptions& options) {
     using http::Method;
@@ -243,12 +257,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/bridges", list_mqtt_bridges);
     routes.add(Method::post, "/v1/mqtt/kick", kick_mqtt_clients);
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
-    routes.add(Method::get, "/v1/history/stats", history_stats);
-    // Files are rewritten; what is cut short here goes on behind.
-    const http::RouteOptions long_work{.limit = minutes(11)};
-    routes.add(Method::post, "/v1/history/compact", compact_history, long_work);
-    routes.add(Method::post, "/v1/history/verify", verify_history, {.limit = hours(2)});
-    routes.add(Method::post, "/v1/history/delete", delete_history, long_work);
+    add_storage_routes(routes);
     add_trust_routes(routes);
     add_write_routes(routes, state_->options.writes);
     add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));

@@ -18,6 +18,7 @@
 #include "domain/query_engine.h"
 #include "platform/http/http.h"
 #include "surface/api/access.h"
+#include "surface/api/backup_desk.h"
 #include "surface/api/broker_desk.h"
 #include "surface/api/history_desk.h"
 #include "surface/api/write_door.h"
@@ -71,6 +72,7 @@ struct Parts {
     products::Desk* products = nullptr;
     PointDesk* points = nullptr;
     HistoryDesk* history = nullptr;
+    BackupDesk* backups = nullptr;
     QuarantineDesk* quarantine = nullptr;
     LineageDesk* lineage = nullptr;
     ScorecardDesk* scorecards = nullptr;

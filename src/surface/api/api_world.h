@@ -181,6 +181,32 @@ class FakeHistory final : public HistoryDesk {
     std::optional<Deletion> deleted;
 };
 
+// Knows /mnt/b, and makes a backup for ever.
+class FakeBackups final : public BackupDesk {
+ public:
+    Task<> admit(Order order) override {
+        if (running) co_return Error{Errc::conflict, "one is being made"};
+        if (order.directory != "/mnt/b") co_return Error{Errc::not_found, "no backups there"};
+        co_return Result<>{};
+    }
+    Task<> start(Order order) override {
+        running = std::move(order);
+        co_return Result<>{};
+    }
+    Task<Json> state(nanoseconds wait) override {
+        waited = wait;
+        if (!running) co_return JsonObject{{"running", nullptr}};
+        co_return JsonObject{{"running", JsonObject{{"directory", running->directory}}}};
+    }
+    Task<> stop() override {
+        if (!running) co_return Error{Errc::not_found, "none is being made"};
+        running.reset();
+        co_return Result<>{};
+    }
+    std::optional<Order> running;
+    nanoseconds waited{0};
+};
+
 // Two pages of clients, and a trace that gives what a test put into it.
 class FakeBroker final : public BrokerDesk {
  public:
@@ -275,6 +301,7 @@ class ApiWorld : public testing::Test {
         parts.products = contracts.get();
         parts.points = &points;
         parts.history = &stored;
+        parts.backups = &backups;
         parts.quarantine = &trust;
         parts.lineage = &trust;
         parts.scorecards = &trust;
@@ -387,6 +414,7 @@ class ApiWorld : public testing::Test {
     FakeGates gates;
     FakeBroker broker{clock};
     FakeHistory stored;
+    FakeBackups backups;
     FakePoints points;
     Result<> history;
     std::vector<AdmissionRequest> judged;

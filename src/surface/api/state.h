@@ -200,6 +200,11 @@ Task<Response> compact_history(State&, Caller, Request);
 Task<Response> verify_history(State&, Caller, Request);
 Task<Response> delete_history(State&, Caller, Request);
 
+// backups.cpp
+Task<Response> create_backup(State&, Caller, Request);
+Task<Response> show_backup(State&, Caller, Request);
+Task<Response> stop_backup(State&, Caller, Request);
+
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);
 Task<Response> end_query(State&, Caller, Request);

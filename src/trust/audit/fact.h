@@ -48,6 +48,8 @@ inline constexpr std::string_view enroll_refused = "enroll.refused";
 inline constexpr std::string_view blob_stored = "blob.stored";
 inline constexpr std::string_view query = "query";
 inline constexpr std::string_view mqtt_kick = "mqtt.kick";
+inline constexpr std::string_view backup_create = "backup.create";
+inline constexpr std::string_view backup_restore = "backup.restore";  // at the start after it
 inline constexpr std::string_view history_delete = "history.delete";  // what a device sent
 inline constexpr std::string_view mqtt_trace = "mqtt.trace";          // with payloads
 }  // namespace action
