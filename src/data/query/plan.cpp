@@ -15,10 +15,12 @@ namespace {
 
 using history::SegmentFile;
 
-// With `quality` as it is for readers.
+// With `quality` as it is for readers. Every whole number is an integer.
 std::string point_list(const std::string& quality) {
     return "r.\"time\", r.device, r.signal, r.\"value\", " + quality +
-           " AS quality, r.unit, r.asset, r.site";
+           " AS quality, r.unit, r.asset, r.site, r.text, coalesce(r.whole, CASE WHEN "
+           "r.\"value\" = trunc(r.\"value\") THEN TRY_CAST(r.\"value\" AS BIGINT) END) AS "
+           "\"integer\"";
 }
 constexpr const char* decision_columns =
     "\"time\", device, asset, use_case, model, \"version\", bundle_hash, window_from, window_to, "
@@ -26,7 +28,8 @@ constexpr const char* decision_columns =
 constexpr const char* no_points =
     "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS signal, "
     "NULL::DOUBLE AS \"value\", NULL::UTINYINT AS quality, NULL::VARCHAR AS unit, "
-    "NULL::VARCHAR AS asset, NULL::VARCHAR AS site WHERE false";
+    "NULL::VARCHAR AS asset, NULL::VARCHAR AS site, NULL::VARCHAR AS text, "
+    "NULL::BIGINT AS \"integer\" WHERE false";
 constexpr const char* no_decisions =
     "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS asset, "
     "NULL::VARCHAR AS use_case, NULL::VARCHAR AS model, NULL::VARCHAR AS \"version\", "
@@ -80,6 +83,7 @@ bool may_hold(const SegmentFile& file, const Wanted& wanted,
 // A place that rows come from, with what is needed to see which others it may overlap.
 struct Part {
     std::string path;       // of a file
+    bool boxed = false;     // as the catalog says of it
     std::string head;       // "FROM __mw_rows(...)" of a head
     std::string repeats;    // the same for its rows that older parts may hold too
     std::uint64_t age = 0;  // of equal rows the one of the highest age wins: newer, in fact
@@ -89,18 +93,18 @@ struct Part {
 };
 
 std::string select_from(const std::vector<const Part*>& parts, std::string Part::*head) {
-    std::vector<std::string> paths;
+    std::vector<std::string> paths, boxed;
     std::string sql;
     for (const Part* part : parts) {
-        if (!part->path.empty()) paths.push_back(part->path);
+        if (!part->path.empty()) (part->boxed ? boxed : paths).push_back(part->path);
     }
-    if (!paths.empty()) sql = segments::points_sql(paths);
+    if (!paths.empty() || !boxed.empty()) sql = segments::points_sql(paths, boxed);
     for (const Part* part : parts) {
         if ((part->*head).empty()) continue;
         if (!sql.empty()) sql += " UNION ALL ";
         sql +=
             "SELECT series, device_id, \"time\", device, signal, \"value\", quality, unit, asset, "
-            "site " +
+            "site, text, whole " +
             part->*head;
     }
     return sql;
@@ -297,6 +301,7 @@ class Planner {
             if (told_.insert(file.path).second)
                 plan_.files.push_back({file.path, file.generation, file.rows, file.bytes});
             parts.push_back({.path = file.path,
+                             .boxed = file.boxed,
                              .head = "",
                              .repeats = "",
                              .age = file.generation,
