@@ -43,6 +43,11 @@ Quality code_of(unsigned faults, Quality source) {
     return stale && code == Quality::bad(Reason::source_bad) ? source : code;
 }
 
+double mark_of(std::string_view text) {
+    constexpr std::uint64_t payload = 0x0000'ffff'ffff'ffff;
+    return std::bit_cast<double>(text_box_bits | (std::hash<std::string_view>{}(text)&payload));
+}
+
 double LatenessSketch::quantile_ms(double q) const {
     std::uint64_t total = 0;
     for (const auto count : buckets_) total += count;
@@ -76,10 +81,10 @@ unsigned Series::common_faults(const Run& run) const {
 }
 
 unsigned Series::judge(Timestamp time, double value, Quality source, unsigned common,
-                       const Moment& moment, Episode& gap) {
+                       const Moment& moment, Episode& gap, const std::string_view* text) {
     unsigned found = common | source_faults(source);
     if (!std::isfinite(value)) [[unlikely]]
-        found |= bit(Fault::not_a_number);
+        found |= text ? 0 : bit(Fault::not_a_number);
     else if (outside(value))
         found |= bit(Fault::range);
     const unsigned timely = judge_timeliness(time, moment);
@@ -89,7 +94,7 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
         const bool advances = !started || time > last;
         found |= judge_order(time, value, gap);
         if (advances && (found & bad_faults) == 0) {
-            if (judges_change) found |= judge_change(time, value);
+            if (judges_change && !text) found |= judge_change(time, value);
             last_value = value;
             value_time = time;
             has_value = true;
@@ -210,7 +215,7 @@ void Series::note_gap(Timestamp time, std::int64_t step, Episode& gap) {
 
 unsigned Series::judge_change(Timestamp time, double value) {
     unsigned found = 0;
-    if (!has_value) {
+    if (!has_value || is_box(last_value)) {  // nothing to compare a number with
         same_since = trusted_time = time;
         trusted_value = value;
         if (rules->spike > 0) spike.judge(value, rules->spike);
