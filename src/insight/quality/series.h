@@ -24,6 +24,7 @@ enum class Fault : unsigned {
     not_a_number,
     source_bad,
     unit,
+    type,
     range,
     source_uncertain,  // from here on: doubt
     counter_reset,
@@ -92,7 +93,8 @@ struct alignas(64) Series {
     std::uint64_t rules_epoch = 0;
     std::uint32_t good_since = 0;  // points, in an open episode
     bool declared = true;
-    bool has_states = false;     // it may have some values only
+    bool has_states = false;  // its values are looked at one by one
+    bool wants_numbers = false;
     bool judges_change = false;  // anything that looks at the point before is declared
     bool started = false;
     bool has_value = false;
@@ -148,7 +150,8 @@ struct alignas(64) Series {
     unsigned judge_timeliness(Timestamp time, const Moment& moment);
     unsigned judge_order(Timestamp time, double value, Episode& gap);
     unsigned judge_change(Timestamp time, double value);
-    bool outside(double value) const;
+    unsigned faults_of_number(double value) const;
+    unsigned faults_of_text(std::string_view text) const;
     bool restarts(double value, nanoseconds step) const;
     void note_gap(Timestamp time, std::int64_t step, Episode& gap);
 };
