@@ -28,6 +28,7 @@ void Batch::clear() {
     times.clear();
     values.clear();
     quality.clear();
+    boxes.clear();
 }
 
 }  // namespace mw

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "domain/quality.h"
+#include "domain/value.h"
 
 namespace mw {
 
@@ -35,12 +36,14 @@ struct Run {
     std::string unit;  // as sent; empty means the declared one
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
+    ValueType type = ValueType::number;  // as far as the sender said
+    bool boxed = false;                  // a value of it may be a box of the batch
 };
 
 struct Batch {
     DeviceId device;
     // Who fills batches from a memory of its own may number their forms: of two with the same form,
-    // not 0, device and runs (signal and unit, in this order) are the same. Points differ.
+    // not 0, device and runs (signal, unit and type, in this order) are the same. Points differ.
     std::uint64_t form = 0;
     StreamPosition position;
     Timestamp arrival;
@@ -49,6 +52,7 @@ struct Batch {
     std::vector<Timestamp> times;  // event time
     std::vector<double> values;
     std::vector<Quality> quality;
+    BoxList boxes;  // values of boxed runs that no double can say
 
     std::size_t size() const { return times.size(); }
     void clear();  // keeps the buffers

@@ -20,20 +20,25 @@ Result<> check_texts(std::initializer_list<std::string_view> texts) {
 }  // namespace
 
 Result<SeriesRef> History::State::resolve(const std::string& device, const std::string& signal,
-                                          const std::string& unit) {
+                                          const std::string& unit, ValueType type) {
     auto known = series_.find(device, signal);
-    if (known && (unit.empty() || series_.at(*known).unit == unit)) return *known;
+    if (known) {
+        const auto& entry = series_.at(*known);
+        type = widest(entry.type, type);
+        if ((unit.empty() || entry.unit == unit) && entry.type == type) return *known;
+    }
     TRY_VOID(check_texts({device, signal, unit}));
     if (device.empty()) return Error{Errc::invalid_input, "a series needs a device"};
     if (!known && series_.size() >= options_.series_max)
         return Error{Errc::overloaded, "there are " + std::to_string(series_.size()) +
                                            " series already, the limit (series_max)"};
     auto ref = known.value_or(series_.next());
-    records::Series record{ref, device, signal, unit};
+    const std::string own_unit = unit.empty() && known ? series_.at(*known).unit : unit;
+    records::Series record{ref, device, signal, own_unit, type};
     TRY_VOID(log_->append(records::series_bytes(record), [&](std::span<std::uint8_t> into) {
         records::encode_series(record, into);
     }));
-    series_.declare(ref, device, signal, unit);
+    series_.declare(ref, device, signal, own_unit, type);
     undeclared_.push_back(ref);
     return ref;
 }
@@ -51,7 +56,7 @@ Result<Ticket> History::State::append(const Batch& batch) {
         return *ticket;
     }
     for (const auto& run : batch.runs) {
-        TRY(auto ref, resolve(batch.device.text, run.signal, run.unit));
+        TRY(auto ref, resolve(batch.device.text, run.signal, run.unit, run.type));
         refs_.push_back(ref);
     }
     return append(batch, refs_);
@@ -70,7 +75,8 @@ Result<Ticket> History::State::append(const Batch& batch, std::span<const Series
         return Ticket{};
     }
     auto shape = records::shape_of(batch);
-    if (auto admitted = admit(batch.size() * row_bytes, shape.bytes); !admitted) {
+    const auto head_bytes_more = batch.size() * row_bytes + batch.boxes.bytes();
+    if (auto admitted = admit(head_bytes_more, shape.bytes); !admitted) {
         metrics_.refused.add(batch.size());
         if (seal_is_due()) begin_seal();
         return std::move(admitted).error();
@@ -136,6 +142,9 @@ Result<> History::State::check(const Batch& batch, std::span<const SeriesRef> se
     if (points != batch.size()) return wrong("runs do not cover the columns once");
     for (auto ref : series)
         if (ref.index >= series_.size()) return wrong("unknown series");
+    for (std::size_t i = 0; i < batch.boxes.texts(); ++i)
+        if (batch.boxes.text_number(i).size() > text_value_bytes_max)
+            return wrong("a text of more than " + std::to_string(text_value_bytes_max) + " bytes");
     return {};
 }
 
@@ -206,7 +215,8 @@ void History::State::insert(const Batch& batch, std::span<const SeriesRef> serie
         auto rows = run.end - run.begin;
         insert(series[i], {{batch.times.data() + run.begin, rows},
                            {batch.values.data() + run.begin, rows},
-                           {batch.quality.data() + run.begin, rows}});
+                           {batch.quality.data() + run.begin, rows},
+                           run.boxed ? &batch.boxes : nullptr});
     }
 }
 
@@ -219,13 +229,29 @@ void History::State::insert(SeriesRef series, const Columns& rows) {
     std::size_t newest = 0;
     for (std::size_t i = 1; i < rows.size(); ++i)
         if (rows.times[i] >= rows.times[newest]) newest = i;  // of equals the last one won
-    see_newest(series, {rows.times[newest], rows.values[newest], rows.quality[newest]});
+    see_newest(series, {rows.times[newest], rows.values[newest], rows.quality[newest], false});
+    if (rows.boxes) keep_boxed(series, rows, newest);
+}
+
+// What see_newest() may just have taken.
+void History::State::keep_boxed(SeriesRef series, const Columns& rows, std::size_t newest) {
+    auto& last = newest_[series.index].last;
+    if (last.time != rows.times[newest]) return;
+    const double value = rows.values[newest];
+    if (const auto text = rows.boxes->text(value))
+        newest_boxed_[series.index] = std::string(*text);
+    else if (const auto integer = rows.boxes->integer(value))
+        newest_boxed_[series.index] = *integer;
+    else
+        return;
+    last.boxed = true;
 }
 
 void History::State::see_newest(SeriesRef series, const LastValue& candidate) {
     if (series.index >= newest_.size()) newest_.resize(series.index + 1);
     auto& newest = newest_[series.index];
     if (newest.known && candidate.time < newest.last.time) return;
+    if (newest.last.boxed) newest_boxed_.erase(series.index);
     newest = {candidate, true, true};
 }
 

@@ -23,6 +23,8 @@ enum class Part : std::uint8_t {
     commit = 6,
     replaced = 7,
     checksums = 8,
+    types = 9,
+    boxed_newest = 10,
 };
 
 // Packs records of a kind into frames of about part_bytes_max.
@@ -72,8 +74,19 @@ void put_series(FieldWriter& out, const CatalogEntry::Series& s) {
 void put_newest(FieldWriter& out, const CatalogEntry::Newest& n) {
     out.put(n.ref.index);
     out.put(n.last.time.ns);
-    out.put(n.last.value);
+    out.put(n.last.boxed ? no_value : n.last.value);
     out.put(n.last.quality.code);
+}
+void put_boxed(FieldWriter& out, const CatalogEntry::Newest& n) {
+    const auto* text = std::get_if<std::string>(&n.boxed);
+    out.put(n.ref.index);
+    out.put(std::uint8_t(text != nullptr));
+    out.put(text ? std::int64_t{0} : std::get<std::int64_t>(n.boxed));
+    out.texts(text ? std::string_view(*text) : std::string_view());
+}
+std::size_t bytes_of_boxed(const CatalogEntry::Newest& n) {
+    const auto* text = std::get_if<std::string>(&n.boxed);
+    return 15 + (text ? text->size() : 0);
 }
 void put_stream(FieldWriter& out, const CatalogEntry::Stream& s) {
     out.put(s.index);
@@ -95,7 +108,7 @@ void put_file(FieldWriter& out, const SegmentFile& f) {
     out.put(code_of(f.table));
     out.put(std::uint8_t(f.overlaps));
     out.put(std::uint8_t(f.compacted));
-    out.put(std::uint8_t{0});
+    out.put(std::uint8_t(f.boxed));
     out.put(f.generation);
     out.put(f.rows);
     out.put(f.bytes);
@@ -109,6 +122,13 @@ struct Checksum {
     std::uint32_t crc = 0;
 };
 
+template <class List, class Wanted>
+std::vector<typename List::value_type> those_that(const List& list, Wanted wanted) {
+    std::vector<typename List::value_type> found;
+    std::copy_if(list.begin(), list.end(), std::back_inserter(found), wanted);
+    return found;
+}
+
 void write_parts(PartWriter& parts, const CatalogEntry& e) {
     auto texts = [](const auto&... text) { return (2 * sizeof...(text)) + (text.size() + ...); };
     parts.begin(e.full);
@@ -116,7 +136,18 @@ void write_parts(PartWriter& parts, const CatalogEntry& e) {
         Part::series, e.series,
         [&](const auto& s) { return 4 + texts(s.device, s.signal, s.unit); }, put_series);
     parts.parts(
+        Part::types,
+        those_that(e.series, [](const auto& s) { return s.type != ValueType::number; }),
+        [](const auto&) { return std::size_t{5}; },
+        [](FieldWriter& out, const auto& s) {
+            out.put(s.ref.index);
+            out.put(std::uint8_t(s.type));
+        });
+    parts.parts(
         Part::newest, e.newest, [](const auto&) { return std::size_t{21}; }, put_newest);
+    parts.parts(Part::boxed_newest,
+                those_that(e.newest, [](const auto& n) { return n.last.boxed; }), bytes_of_boxed,
+                put_boxed);
     parts.parts(
         Part::streams, e.streams, [&](const auto& s) { return 4 + texts(s.device, s.stream); },
         put_stream);
@@ -178,7 +209,7 @@ std::optional<SegmentFile> get_file(FieldReader& in) {
     f.table = table == rollups_code ? Table::rollups : Table{table};
     f.overlaps = in.get<std::uint8_t>() != 0;
     f.compacted = in.get<std::uint8_t>() != 0;
-    in.bytes(1);
+    f.boxed = in.get<std::uint8_t>() != 0;
     f.generation = in.get<std::uint64_t>();
     f.rows = in.get<std::uint64_t>();
     f.bytes = in.get<std::uint64_t>();
@@ -202,6 +233,7 @@ class EntryReader {
         if (part == Part::begin) {
             entry_.emplace();
             entry_->full = count != 0;
+            typed_ = boxed_ = 0;
         }
         if (!entry_) return;  // its begin was lost to rot
         auto list = [&](auto& into, auto get) {
@@ -238,6 +270,12 @@ class EntryReader {
             case Part::checksums:
                 for (std::uint32_t i = 0; i < count; ++i) read_checksum(in);
                 break;
+            case Part::types:
+                for (std::uint32_t i = 0; i < count; ++i) read_type(in);
+                break;
+            case Part::boxed_newest:
+                for (std::uint32_t i = 0; i < count; ++i) read_boxed(in);
+                break;
             case Part::commit:
                 finish(in);
                 break;
@@ -245,6 +283,31 @@ class EntryReader {
     }
 
  private:
+    // These two are about what the part before said, in its order.
+    void read_type(FieldReader& in) {
+        const SeriesRef ref{in.get<std::uint32_t>()};
+        const auto type = value_type_of(in.get<std::uint8_t>());
+        const auto found = next_of(entry_->series, typed_, ref);
+        if (in.ok() && found) entry_->series[*found].type = type;
+    }
+    void read_boxed(FieldReader& in) {
+        const SeriesRef ref{in.get<std::uint32_t>()};
+        const bool is_text = in.get<std::uint8_t>() != 0;
+        const auto integer = in.get<std::int64_t>();
+        std::string text;
+        in.texts(text);
+        const auto found = next_of(entry_->newest, boxed_, ref);
+        if (!in.ok() || !found) return;
+        auto& newest = entry_->newest[*found];
+        newest.last.boxed = true;
+        newest.boxed = is_text ? BoxedValue(std::move(text)) : BoxedValue(integer);
+    }
+    template <class List>
+    static std::optional<std::size_t> next_of(const List& list, std::size_t& from, SeriesRef ref) {
+        for (std::size_t i = from; i < list.size(); ++i)
+            if (list[i].ref == ref) return from = i, i;
+        return std::nullopt;
+    }
     void read_checksum(FieldReader& in) {
         const auto crc = in.get<std::uint32_t>();
         std::string path;
@@ -260,6 +323,7 @@ class EntryReader {
     }
     const Catalog::Visitor& visit_;
     std::optional<CatalogEntry> entry_;
+    std::size_t typed_ = 0, boxed_ = 0;  // how far in its series and newest values
 };
 
 }  // namespace

@@ -18,9 +18,10 @@ struct LastValue {
     Timestamp time;  // the newest event time
     double value = 0;
     Quality quality;
+    bool boxed = false;  // the value is beside it; this one means nothing
 
     // The value must be forgotten; by the time alone, late points are known.
-    static LastValue erased_at(Timestamp time) { return {time, 0, {erased_code}}; }
+    static LastValue erased_at(Timestamp time) { return {time, 0, {erased_code}, false}; }
     bool erased() const { return quality.code == erased_code; }
     static constexpr std::uint8_t erased_code = 63;  // bad, for a reason that no point has
 };
@@ -31,10 +32,12 @@ struct CatalogEntry {
     struct Series {
         SeriesRef ref;
         std::string device, signal, unit;
+        ValueType type = ValueType::number;
     };
     struct Newest {
         SeriesRef ref;
         LastValue last;
+        BoxedValue boxed = std::int64_t{0};  // if last.boxed
     };
     struct Stream {
         std::uint32_t index = 0;

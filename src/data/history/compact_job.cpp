@@ -14,6 +14,7 @@ SegmentFile describe_merged(const CompactJob& job, const Merged& merged) {
     file.table = newest.table;
     file.generation = newest.generation;
     file.rows = merged.rows;
+    file.boxed = merged.boxed;
     file.time_min = merged.time_min;
     file.time_max = merged.time_max;
     file.device_first = merged.device_first;

@@ -80,6 +80,7 @@ Task<> History::State::forget_newest(EraseOrder order) {
         if (!newest.known || series_.at({i}).device != order.device) continue;
         if (!order.span.holds(newest.last.time)) continue;
         newest.last = LastValue::erased_at(newest.last.time);
+        newest_boxed_.erase(i);
         entry->newest.push_back({{i}, newest.last});
     }
     if (entry->newest.empty()) co_return Result<>{};

@@ -22,6 +22,12 @@ Added Generation::add(SeriesRef series, const Columns& rows, Timestamp boundary)
     }
     auto& slot = slots_[series.index];
     if (slot.rows() == 0) slot.boundary = boundary;
+    if (rows.boxes || slot.boxed) [[unlikely]]
+        return add_boxed(slot, rows);
+    return add_rows(slot, rows);
+}
+
+Added Generation::add_rows(Slot& slot, const Columns& rows) {
     Added added;
     for (std::size_t i = 0; i < rows.size();) {
         auto ordered = add_ordered(slot, rows, i);
@@ -31,6 +37,28 @@ Added Generation::add(SeriesRef series, const Columns& rows, Timestamp boundary)
         ++i;
     }
     return added;
+}
+
+// Boxes become those of this generation. What only looks like one is a NaN from now on: here and,
+// when these are the first boxes of the series, in the rows before.
+Added Generation::add_boxed(Slot& slot, const Columns& rows) {
+    if (!slot.boxed) {
+        open_boxes(slot.ordered);
+        open_boxes(slot.late);
+        slot.boxed = true;
+    }
+    own_values_.assign(rows.values.begin(), rows.values.end());
+    for (double& value : own_values_)
+        if (is_box(value)) value = rows.boxes ? boxes_.adopt(value, *rows.boxes) : no_value;
+    return add_rows(slot, {rows.times, own_values_, rows.quality});
+}
+
+void Generation::open_boxes(Lane& lane) {
+    for (std::uint32_t row = 0; row < lane.rows; ++row) {
+        const auto& block = *lane.blocks[row / block_points];
+        const auto at = row % block_points;
+        if (is_box(block.values[at])) overwrite(lane, row, no_value, block.quality[at]);
+    }
 }
 
 void Generation::prefetch_block(SeriesRef series) const {
@@ -228,7 +256,7 @@ void Generation::view_series(SeriesRef ref, const Bounds& bounds, HeadSnapshot& 
     if (ordered.rows() + late.rows() == 0) return;
     snapshot.rows_ += ordered.rows() + late.rows();
     snapshot.overlaps_ |= slot.overlaps;
-    snapshot.series_.push_back({ref, ordered, late, slot.boundary});
+    snapshot.series_.push_back({ref, ordered, late, slot.boundary, slot.boxed ? &boxes_ : nullptr});
 }
 
 HeadSnapshot::Lane Generation::view(const Lane& lane, std::uint32_t first, std::uint32_t end) {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "data/history/box_pool.h"
 #include "data/history/head_snapshot.h"
 #include "data/history/series_table.h"
 
@@ -43,7 +44,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
     std::size_t points() const { return points_; }
     std::size_t decisions() const { return decisions_.size(); }
     bool empty() const { return points_ == 0 && decisions_.empty(); }
-    std::size_t bytes() const { return bytes_; }
+    std::size_t bytes() const { return bytes_ + boxes_.bytes(); }
     std::vector<SeriesRef> touched_series() const;
 
     std::shared_ptr<const HeadSnapshot> snapshot(const Bounds& bounds, const SeriesTable& table);
@@ -65,8 +66,12 @@ class Generation : public std::enable_shared_from_this<Generation> {
         std::unique_ptr<std::unordered_map<std::int64_t, std::uint32_t>> late_rows;
         Timestamp boundary;
         bool overlaps = false;
+        bool boxed = false;  // values that look like boxes are some, of boxes_
         std::size_t rows() const { return std::size_t{ordered.rows} + late.rows; }
     };
+    Added add_rows(Slot& slot, const Columns& rows);
+    Added add_boxed(Slot& slot, const Columns& rows);
+    void open_boxes(Lane& lane);
     std::size_t add_ordered(Slot& slot, const Columns& rows, std::size_t from);
     Added add_late(Slot& slot, Timestamp time, double value, Quality quality);
     void push(Lane& lane, Timestamp time, double value, Quality quality);
@@ -79,7 +84,9 @@ class Generation : public std::enable_shared_from_this<Generation> {
     void view_series(SeriesRef ref, const Bounds& bounds, HeadSnapshot& snapshot) const;
 
     static constexpr std::size_t slab_blocks = 32;
-    std::vector<Slot> slots_;         // by series
+    std::vector<Slot> slots_;  // by series
+    BoxPool boxes_;
+    std::vector<double> own_values_;  // scratch of add_boxed()
     std::deque<Decision> decisions_;  // references stay valid
     std::vector<std::unique_ptr<Block[]>> slabs_;
     std::size_t slab_used_ = slab_blocks;

@@ -15,8 +15,10 @@ Columns HeadSnapshot::Lane::piece(std::size_t p) const {
     auto rows =
         std::min<std::size_t>(end, (index + 1) * block_points) - index * block_points - begin;
     const auto& block = *blocks[index];
-    return {
-        {block.times + begin, rows}, {block.values + begin, rows}, {block.quality + begin, rows}};
+    return {{block.times + begin, rows},
+            {block.values + begin, rows},
+            {block.quality + begin, rows},
+            nullptr};
 }
 
 std::size_t HeadSnapshot::rows(std::size_t i) const {
@@ -30,7 +32,9 @@ std::size_t HeadSnapshot::pieces(std::size_t i) const {
 Columns HeadSnapshot::piece(std::size_t i, std::size_t p) const {
     const auto& series = series_[i];
     auto ordered = series.ordered.pieces();
-    return p < ordered ? series.ordered.piece(p) : series.late.piece(p - ordered);
+    auto piece = p < ordered ? series.ordered.piece(p) : series.late.piece(p - ordered);
+    piece.boxes = series.boxes;
+    return piece;
 }
 
 }  // namespace mw::history

@@ -1,7 +1,7 @@
 #pragma once
 // What the head held at one moment, bounded by series and time. Any thread may read it while the
 // loop goes on appending: it keeps the blocks alive and never sees later points. Making one copies
-// about 64 bytes per series, no points.
+// about 72 bytes per series, no points.
 
 #include <cstdint>
 #include <limits>
@@ -36,6 +36,7 @@ struct Columns {
     std::span<const Timestamp> times;
     std::span<const double> values;
     std::span<const Quality> quality;
+    const Boxes* boxes = nullptr;  // null: no value is a box
     std::size_t size() const { return times.size(); }
 };
 
@@ -64,6 +65,7 @@ class HeadSnapshot {
     // How many of the pieces are ordered.
     std::size_t ordered_pieces(std::size_t i) const { return series_[i].ordered.pieces(); }
     Timestamp boundary(std::size_t i) const { return series_[i].boundary; }
+    const Boxes* boxes(std::size_t i) const { return series_[i].boxes; }  // null: it has none
 
     // Decisions by arrival, cut to the bounds.
     const std::vector<const Decision*>& decisions() const { return decisions_; }
@@ -89,6 +91,7 @@ class HeadSnapshot {
         Lane ordered;
         Lane late;
         Timestamp boundary;  // the newest time of the series in earlier generations
+        const Boxes* boxes = nullptr;
     };
     std::vector<Series> series_;
     std::size_t rows_ = 0;

@@ -16,8 +16,8 @@ History::History(std::unique_ptr<State> state) : state_(std::move(state)) {}
 History::~History() = default;
 
 Result<SeriesRef> History::resolve(const std::string& device, const std::string& signal,
-                                   const std::string& unit) {
-    return state_->resolve(device, signal, unit);
+                                   const std::string& unit, ValueType type) {
+    return state_->resolve(device, signal, unit, type);
 }
 
 std::optional<Ticket> History::stored(const DeviceId& device,

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
@@ -58,7 +59,8 @@ struct HistorySnapshot {
         SeriesRef series;
         LastValue last;
     };
-    std::shared_ptr<const std::vector<Latest>> latest;  // if asked for
+    std::shared_ptr<const std::vector<Latest>> latest;           // if asked for
+    std::unordered_map<std::uint32_t, BoxedValue> latest_boxed;  // by series, where last.boxed
 };
 
 struct OpenReport {
@@ -118,9 +120,10 @@ class History {
     History& operator=(const History&) = delete;
 
     // The series of a signal, made when new or when the unit changed (empty: keep what is known).
-    // Callers keep it: it stays the same for ever. overloaded: series_max.
+    // Callers keep it: it stays the same for ever. Its type widens to what comes. overloaded:
+    // series_max.
     Result<SeriesRef> resolve(const std::string& device, const std::string& signal,
-                              const std::string& unit);
+                              const std::string& unit, ValueType type = ValueType::number);
     // The ticket of a stream position that was stored before: the message must not be judged or
     // stored again. Sequence 0 never was.
     std::optional<Ticket> stored(const DeviceId& device, const StreamPosition& position) const;

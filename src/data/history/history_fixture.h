@@ -29,6 +29,16 @@ struct RowValue {
 };
 using Rows = std::map<RowKey, RowValue>;
 
+// Of a text or a large integer, something that no double of these tests has.
+inline std::uint64_t bits_of(double value, const Boxes* boxes) {
+    constexpr std::uint64_t mark = 0x7ffb'0000'0000'0000, low = 0xffff'ffff;
+    if (boxes && boxes->text(value))
+        return mark | (std::hash<std::string_view>{}(*boxes->text(value)) & low);
+    if (boxes && boxes->integer(value))
+        return mark | (static_cast<std::uint64_t>(*boxes->integer(value)) & low) | (low + 1);
+    return std::bit_cast<std::uint64_t>(value);
+}
+
 // One text line a row, written past the Files seam, as DuckDB does it.
 class TextWriter final : public SegmentWriter {
  public:
@@ -39,9 +49,8 @@ class TextWriter final : public SegmentWriter {
         while (points.next(next)) {
             for (std::size_t i = 0; i < next.rows.size(); ++i, ++rows)
                 out << next.series->device << ' ' << next.series->signal << ' '
-                    << next.rows.times[i].ns << ' '
-                    << std::bit_cast<std::uint64_t>(next.rows.values[i]) << ' '
-                    << int{next.rows.quality[i].code} << ' ' << next.context->site << '\n';
+                    << next.rows.times[i].ns << ' ' << bits_of(next.rows.values[i], next.rows.boxes)
+                    << ' ' << int{next.rows.quality[i].code} << ' ' << next.context->site << '\n';
         }
         out.close();
         PointRows written;
@@ -178,11 +187,21 @@ class HistoryFixture : public testing::Test {
         }
         return batch;
     }
+    // The same, whose values are these texts, a time each.
+    static Batch texts(std::string device, std::string signal, std::vector<std::int64_t> times,
+                       const std::vector<std::string>& values, std::uint64_t sequence = 0) {
+        auto made = batch(std::move(device), std::move(signal), std::move(times), 0, sequence);
+        for (std::size_t i = 0; i < values.size(); ++i) made.values[i] = made.boxes.add(values[i]);
+        made.runs.front().type = ValueType::text;
+        made.runs.front().boxed = true;
+        return made;
+    }
     static void note(const Batch& batch, Rows& rows) {
         for (const auto& run : batch.runs)
             for (auto i = run.begin; i < run.end; ++i)
                 rows[{batch.device.text, run.signal, batch.times[i].ns}] = {
-                    std::bit_cast<std::uint64_t>(batch.values[i]), batch.quality[i].code};
+                    bits_of(batch.values[i], run.boxed ? &batch.boxes : nullptr),
+                    batch.quality[i].code};
     }
     static Rows rows_of(const HeadSnapshot& head) {
         Rows rows;
@@ -191,7 +210,7 @@ class HistoryFixture : public testing::Test {
                 auto piece = head.piece(i, p);
                 for (std::size_t row = 0; row < piece.size(); ++row) {
                     RowKey key{head.entry(i).device, head.entry(i).signal, piece.times[row].ns};
-                    RowValue value{std::bit_cast<std::uint64_t>(piece.values[row]),
+                    RowValue value{bits_of(piece.values[row], piece.boxes),
                                    piece.quality[row].code};
                     EXPECT_TRUE(rows.emplace(key, value).second) << "twice in one head";
                 }

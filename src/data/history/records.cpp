@@ -14,6 +14,8 @@ constexpr std::size_t decision_head = 72;
 constexpr std::uint8_t flag_shared_times = 1;
 constexpr std::uint8_t flag_one_quality = 2;
 constexpr std::uint8_t flag_replayed = 4;
+constexpr std::uint8_t flag_boxes = 8;
+constexpr std::uint32_t run_is_boxed = 0x8000'0000;  // beside its points, where there are boxes
 
 bool same_times(const Batch& batch) {
     if (batch.runs.size() < 2) return false;
@@ -42,9 +44,18 @@ Error broken(const FieldReader& reader, const char* what) {
                                std::to_string(reader.offset())};
 }
 
+void encode_boxes(const BoxList& boxes, FieldWriter& out) {
+    out.put(static_cast<std::uint32_t>(boxes.integers().size()));
+    out.put(static_cast<std::uint32_t>(boxes.texts()));
+    for (const auto integer : boxes.integers()) out.put(integer);
+    for (const auto end : boxes.ends()) out.put(end);
+    out.raw(boxes.characters().data(), boxes.characters().size());
+}
+
 Result<Record> decode_series(FieldReader reader) {
     Series series;
-    reader.bytes(3);
+    series.type = value_type_of(reader.get<std::uint8_t>());
+    reader.bytes(2);
     series.ref.index = reader.get<std::uint32_t>();
     reader.texts(series.device, series.signal, series.unit);
     if (!reader.at_end()) return broken(reader, "bad series");
@@ -58,6 +69,21 @@ Result<Record> decode_stream(FieldReader reader) {
     reader.texts(stream.device, stream.stream);
     if (!reader.at_end()) return broken(reader, "bad stream");
     return Record(stream);
+}
+
+Result<StoredBoxes> decode_boxes(FieldReader& reader) {
+    const auto integers = reader.get<std::uint32_t>();
+    const auto texts = reader.get<std::uint32_t>();
+    const auto numbers = reader.bytes(std::size_t{integers} * sizeof(std::int64_t));
+    const auto ends = reader.bytes(std::size_t{texts} * sizeof(std::uint32_t));
+    if (!reader.ok()) return broken(reader, "bad boxes");
+    std::uint32_t last = 0;
+    for (std::size_t i = 0; i < texts; ++i) {
+        const auto end = load_le<std::uint32_t>(ends.data() + i * sizeof(std::uint32_t));
+        if (end < last) return broken(reader, "texts that end before they begin");
+        last = end;
+    }
+    return StoredBoxes(numbers, ends, reader.bytes(last));
 }
 
 Result<Record> decode_points(FieldReader reader) {
@@ -76,6 +102,10 @@ Result<Record> decode_points(FieldReader reader) {
     std::uint32_t longest = 0;
     for (std::size_t i = 0; i < runs && reader.ok(); ++i) {
         RunRef run{{reader.get<std::uint32_t>()}, reader.get<std::uint32_t>()};
+        if (flags & flag_boxes) {
+            run.boxed = run.points & run_is_boxed;
+            run.points &= ~run_is_boxed;
+        }
         if (points.shared_times && i > 0 && run.points != longest)
             return broken(reader, "runs of unequal length share their times");
         longest = std::max(longest, run.points);
@@ -87,6 +117,9 @@ Result<Record> decode_points(FieldReader reader) {
     points.times = reader.bytes(std::size_t{times} * sizeof(Timestamp));
     points.values = reader.bytes(std::size_t{points.points} * sizeof(double));
     points.quality = reader.bytes(points.one_quality ? 1 : points.points);
+    if (flags & flag_boxes) {
+        TRY(points.boxes, decode_boxes(reader));
+    }
     if (!reader.at_end()) return broken(reader, "bad columns");
     return Record(std::move(points));
 }
@@ -119,7 +152,7 @@ std::size_t series_bytes(const Series& s) {
 
 void encode_series(const Series& s, std::span<std::uint8_t> into) {
     FieldWriter out(into);
-    out.put(std::uint32_t(Kind::series));
+    out.put(std::uint32_t(Kind::series) | std::uint32_t(s.type) << 8);
     out.put(s.ref.index);
     out.texts(s.device, s.signal, s.unit);
 }
@@ -141,6 +174,7 @@ PointsShape shape_of(const Batch& batch) {
     auto times = shape.shared_times ? batch.runs.front().end - batch.runs.front().begin : points;
     shape.bytes = points_head + batch.runs.size() * run_bytes + times * sizeof(Timestamp) +
                   points * sizeof(double) + (shape.one_quality ? 1 : points);
+    if (!batch.boxes.empty()) shape.bytes += 2 * sizeof(std::uint32_t) + batch.boxes.bytes();
     return shape;
 }
 
@@ -148,9 +182,9 @@ void encode_points(const Batch& batch, std::span<const SeriesRef> series, std::u
                    const PointsShape& shape, std::span<std::uint8_t> into) {
     FieldWriter out(into);
     out.put(std::uint8_t(Kind::points));
-    out.put(static_cast<std::uint8_t>((shape.shared_times ? flag_shared_times : 0) |
-                                      (shape.one_quality ? flag_one_quality : 0) |
-                                      (batch.replayed ? flag_replayed : 0)));
+    out.put(static_cast<std::uint8_t>(
+        (shape.shared_times ? flag_shared_times : 0) | (shape.one_quality ? flag_one_quality : 0) |
+        (batch.replayed ? flag_replayed : 0) | (batch.boxes.empty() ? 0 : flag_boxes)));
     out.put(static_cast<std::uint16_t>(batch.runs.size()));
     out.put(stream);
     out.put(batch.position.sequence);
@@ -159,7 +193,8 @@ void encode_points(const Batch& batch, std::span<const SeriesRef> series, std::u
     out.put(std::uint32_t{0});
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
         out.put(series[i].index);
-        out.put(batch.runs[i].end - batch.runs[i].begin);
+        const bool boxed = batch.runs[i].boxed && !batch.boxes.empty();
+        out.put((batch.runs[i].end - batch.runs[i].begin) | (boxed ? run_is_boxed : 0));
     }
     auto column = [&](const auto& values, std::size_t runs) {
         for (std::size_t i = 0; i < runs; ++i) {
@@ -173,6 +208,7 @@ void encode_points(const Batch& batch, std::span<const SeriesRef> series, std::u
         out.put(batch.quality.front().code);
     else
         column(batch.quality, batch.runs.size());
+    if (!batch.boxes.empty()) encode_boxes(batch.boxes, out);
 }
 
 std::size_t decision_bytes(const Decision& d) {
@@ -212,7 +248,24 @@ Result<Record> decode(ByteView payload) {
     return broken(reader, "unknown kind");
 }
 
-Columns RunReader::read(const Points& points, std::uint32_t at, std::uint32_t count) {
+std::optional<std::string_view> StoredBoxes::text_at(std::uint64_t place) const {
+    constexpr std::size_t size = sizeof(std::uint32_t);
+    if (place >= ends_.size() / size) return std::nullopt;
+    const auto end_of = [&](std::uint64_t i) {
+        return load_le<std::uint32_t>(ends_.data() + i * size);
+    };
+    const std::size_t begin = place == 0 ? 0 : end_of(place - 1);
+    return text_of(characters_.subspan(begin, end_of(place) - begin));
+}
+
+std::optional<std::int64_t> StoredBoxes::integer_at(std::uint64_t place) const {
+    constexpr std::size_t size = sizeof(std::int64_t);
+    if (place >= integers_.size() / size) return std::nullopt;
+    return load_le<std::int64_t>(integers_.data() + place * size);
+}
+
+Columns RunReader::read(const Points& points, std::uint32_t at, const RunRef& run) {
+    const auto count = run.points;
     times_.resize(count);
     values_.resize(count);
     quality_.resize(count);
@@ -226,7 +279,7 @@ Columns RunReader::read(const Points& points, std::uint32_t at, std::uint32_t co
         std::fill(quality_.begin(), quality_.end(), Quality{points.quality[0]});
     else
         std::memcpy(quality_.data(), points.quality.data() + at, count);
-    return {times_, values_, quality_};
+    return {times_, values_, quality_, run.boxed ? &points.boxes : nullptr};
 }
 
 }  // namespace mw::history::records

@@ -22,6 +22,7 @@ enum class Kind : std::uint8_t { series = 1, stream = 2, points = 3, decision = 
 struct Series {
     SeriesRef ref;
     std::string_view device, signal, unit;
+    ValueType type = ValueType::number;
 };
 struct Stream {
     std::uint32_t index = 0;
@@ -30,6 +31,19 @@ struct Stream {
 struct RunRef {
     SeriesRef series;
     std::uint32_t points = 0;
+    bool boxed = false;
+};
+// The boxes of a message as they lie in its record.
+class StoredBoxes final : public Boxes {
+ public:
+    StoredBoxes() = default;
+    StoredBoxes(ByteView integers, ByteView ends, ByteView characters)
+        : integers_(integers), ends_(ends), characters_(characters) {}
+
+ private:
+    std::optional<std::string_view> text_at(std::uint64_t place) const override;
+    std::optional<std::int64_t> integer_at(std::uint64_t place) const override;
+    ByteView integers_, ends_, characters_;
 };
 // Columns are unaligned in the bytes; run() copies out.
 struct Points {
@@ -42,6 +56,7 @@ struct Points {
     std::uint32_t points = 0;
     std::vector<RunRef> runs;
     ByteView times, values, quality;
+    StoredBoxes boxes;
 };
 struct StoredDecision {
     std::uint32_t stream = no_stream;
@@ -74,7 +89,7 @@ Result<Record> decode(ByteView payload);
 // Copies the rows of one run into buffers; `at` is the number of points in the runs before it.
 class RunReader {
  public:
-    Columns read(const Points& points, std::uint32_t at, std::uint32_t count);
+    Columns read(const Points& points, std::uint32_t at, const RunRef& run);
 
  private:
     std::vector<Timestamp> times_;

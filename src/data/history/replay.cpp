@@ -67,9 +67,11 @@ void History::State::adopt(CatalogEntry entry) {
     generation_ = std::max(generation_, entry.generation);
     sealed_through_ = std::max(sealed_through_, entry.sealed_through);
     for (auto& s : entry.series)
-        series_.declare(s.ref, std::move(s.device), std::move(s.signal), std::move(s.unit));
-    for (const auto& n : entry.newest) {
+        series_.declare(s.ref, std::move(s.device), std::move(s.signal), std::move(s.unit), s.type);
+    for (auto& n : entry.newest) {
         see_newest(n.ref, n.last);
+        if (n.last.boxed && newest_[n.ref.index].last.time == n.last.time)
+            newest_boxed_[n.ref.index] = std::move(n.boxed);
         newest_[n.ref.index].changed = false;
     }
     for (auto& s : entry.streams) set_stream(s.index, std::move(s.device), std::move(s.stream));
@@ -97,7 +99,7 @@ void History::State::replay(const files::LogFrame& frame) {
             return;
         }
         series_.declare(series->ref, std::string(series->device), std::string(series->signal),
-                        std::string(series->unit));
+                        std::string(series->unit), series->type);
         undeclared_.push_back(series->ref);
     } else if (auto* stream = std::get_if<records::Stream>(&*decoded)) {
         if (stream->index >= options_.streams_max + streams_.size()) {
@@ -124,7 +126,7 @@ void History::State::replay_points(const records::Points& points, bool sealed) {
     for (const auto& run : points.runs) {
         // A declaration that rotted away leaves its points without a name.
         if (series_.contains(run.series))
-            insert(run.series, run_reader_.read(points, at, run.points));
+            insert(run.series, run_reader_.read(points, at, run));
         else
             ++report_.unreadable;
         at += run.points;

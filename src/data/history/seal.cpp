@@ -50,8 +50,10 @@ void History::State::collect(CatalogEntry& entry, std::vector<SeriesRef>& declar
     undeclared_.clear();
     for (std::uint32_t i = 0; i < newest_.size(); ++i) {
         auto& newest = newest_[i];
-        if (newest.known && (newest.changed || everything))
+        if (newest.known && (newest.changed || everything)) {
             entry.newest.push_back({{i}, newest.last});
+            if (newest.last.boxed) entry.newest.back().boxed = newest_boxed_.at(i);
+        }
         newest.changed = false;
     }
     for (std::uint32_t i = 0; i < streams_.size(); ++i) {

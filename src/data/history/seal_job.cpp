@@ -74,6 +74,7 @@ Result<> write_points(SealJob& job) {
         file.device_first = extent.device_first;
         file.device_last = extent.device_last;
         file.overlaps = extent.overlaps;
+        file.boxed = extent.boxed;
         TRY_VOID(make(job, std::move(file), [&](auto& place, const auto& made) -> Result<> {
             auto paths = place.fresh_points();
             TRY(auto written, job.writer.write_points(paths, points));
@@ -129,7 +130,7 @@ Result<> write_files(SealJob& job) {
     job.rows = 0;
     for (auto ref : job.declare) {
         const auto& series = job.head->directory().at(ref);
-        job.entry.series.push_back({ref, series.device, series.signal, series.unit});
+        job.entry.series.push_back({ref, series.device, series.signal, series.unit, series.type});
     }
     TRY_VOID(write_points(job));
     TRY_VOID(write_decisions(job));

@@ -64,6 +64,7 @@ void SortedPoints::survey(std::size_t i) {
     }
     if (rows == 0) return;
     extent_.rows += rows;
+    extent_.boxed |= head_->boxes(i) != nullptr;
     if (extent_.device_first.empty()) extent_.device_first = head_->entry(i).device;
     extent_.device_last = head_->entry(i).device;
 }
@@ -76,7 +77,10 @@ bool SortedPoints::next(SortedSeries& out) {
         if (size_ == 0) continue;
         out.series = &head_->entry(i);
         out.context = &context_of(context_, out.series->device);
-        out.rows = {{times_.data(), size_}, {values_.data(), size_}, {quality_.data(), size_}};
+        out.rows = {{times_.data(), size_},
+                    {values_.data(), size_},
+                    {quality_.data(), size_},
+                    head_->boxes(i)};
         return true;
     }
     return false;

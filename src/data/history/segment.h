@@ -32,6 +32,7 @@ struct SegmentFile {
     std::string device_last;
     bool overlaps = false;   // some (series, time) here may also be in a file of a lower generation
     bool compacted = false;  // made of other files, within one slice of the day
+    bool boxed = false;      // of points: has columns for values that no double can say
     std::optional<std::uint32_t> checksum{};  // CRC-32C of its bytes; old files have none
 
     // Whoever holds it can go on reading the file, also after its rows have moved to another one.
@@ -63,6 +64,7 @@ struct Merged {
     std::uint64_t rollups = 0;
     std::uint64_t repeats = 0;
     std::uint64_t erased = 0;
+    bool boxed = false;  // as SegmentFile says it
     Timestamp time_min = time_highest;
     Timestamp time_max = time_lowest;
     std::string device_first;
@@ -91,6 +93,7 @@ class SortedPoints {
         std::string device_first;
         std::string device_last;
         bool overlaps = false;  // rows at or before the newest time of earlier generations
+        bool boxed = false;     // some series may have values that no double can say
     };
     const Extent& extent() const { return extent_; }
 

@@ -57,6 +57,7 @@ Result<> SegmentPlace::keep_points(SegmentFile points, std::uint64_t rollups,
     if (rollups == 0) return {};
     beside.table = Table::rollups;
     beside.rows = rollups;
+    beside.boxed = false;
     TRY_VOID(keep(beside));
     kept.push_back(std::move(beside));
     return {};

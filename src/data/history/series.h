@@ -24,6 +24,7 @@ struct SeriesEntry {
     std::string device;
     std::string signal;
     std::string unit;
+    ValueType type = ValueType::number;
 };
 
 class SeriesDirectory {

@@ -18,7 +18,8 @@ std::optional<SeriesRef> SeriesTable::find(std::string_view device, std::string_
     return found->second;
 }
 
-void SeriesTable::declare(SeriesRef ref, std::string device, std::string signal, std::string unit) {
+void SeriesTable::declare(SeriesRef ref, std::string device, std::string signal, std::string unit,
+                          ValueType type) {
     published_.reset();
     while (size_ <= ref.index) {
         if (size_ % SeriesDirectory::chunk_entries == 0) {
@@ -34,7 +35,8 @@ void SeriesTable::declare(SeriesRef ref, std::string device, std::string signal,
         by_name_.emplace(key(device, signal), ref);
         by_device_[device].push_back(ref);
     }
-    entry = {series_id(device, signal), std::move(device), std::move(signal), std::move(unit)};
+    entry = {series_id(device, signal), std::move(device), std::move(signal), std::move(unit),
+             type};
 }
 
 const SeriesEntry& SeriesTable::at(SeriesRef ref) const {

@@ -18,7 +18,8 @@ class SeriesTable {
  public:
     std::optional<SeriesRef> find(std::string_view device, std::string_view signal) const;
     // Sets what the series is; a gap in front of a new index is filled with nameless series.
-    void declare(SeriesRef ref, std::string device, std::string signal, std::string unit);
+    void declare(SeriesRef ref, std::string device, std::string signal, std::string unit,
+                 ValueType type = ValueType::number);
     const SeriesEntry& at(SeriesRef ref) const;
     bool contains(SeriesRef ref) const { return ref.index < size_ && !at(ref).device.empty(); }
     std::size_t size() const { return size_; }

@@ -40,7 +40,12 @@ HistorySnapshot History::State::snapshot(const Bounds& bounds) const {
         result.overlaps |= file.table == Table::points && file.overlaps;
         list_of(result, file.table).push_back(file);
     }
-    if (bounds.latest) result.latest = latest(bounds);
+    if (bounds.latest) {
+        result.latest = latest(bounds);
+        for (const auto& one : *result.latest)
+            if (one.last.boxed)
+                result.latest_boxed[one.series.index] = newest_boxed_.at(one.series.index);
+    }
     for (const auto& generation : {sealing_, active_}) {
         if (!generation || generation->empty()) continue;
         result.heads.push_back(generation->snapshot(bounds, series_));

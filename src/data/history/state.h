@@ -26,7 +26,7 @@ class History::State {
     Result<> open();
 
     Result<SeriesRef> resolve(const std::string& device, const std::string& signal,
-                              const std::string& unit);
+                              const std::string& unit, ValueType type);
     std::optional<Ticket> stored(const std::string& device, const StreamPosition& position) const;
     Result<Ticket> append(const Batch& batch);
     Result<Ticket> append(const Batch& batch, std::span<const SeriesRef> series);
@@ -81,6 +81,7 @@ class History::State {
         if (series.index < newest_.size()) __builtin_prefetch(&newest_[series.index], 1);
     }
     void see_newest(SeriesRef series, const LastValue& candidate);
+    void keep_boxed(SeriesRef series, const Columns& rows, std::size_t newest);
     Timestamp newest_time(SeriesRef series) const;
     std::size_t head_bytes() const;
     void update_gauges();
@@ -135,7 +136,8 @@ class History::State {
     OpenReport report_;
 
     SeriesTable series_;
-    std::vector<Newest> newest_;         // by series
+    std::vector<Newest> newest_;                                  // by series
+    std::unordered_map<std::uint32_t, BoxedValue> newest_boxed_;  // where last.boxed
     std::vector<SeriesRef> undeclared_;  // not yet in the catalog, or changed since
     std::vector<Stream> streams_;
     std::unordered_map<std::string, std::uint32_t> stream_index_;  // device, zero, stream

@@ -26,6 +26,7 @@ struct KnownDevice {
     struct Signal {
         std::string name;
         std::string sent_unit;  // as last seen in a run
+        ValueType sent_type = ValueType::number;
         history::SeriesRef ref;
         Conversion to_declared;  // from sent_unit, if `converts`
         bool converts = false;

@@ -216,19 +216,20 @@ Result<> Ingest::find_series(KnownDevice& device, const Batch& batch) {
 Result<const KnownDevice::Signal*> Ingest::signal_of(KnownDevice& device, const Run& run,
                                                      std::size_t at) {
     if (at < device.order.size() && device.order[at]->name == run.signal &&
-        device.order[at]->sent_unit == run.unit)
+        device.order[at]->sent_unit == run.unit && device.order[at]->sent_type == run.type)
         return device.order[at];
     auto found = device.signals.find(run.signal);
-    if (found == device.signals.end() || found->second.sent_unit != run.unit) {
+    if (found == device.signals.end() || found->second.sent_unit != run.unit ||
+        found->second.sent_type != run.type) {
         // The declared unit stays the series': what is sent in another one is converted, or bad.
         const auto rule = device.facts.rules->signals.find(run.signal);
         const bool declares =
             rule != device.facts.rules->signals.end() && !rule->second.unit.empty();
         const std::string& unit = declares ? rule->second.unit : run.unit;
-        TRY(const auto ref, parts_.history.resolve(device.id.text, run.signal, unit));
+        TRY(const auto ref, parts_.history.resolve(device.id.text, run.signal, unit, run.type));
         if (found == device.signals.end())
             found = device.signals.emplace(run.signal, KnownDevice::Signal{}).first;
-        found->second = {run.signal, run.unit, ref, {}, false};
+        found->second = {run.signal, run.unit, run.type, ref, {}, false};
         if (declares && !run.unit.empty() && run.unit != unit) {
             const auto how = conversion(run.unit, unit);
             found->second.converts = how.has_value();
@@ -248,7 +249,9 @@ void Ingest::convert(KnownDevice& device, Batch& batch, const std::vector<Conver
     for (const Converted& converted : runs) {
         Run& run = batch.runs[converted.run];
         for (auto i = run.begin; i < run.end; ++i)
-            batch.values[i] = converted.to_declared(batch.values[i]);
+            if (!run.boxed || !batch.boxes.text(batch.values[i]))
+                batch.values[i] = converted.to_declared(
+                    run.boxed ? batch.boxes.number(batch.values[i]) : batch.values[i]);
         run.unit = device.facts.rules->signals.at(run.signal).unit;
     }
     batch.form = 0;
@@ -294,12 +297,15 @@ void Ingest::restore_quality() {
             for (std::size_t p = 0; p < head->ordered_pieces(s); ++p) {
                 const auto piece = head->piece(s, p);
                 batch.times.insert(batch.times.end(), piece.times.begin(), piece.times.end());
-                batch.values.insert(batch.values.end(), piece.values.begin(), piece.values.end());
+                for (const double value : piece.values)
+                    batch.values.push_back(piece.boxes ? batch.boxes.adopt(value, *piece.boxes)
+                                                       : value);
                 batch.quality.insert(batch.quality.end(), piece.quality.begin(),
                                      piece.quality.end());
             }
-            batch.runs.push_back(
-                {entry.signal, entry.unit, 0, static_cast<std::uint32_t>(batch.size())});
+            batch.runs.push_back({entry.signal, entry.unit, 0,
+                                  static_cast<std::uint32_t>(batch.size()), entry.type,
+                                  !batch.boxes.empty()});
             quality_.restore(batch, device->facts.rules);
         }
     }

@@ -236,7 +236,7 @@ TEST_F(IngestDoor, what_cannot_be_decoded_is_kept_with_its_reason) {
     } rows[] = {
         {"mw/v1/gw-1/data/main", "", "empty message"},
         {"mw/v1/gw-1/data/main", "\xff\xfe\x01", "not JSON"},
-        {"mw/v1/gw-1/data/main", R"({"t":1,"values":{"p":"1"}})", "values.p (byte"},
+        {"mw/v1/gw-1/data/main", R"({"t":1,"values":{"p":["1"]}})", "values.p (byte"},
         {"mw/v1/gw-1/decision/valve", "{}", "device"},
         {"mw/v1/gw-1/decision/valve", "[", "line 1"},
         {"mw/v1/gw-1/decision/valve", decision_at(now, 0, "bearing"), "'model' is not the topic's"},

@@ -357,7 +357,7 @@ TEST(QueryEngine, statements_survive_the_way_through_the_tree) {
         {"SELECT * EXCLUDE (time, unit, asset, site) REPLACE (value * 2 AS value) FROM points "
          "WHERE "
          "value = 30",
-         R"([["b","x",60.0,192]])"},
+         R"([["b","x",60.0,192,null,30]])"},
         {"SELECT strftime(time AT TIME ZONE 'UTC' AT TIME ZONE 'Asia/Tokyo', '%H:%M') FROM points "
          "WHERE value = 1",
          R"([["09:00"]])"},

@@ -20,7 +20,9 @@ enum Column : std::size_t {
     quality,
     unit,
     asset,
-    site
+    site,
+    text_value,
+    whole
 };
 const std::vector<duckdb::Column>& point_columns() {
     static const std::vector<duckdb::Column> columns{
@@ -28,7 +30,8 @@ const std::vector<duckdb::Column>& point_columns() {
         {"time", {.kind = Kind::timestamp_ns}}, {"device", {.kind = Kind::varchar}},
         {"signal", {.kind = Kind::varchar}},    {"value", {.kind = Kind::double_}},
         {"quality", {.kind = Kind::utinyint}},  {"unit", {.kind = Kind::varchar}},
-        {"asset", {.kind = Kind::varchar}},     {"site", {.kind = Kind::varchar}}};
+        {"asset", {.kind = Kind::varchar}},     {"site", {.kind = Kind::varchar}},
+        {"text", {.kind = Kind::varchar}},      {"whole", {.kind = Kind::bigint}}};
     return columns;
 }
 
@@ -97,8 +100,10 @@ class HeadScan final : public duckdb::Scan {
             case signal:
                 return text(entry.signal);
             case value:
-                return copied(
+                copied(
                     piece_.values, [](double v) { return v; }, double{});
+                if (piece_.boxes) write_numbers(out, i, to, count);
+                return;
             case quality:
                 return copied(
                     piece_.quality, [](Quality q) { return q.code; }, std::uint8_t{});
@@ -109,7 +114,32 @@ class HeadScan final : public duckdb::Scan {
             case site:
                 return text(history::context_of(context_, entry.device).site);
             default:
-                return;
+                return write_boxed(out, i, to, count);
+        }
+    }
+
+    double value_at(std::size_t row) const { return piece_.values[taken_ + row]; }
+
+    // A large integer is the nearest double, a text is none.
+    void write_numbers(OutputChunk& out, std::size_t i, std::size_t to, std::size_t count) const {
+        for (std::size_t row = 0; row < count; ++row) {
+            const double value = value_at(row);
+            if (!is_box(value)) continue;
+            out.column<double>(i)[to + row] = piece_.boxes->number(value);
+            if (is_text_box(value)) out.set_null(i, to + row);
+        }
+    }
+
+    void write_boxed(OutputChunk& out, std::size_t i, std::size_t to, std::size_t count) const {
+        for (std::size_t row = 0; row < count; ++row) {
+            const auto text = piece_.boxes ? piece_.boxes->text(value_at(row)) : std::nullopt;
+            const auto integer = piece_.boxes ? piece_.boxes->integer(value_at(row)) : std::nullopt;
+            if (wanted_[i] == text_value && text)
+                out.set_text(i, to + row, *text);
+            else if (wanted_[i] == whole && integer)
+                out.column<std::int64_t>(i)[to + row] = *integer;
+            else
+                out.set_null(i, to + row);
         }
     }
 

@@ -15,10 +15,12 @@ namespace {
 
 using history::SegmentFile;
 
-// With `quality` as it is for readers.
+// With `quality` as it is for readers. Every whole number is an integer.
 std::string point_list(const std::string& quality) {
     return "r.\"time\", r.device, r.signal, r.\"value\", " + quality +
-           " AS quality, r.unit, r.asset, r.site";
+           " AS quality, r.unit, r.asset, r.site, r.text, coalesce(r.whole, CASE WHEN "
+           "r.\"value\" = trunc(r.\"value\") THEN TRY_CAST(r.\"value\" AS BIGINT) END) AS "
+           "\"integer\"";
 }
 constexpr const char* decision_columns =
     "\"time\", device, asset, use_case, model, \"version\", bundle_hash, window_from, window_to, "
@@ -26,7 +28,8 @@ constexpr const char* decision_columns =
 constexpr const char* no_points =
     "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS signal, "
     "NULL::DOUBLE AS \"value\", NULL::UTINYINT AS quality, NULL::VARCHAR AS unit, "
-    "NULL::VARCHAR AS asset, NULL::VARCHAR AS site WHERE false";
+    "NULL::VARCHAR AS asset, NULL::VARCHAR AS site, NULL::VARCHAR AS text, "
+    "NULL::BIGINT AS \"integer\" WHERE false";
 constexpr const char* no_decisions =
     "SELECT NULL::TIMESTAMP_NS AS \"time\", NULL::VARCHAR AS device, NULL::VARCHAR AS asset, "
     "NULL::VARCHAR AS use_case, NULL::VARCHAR AS model, NULL::VARCHAR AS \"version\", "
@@ -80,6 +83,7 @@ bool may_hold(const SegmentFile& file, const Wanted& wanted,
 // A place that rows come from, with what is needed to see which others it may overlap.
 struct Part {
     std::string path;       // of a file
+    bool boxed = false;     // as the catalog says of it
     std::string head;       // "FROM __mw_rows(...)" of a head
     std::string repeats;    // the same for its rows that older parts may hold too
     std::uint64_t age = 0;  // of equal rows the one of the highest age wins: newer, in fact
@@ -164,7 +168,9 @@ class Planner {
     // Rows of files: of ours as a source that leaves out what is not wanted, of earlier writers
     // through DuckDB.
     std::string from_files(history::Table table, const std::vector<std::string>& paths,
-                           const Wanted& wanted, std::uint64_t rows) {
+                           const Wanted& wanted, std::uint64_t rows,
+                           const std::vector<std::string>& boxed = {}) {
+        const bool points = table == history::Table::points;
         std::vector<std::string> ours, others;
         for (const std::string& path : paths) {
             const bool our = sealed_ != nullptr && sealed_->reads(table, path);
@@ -175,31 +181,33 @@ class Planner {
             segments::RowSelection selection{
                 devices_of(wanted), signals_of(wanted), {wanted.from, wanted.to}};
             if (selection.devices) rows /= 64;  // a guess, for the order of joins
-            sql = "SELECT * " + from(sealed_->rows(table, ours, std::move(selection), rows));
+            const char* boxes = points ? ", NULL::VARCHAR AS text, NULL::BIGINT AS whole " : " ";
+            sql = std::string("SELECT *") + boxes +
+                  from(sealed_->rows(table, ours, std::move(selection), rows));
         }
-        if (others.empty()) return sql;
+        if (others.empty() && boxed.empty()) return sql;
         if (!sql.empty()) sql += " UNION ALL ";
-        return sql + (table == history::Table::points ? segments::points_sql(others)
-                                                      : segments::rollups_sql(others));
+        return sql + (points ? segments::points_sql(others, boxed) : segments::rollups_sql(others));
     }
 
     std::string select_from(const std::vector<const Part*>& parts, std::string Part::*head,
                             const Wanted& wanted) {
-        std::vector<std::string> paths;
+        std::vector<std::string> paths, boxed;
         std::uint64_t rows = 0;
         for (const Part* part : parts) {
             if (part->path.empty()) continue;
-            paths.push_back(part->path);
+            (part->boxed ? boxed : paths).push_back(part->path);
             rows += part->rows;
         }
         std::string sql;
-        if (!paths.empty()) sql = from_files(history::Table::points, paths, wanted, rows);
+        if (!paths.empty() || !boxed.empty())
+            sql = from_files(history::Table::points, paths, wanted, rows, boxed);
         for (const Part* part : parts) {
             if ((part->*head).empty()) continue;
             if (!sql.empty()) sql += " UNION ALL ";
             sql +=
                 "SELECT series, device_id, \"time\", device, signal, \"value\", quality, unit, "
-                "asset, site " +
+                "asset, site, text, whole " +
                 part->*head;
         }
         return sql;
@@ -330,6 +338,7 @@ class Planner {
             if (told_.insert(file.path).second)
                 plan_.files.push_back({file.path, file.generation, file.rows, file.bytes});
             parts.push_back({.path = file.path,
+                             .boxed = file.boxed,
                              .head = "",
                              .repeats = "",
                              .age = file.generation,

@@ -45,7 +45,8 @@ std::string effect_sql(quarantine::Verb verb) {
     if (verb == quarantine::Verb::hold)
         return "CASE WHEN r.quality < 64 THEN r.quality ELSE " + code(Quality::bad(Reason::held)) +
                " END";
-    return "CASE WHEN r.quality < 64 AND isfinite(r.\"value\") THEN " +
+    // Without a value it is a text.
+    return "CASE WHEN r.quality < 64 AND (r.\"value\" IS NULL OR isfinite(r.\"value\")) THEN " +
            code(Quality::good(Reason::released)) + " ELSE r.quality END";
 }
 
@@ -65,7 +66,7 @@ const char* const no_quarantine =
     "NULL::DOUBLE AS \"value\", NULL::UTINYINT AS quality, NULL::VARCHAR AS reason, "
     "NULL::VARCHAR AS state, NULL::VARCHAR AS decided_by, NULL::VARCHAR AS why, "
     "NULL::TIMESTAMP_NS AS decided_at, NULL::VARCHAR AS unit, NULL::VARCHAR AS asset, "
-    "NULL::VARCHAR AS site WHERE false";
+    "NULL::VARCHAR AS site, NULL::VARCHAR AS text, NULL::BIGINT AS \"integer\" WHERE false";
 
 Records touching(const Records& records, const Wanted& wanted) {
     Records kept;
@@ -115,9 +116,9 @@ std::string quarantine_sql(const std::string& points, const std::string& records
            "64 THEN 'held' ELSE " +
            reason_sql("q.quality") +
            " END AS reason, CASE WHEN d.verb = 'hold' THEN 'held' WHEN d.verb = 'confirm' THEN "
-           "'confirmed' WHEN d.verb = 'release' AND isfinite(q.\"value\") THEN 'released' ELSE "
-           "'quarantined' END AS state, d.decided_by, d.why, d.decided_at, q.unit, q.asset, q.site "
-           "FROM (" +
+           "'confirmed' WHEN d.verb = 'release' AND (q.\"value\" IS NULL OR isfinite(q.\"value\")) "
+           "THEN 'released' ELSE 'quarantined' END AS state, d.decided_by, d.why, d.decided_at, "
+           "q.unit, q.asset, q.site, q.text, q.\"integer\" FROM (" +
            points + ") AS q LEFT JOIN (" + records +
            ") AS d ON q.decision = d.number WHERE q.quality < 64 OR d.verb = 'hold'";
 }

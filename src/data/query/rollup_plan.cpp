@@ -47,7 +47,7 @@ std::string merged_minutes(const std::string& partials) {
 
 }  // namespace
 
-// The same rules as in data/segments: values are those of good points.
+// The same rules as in data/segments: values are those of good points, and texts have none.
 std::string minutes_of_rows(const std::string& from, const std::string& where) {
     const std::string ok = " FILTER (WHERE quality >= 192 AND NOT isnan(\"value\"))";
     return "SELECT series, any_value(device_id) AS device_id, "
@@ -62,7 +62,8 @@ std::string minutes_of_rows(const std::string& from, const std::string& where) {
            // Of integers // rounds towards zero.
            "epoch_ns(\"time\") // 60000000000 - (epoch_ns(\"time\") % 60000000000 < 0)::BIGINT "
            "AS minute FROM " +
-           from + (where.empty() ? "" : " WHERE " + where) + ") GROUP BY series, minute";
+           from + " WHERE r.\"value\" IS NOT NULL" + (where.empty() ? "" : " AND " + where) +
+           ") GROUP BY series, minute";
 }
 
 std::string whole_minutes(std::vector<PartialMinutes> partials, const std::string& where,

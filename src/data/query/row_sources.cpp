@@ -1,6 +1,7 @@
 #include "data/query/row_sources.h"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 namespace mw::query {
@@ -169,6 +170,10 @@ constexpr Field<SeriesAt> series_fields[] = {
      [](OutputChunk& out, std::size_t column, std::size_t row, const SeriesAt& at) {
          out.set_text(column, row, at.context->site);
      }},
+    {"type", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const SeriesAt& at) {
+         out.set_text(column, row, to_string(at.entry->type));
+     }},
 };
 
 // --- latest
@@ -178,7 +183,22 @@ struct LatestAt {
     const history::SeriesEntry* entry;
     const history::DeviceContext* context;
     const history::LastValue* last;
+    const BoxedValue* boxed;  // null: the value is a double
 };
+
+// The value as a whole number, if it is one.
+std::optional<std::int64_t> integer_of(const LatestAt& at) {
+    if (at.boxed) {
+        const auto* integer = std::get_if<std::int64_t>(at.boxed);
+        return integer ? std::optional(*integer) : std::nullopt;
+    }
+    const double value = at.last->value;
+    if (!(std::abs(value) < 0x1p63) || value != std::trunc(value)) return std::nullopt;
+    return static_cast<std::int64_t>(value);
+}
+const std::string* text_of_latest(const LatestAt& at) {
+    return at.boxed ? std::get_if<std::string>(at.boxed) : nullptr;
+}
 
 constexpr Field<LatestAt> latest_fields[] = {
     {"series", Kind::ubigint,
@@ -199,7 +219,9 @@ constexpr Field<LatestAt> latest_fields[] = {
      }},
     {"value", Kind::double_,
      [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
-         out.column<double>(column)[row] = at.last->value;
+         const auto integer = at.boxed ? integer_of(at) : std::nullopt;
+         out.column<double>(column)[row] = integer ? static_cast<double>(*integer) : at.last->value;
+         if (text_of_latest(at)) out.set_null(column, row);
      }},
     {"quality", Kind::utinyint,
      [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
@@ -216,6 +238,19 @@ constexpr Field<LatestAt> latest_fields[] = {
     {"site", Kind::varchar,
      [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
          out.set_text(column, row, at.context->site);
+     }},
+    {"text", Kind::varchar,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         if (const auto* text = text_of_latest(at))
+             out.set_text(column, row, *text);
+         else
+             out.set_null(column, row);
+     }},
+    {"integer", Kind::bigint,
+     [](OutputChunk& out, std::size_t column, std::size_t row, const LatestAt& at) {
+         const auto integer = integer_of(at);
+         out.column<std::int64_t>(column)[row] = integer.value_or(0);
+         if (!integer) out.set_null(column, row);
      }},
 };
 
@@ -356,13 +391,15 @@ Source series_rows(std::shared_ptr<const history::SeriesDirectory> series,
 Source latest_rows(const history::HistorySnapshot& snapshot) {
     const auto latest = snapshot.latest;
     if (!latest) return rows<LatestAt>(latest_fields, 0, {});
-    return rows<LatestAt>(
-        latest_fields, latest->size(),
-        [latest, series = snapshot.series, context = snapshot.context](std::size_t i) {
-            const auto& one = (*latest)[i];
-            const auto& entry = series->at(one.series);
-            return LatestAt{&entry, &history::context_of(context, entry.device), &one.last};
-        });
+    return rows<LatestAt>(latest_fields, latest->size(),
+                          [latest, boxed = snapshot.latest_boxed, series = snapshot.series,
+                           context = snapshot.context](std::size_t i) {
+                              const auto& one = (*latest)[i];
+                              const auto& entry = series->at(one.series);
+                              return LatestAt{
+                                  &entry, &history::context_of(context, entry.device), &one.last,
+                                  one.last.boxed ? &boxed.at(one.series.index) : nullptr};
+                          });
 }
 
 Source scorecard_rows(std::shared_ptr<const quality::Scorecard> scorecard) {

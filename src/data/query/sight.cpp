@@ -113,8 +113,9 @@ std::string averages(const Wanted& wanted, const std::string& rows, std::vector<
         terms.push_back("\"time\" >= " + instant(begin == wanted.from ? begin : begin + over));
     }
     return "SELECT make_timestamp_ns(stretch * " + length +
-           ") AS \"time\", device, signal, CASE WHEN count(*) > 1 THEN avg(\"value\") END AS "
-           "\"value\", min(quality) AS quality, unit, asset, site FROM (SELECT *, "
+           ") AS \"time\", device, signal, CASE WHEN count(\"value\") > 1 THEN avg(\"value\") END "
+           "AS \"value\", min(quality) AS quality, unit, asset, site, NULL::VARCHAR AS text, "
+           "NULL::BIGINT AS \"integer\" FROM (SELECT *, "
            "(epoch_ns(\"time\") - (epoch_ns(\"time\") % " +
            length + " + " + length + ") % " + length + ") // " + length + " AS stretch FROM (" +
            rows + ") WHERE " + all_of(terms) +
@@ -139,15 +140,17 @@ std::string masked(const Wanted& wanted, const std::string& rows, std::vector<st
         }
         stronger.push_back(of);
     }
-    const std::string value =
-        hidden.empty() ? "\"value\"" : "CASE WHEN " + hidden + " THEN NULL ELSE \"value\" END";
-    std::string sql = "SELECT \"time\", device, signal, " + value +
-                      " AS \"value\", quality, unit, asset, site FROM (" + rows + ") WHERE " +
-                      all_of(shown);
+    const auto shown_as = [&hidden](const std::string& column) {
+        if (hidden.empty()) return column;
+        return "CASE WHEN " + hidden + " THEN NULL ELSE " + column + " END AS " + column;
+    };
+    std::string sql = "SELECT \"time\", device, signal, " + shown_as("\"value\"") +
+                      ", quality, unit, asset, site, " + shown_as("text") + ", " +
+                      shown_as("\"integer\"") + " FROM (" + rows + ") WHERE " + all_of(shown);
     for (auto& [over, these] : coarse)
         sql +=
-            " UNION ALL SELECT \"time\", device, signal, \"value\", quality, unit, asset, site "
-            "FROM (" +
+            " UNION ALL SELECT \"time\", device, signal, \"value\", quality, unit, asset, site, "
+            "text, \"integer\" FROM (" +
             averages(wanted, rows, std::move(these), over, now) + ")";
     return sql;
 }

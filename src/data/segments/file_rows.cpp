@@ -45,12 +45,14 @@ Result<std::vector<FileSeries>> series_in(duckdb::Connection& connection, const 
     return found;
 }
 
-Result<FileRows> FileRows::open(duckdb::Database& database, const std::string& path,
+Result<FileRows> FileRows::open(duckdb::Database& database, const history::SegmentFile& file,
                                 history::Span span) {
     FileRows self;
+    self.boxed_ = file.boxed;
     TRY(auto connection, database.connect());
+    const std::string boxed = file.boxed ? ", text, whole" : "";
     TRY(self.rows_, connection.query("SELECT series, \"time\", coalesce(raw, m / d), quality" +
-                                     from_file(path, span)));
+                                     boxed + from_file(file.path, span)));
     TRY_VOID(self.fetch());
     return self;
 }
@@ -64,7 +66,27 @@ Result<> FileRows::fetch() {
     times_ = chunk_.column(1).data<std::int64_t>();
     values_ = chunk_.column(2).data<double>();
     quality_ = chunk_.column(3).data<std::uint8_t>();
+    if (boxed_) fetch_boxed();
     return {};
+}
+
+// Numbers that look like boxes must not be taken for some, once there are any.
+void FileRows::fetch_boxed() {
+    boxes_.clear();
+    const auto texts = chunk_.column(4), integers = chunk_.column(5);
+    bool any = false;
+    for (std::size_t i = 0; i < size_ && !any; ++i) any = texts.valid(i) || integers.valid(i);
+    if (!any) return;
+    own_values_.assign(values_, values_ + size_);
+    for (std::size_t i = 0; i < size_; ++i) {
+        if (texts.valid(i))
+            own_values_[i] = boxes_.add(texts.text(i));
+        else if (integers.valid(i))
+            own_values_[i] = boxes_.add(integers.data<std::int64_t>()[i]);
+        else if (is_box(own_values_[i]))
+            own_values_[i] = no_value;
+    }
+    values_ = own_values_.data();
 }
 
 std::size_t FileRows::run(Timestamp last, std::size_t most) const {

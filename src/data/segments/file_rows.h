@@ -27,7 +27,7 @@ std::string from_file(const std::string& path, history::Span span);
 // A place in a file's rows of a span; it stands on a row until ended() says otherwise.
 class FileRows {
  public:
-    static Result<FileRows> open(duckdb::Database& database, const std::string& path,
+    static Result<FileRows> open(duckdb::Database& database, const history::SegmentFile& file,
                                  history::Span span);
 
     bool ended() const { return at_ == size_; }
@@ -38,10 +38,13 @@ class FileRows {
     const std::int64_t* times() const { return times_ + at_; }
     const double* values() const { return values_ + at_; }
     const std::uint8_t* quality() const { return quality_ + at_; }
+    const Boxes* boxes() const { return boxes_.empty() ? nullptr : &boxes_; }  // of values()
     Result<> skip(std::size_t rows);  // at most what run() said
 
  private:
     Result<> fetch();
+    void fetch_boxed();
+    bool boxed_ = false;
     duckdb::Rows rows_;
     duckdb::Chunk chunk_;
     std::size_t at_ = 0;
@@ -50,6 +53,8 @@ class FileRows {
     const std::int64_t* times_ = nullptr;
     const double* values_ = nullptr;
     const std::uint8_t* quality_ = nullptr;
+    BoxList boxes_;
+    std::vector<double> own_values_;  // with boxes_, if there are any
 };
 
 }  // namespace mw::segments

@@ -36,7 +36,8 @@ Result<std::unique_ptr<MergeRows>> MergeRows::open(duckdb::Database& database,
         if (series.empty()) continue;
         self->found_.push_back(std::move(series));
         self->paths_.push_back(file.path);
-        TRY(auto rows, FileRows::open(database, file.path, order.span));
+        self->merged_.boxed |= file.boxed;
+        TRY(auto rows, FileRows::open(database, file, order.span));
         self->files_.push_back(std::move(rows));
     }
     self->plan();
@@ -90,9 +91,9 @@ Result<bool> MergeRows::next(std::size_t most, MergeRun& run) {
         if (gone) continue;
         for (const history::Span& span : spans_)
             if (span.from > file.time()) last = std::min(last, before(span.from));
-        run = {&source->names,      at_,           series_[at_].exponent,
-               file.times(),        file.values(), file.quality(),
-               file.run(last, most)};
+        run = {&source->names,       at_,           series_[at_].exponent,
+               file.times(),         file.values(), file.quality(),
+               file.run(last, most), file.boxes()};
         taken_ = source;
         taken_rows_ = run.size;
         note(run);

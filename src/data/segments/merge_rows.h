@@ -22,6 +22,7 @@ struct MergeRun {
     const double* values = nullptr;
     const std::uint8_t* quality = nullptr;
     std::size_t size = 0;
+    const Boxes* boxes = nullptr;  // of the values; null: none is a box
 };
 
 class MergeRows {

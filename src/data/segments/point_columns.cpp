@@ -207,6 +207,11 @@ void ScaledColumn::add(const ScaledSeries& scaled, std::span<const double> value
     }
 }
 
+void ScaledColumn::add_nulls(std::size_t count) {
+    has_integer_.add(false, count);
+    has_raw_.add(false, count);
+}
+
 ParquetChunk ScaledColumn::scaled_chunk() {
     ParquetChunk chunk;
     has_integer_.describe(chunk);
@@ -227,6 +232,39 @@ void ScaledColumn::clear() {
     has_integer_.clear();
     has_raw_.clear();
     raw_.clear();
+}
+
+void OptionalTextColumn::add(std::string_view text) {
+    const auto [at, fresh] = codes_.try_emplace(std::string(text), column_.entries());
+    if (fresh) column_.enter(text);
+    column_.add(at->second, 1);
+    has_text_.add(true, 1);
+}
+
+ParquetChunk OptionalTextColumn::chunk() {
+    ParquetChunk chunk;
+    if (column_.entries() > 0) chunk = column_.chunk();
+    has_text_.describe(chunk);
+    return chunk;
+}
+
+void OptionalTextColumn::clear() {
+    column_.clear();
+    codes_.clear();
+    has_text_.clear();
+}
+
+ParquetChunk OptionalIntegerColumn::chunk() {
+    ParquetChunk chunk;
+    has_integer_.describe(chunk);
+    chunk.values = integers_.finish();
+    if (!chunk.values.empty()) chunk.encoding = Encoding::delta_binary_packed;
+    return chunk;
+}
+
+void OptionalIntegerColumn::clear() {
+    integers_.clear();
+    has_integer_.clear();
 }
 
 }  // namespace mw::segments

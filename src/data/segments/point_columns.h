@@ -183,6 +183,7 @@ class ScaledColumn {
  public:
     void add(const ScaledSeries& scaled, std::span<const double> values, std::size_t begin,
              std::size_t end);
+    void add_nulls(std::size_t count);
     ParquetChunk scaled_chunk();
     ParquetChunk raw_chunk();
     void clear();
@@ -191,6 +192,36 @@ class ScaledColumn {
     DeltaEncoder integers_;
     Levels has_integer_, has_raw_;
     std::vector<double> raw_;
+};
+
+// Texts of the rows that have one.
+class OptionalTextColumn {
+ public:
+    void add(std::string_view text);
+    void add_nulls(std::size_t count) { has_text_.add(false, count); }
+    ParquetChunk chunk();
+    void clear();
+
+ private:
+    DictionaryColumn column_;
+    std::unordered_map<std::string, std::uint32_t> codes_;
+    Levels has_text_;
+};
+
+// Integers of the rows that have one.
+class OptionalIntegerColumn {
+ public:
+    void add(std::int64_t value) {
+        integers_.append({&value, 1});
+        has_integer_.add(true, 1);
+    }
+    void add_nulls(std::size_t count) { has_integer_.add(false, count); }
+    ParquetChunk chunk();
+    void clear();
+
+ private:
+    DeltaEncoder integers_;
+    Levels has_integer_;
 };
 
 // PLAIN, and not BYTE_STREAM_SPLIT: hyparquet can't read that in compressed pages of version 2.

@@ -31,7 +31,13 @@ class Part {
                (run.series == series_ && times_.size() + run.size <= group_rows_max &&
                 (run.names == names_ || *run.names == *names_));
     }
+    // A box needs a table, so what looks like one in a part without is none.
     void take(const MergeRun& run) {
+        if (run.boxes && !boxed_) {
+            boxed_ = true;
+            for (double& value : values_)
+                if (is_box(value)) value = no_value;
+        }
         names_ = run.names;
         series_ = run.series;
         exponent_ = run.exponent;
@@ -40,26 +46,37 @@ class Part {
             quality_.push_back({run.quality[i]});
         }
         values_.insert(values_.end(), run.values, run.values + run.size);
+        if (boxed_) adopt(run);
     }
     // Writes it; `ends`: its series ends here.
     Result<> write(SeriesFiles& to, bool ends) {
         if (times_.empty()) return {};
-        TRY_VOID(to.add_part(*names_, {times_, values_, quality_}, exponent_));
+        const Boxes* boxes = boxed_ ? &boxes_ : nullptr;
+        TRY_VOID(to.add_part(*names_, {times_, values_, quality_, boxes}, exponent_));
         if (ends) TRY_VOID(to.end_series(*names_));
         times_.clear();
         values_.clear();
         quality_.clear();
+        boxes_.clear();
+        boxed_ = false;
         return {};
     }
     bool is_of(const MergeRun& run) const { return run.series == series_; }
 
  private:
+    void adopt(const MergeRun& run) {
+        for (std::size_t i = values_.size() - run.size; i < values_.size(); ++i)
+            if (is_box(values_[i]))
+                values_[i] = run.boxes ? boxes_.adopt(values_[i], *run.boxes) : no_value;
+    }
     const SeriesNames* names_ = nullptr;
     std::size_t series_ = 0;
     int exponent_ = -1;
     std::vector<Timestamp> times_;
     std::vector<double> values_;
     std::vector<Quality> quality_;
+    BoxList boxes_;
+    bool boxed_ = false;  // values that look like boxes are some, of boxes_
 };
 
 Result<history::PointRows> write_parts(SeriesFiles files, MergeRows& rows,
@@ -82,7 +99,7 @@ Result<history::Merged> write_merged(const history::PointPaths& paths, MergeRows
     if (rows.empty()) return history::Merged{};
     files::RealFiles files;
     Compressor zstd;  // of its own: a seal may run beside it
-    TRY(auto made, SeriesFiles::create(files, paths, zstd));
+    TRY(auto made, SeriesFiles::create(files, paths, zstd, rows.merged().boxed));
     auto written = write_parts(std::move(made), rows, stop);
     history::Merged merged = rows.merged();
     if (written && written->points != merged.rows)

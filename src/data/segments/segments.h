@@ -42,10 +42,13 @@ class ParquetWriter final : public history::SegmentWriter {
     std::unique_ptr<State> state_;
 };
 
-// SELECT statements over sealed files; `paths` is not empty. Points have the columns series,
-// device_id, time, device, signal, value, quality, unit, asset, site; decisions those of the SQL
-// table `decisions` (docs/sql.md).
-std::string points_sql(const std::vector<std::string>& paths);
+// SELECT statements over sealed files; there is at least one. Points have the columns series,
+// device_id, time, device, signal, value, quality, unit, asset, site, text, whole. A text has no
+// value; whole is set where value is but the nearest double (docs/formats/segment.md). `boxed` are
+// files of which the catalog says so. Decisions have the columns of the SQL table `decisions`
+// (docs/sql.md).
+std::string points_sql(const std::vector<std::string>& paths,
+                       const std::vector<std::string>& boxed = {});
 std::string decisions_sql(const std::vector<std::string>& paths);
 // Rows of one minute of one series as the files have them: series, device_id, time (the minute's
 // beginning), device, signal, count, good, min, max, sum, first, first_time, last, last_time, unit,

@@ -11,9 +11,9 @@ namespace mw::segments {
 
 class SeriesFiles {
  public:
-    // Files that must not exist. Whoever gives up removes them.
+    // Files that must not exist. Whoever gives up removes them. boxed: rows may have boxes.
     static Result<SeriesFiles> create(files::Files& files, const history::PointPaths& paths,
-                                      Compressor& zstd);
+                                      Compressor& zstd, bool boxed);
 
     // A whole series; its divisor is found here.
     Result<> add(const SeriesNames& names, const history::Columns& rows);
@@ -23,12 +23,18 @@ class SeriesFiles {
     Result<history::PointRows> finish();
 
  private:
-    SeriesFiles(ParquetFile points, ParquetFile rollups)
-        : points_(std::move(points)), rollups_(std::move(rollups)) {}
+    SeriesFiles(ParquetFile points, ParquetFile rollups, bool boxed)
+        : points_(std::move(points), boxed), rollups_(std::move(rollups)) {}
     Result<> add_scaled(const SeriesNames& names, const history::Columns& rows);
+    Result<> add_boxed(const SeriesNames& names, const history::Columns& rows,
+                       std::optional<int> exponent);
     PointsFile points_;
     RollupsFile rollups_;
     ScaledSeries scaled_;
+    // Scratch of add_boxed(): the rows that have a number.
+    std::vector<Timestamp> times_;
+    std::vector<double> numbers_;
+    std::vector<Quality> quality_;
 };
 
 // All points, in their order. After an error there is no file.

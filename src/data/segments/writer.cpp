@@ -92,10 +92,20 @@ std::string read_parquet(const std::vector<std::string>& paths) {
 
 }  // namespace
 
-std::string points_sql(const std::vector<std::string>& paths) {
-    return "SELECT series, device_id, \"time\", device, signal, coalesce(raw, m / d) AS \"value\", "
-           "quality, unit, asset, site" +
-           read_parquet(paths);
+std::string points_sql(const std::vector<std::string>& paths,
+                       const std::vector<std::string>& boxed) {
+    std::string sql;
+    for (const auto* list : {&paths, &boxed}) {
+        if (list->empty()) continue;
+        if (!sql.empty()) sql += " UNION ALL ";
+        const bool own = list == &boxed;
+        sql += "SELECT series, device_id, \"time\", device, signal, coalesce(raw, m / d";
+        sql += own ? ", whole::DOUBLE" : "";
+        sql += ") AS \"value\", quality, unit, asset, site, ";
+        sql += own ? "text, whole" : "NULL::VARCHAR AS text, NULL::BIGINT AS whole";
+        sql += read_parquet(*list);
+    }
+    return sql;
 }
 
 std::string decisions_sql(const std::vector<std::string>& paths) {

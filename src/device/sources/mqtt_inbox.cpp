@@ -23,7 +23,8 @@ class Gathering {
  public:
     bool has_room(const Batch& more) const {
         return columns_.empty() || (points_ + more.size() <= portion_points &&
-                                    columns_.size() + more.runs.size() <= portion_signals);
+                                    columns_.size() + more.runs.size() <= portion_signals &&
+                                    boxes_.bytes() + more.boxes.bytes() <= portion_bytes);
     }
     void add(const Batch& batch) {
         points_ += batch.size();
@@ -31,20 +32,25 @@ class Gathering {
             Column& column = columns_[{run.signal, run.unit}];
             for (auto i = run.begin; i < run.end; ++i) {
                 column.times.push_back(batch.times[i]);
-                column.values.push_back(batch.values[i]);
+                column.values.push_back(run.boxed ? boxes_.adopt(batch.values[i], batch.boxes)
+                                                  : batch.values[i]);
                 column.quality.push_back(batch.quality[i]);
             }
+            column.boxed |= run.boxed;
+            column.type = widest(column.type, run.type);
         }
     }
     void finish(Batch& batch) const {
         for (const auto& [name, column] : columns_) {
             const auto begin = static_cast<std::uint32_t>(batch.times.size());
             const auto count = static_cast<std::uint32_t>(column.times.size());
-            batch.runs.push_back({name.first, name.second, begin, begin + count});
+            batch.runs.push_back(
+                {name.first, name.second, begin, begin + count, column.type, column.boxed});
             batch.times.insert(batch.times.end(), column.times.begin(), column.times.end());
             batch.values.insert(batch.values.end(), column.values.begin(), column.values.end());
             batch.quality.insert(batch.quality.end(), column.quality.begin(), column.quality.end());
         }
+        batch.boxes = boxes_;
     }
 
  private:
@@ -52,7 +58,10 @@ class Gathering {
         std::vector<Timestamp> times;
         std::vector<double> values;
         std::vector<Quality> quality;
+        ValueType type = ValueType::none;
+        bool boxed = false;
     };
+    BoxList boxes_;
     std::map<std::pair<std::string, std::string>, Column> columns_;
     std::size_t points_ = 0;
 };

@@ -181,7 +181,16 @@ std::string shown(std::string_view text) {
 struct Scalar {
     double value = 0;
     Quality quality = Quality::good();
+    ValueType type = ValueType::number;
+    std::string_view text = {};                // if the type is text
+    std::optional<std::int64_t> integer = {};  // if no double says it
 };
+
+Scalar integer_scalar(std::int64_t integer) {
+    Scalar scalar{static_cast<double>(integer), Quality::good(), ValueType::number, {}, {}};
+    if (!fits_double(integer)) scalar.integer = integer;
+    return scalar;
+}
 
 // 21.5, true, false; null is a point whose value is not a number.
 std::optional<Scalar> scalar_of(std::string_view text) {
@@ -189,12 +198,15 @@ std::optional<Scalar> scalar_of(std::string_view text) {
     const auto first = text.find_first_not_of(blank);
     if (first == std::string_view::npos) return std::nullopt;
     text = text.substr(first, text.find_last_not_of(blank) - first + 1);
-    if (text == "true") return Scalar{1};
-    if (text == "false") return Scalar{0};
+    if (text == "true") return Scalar{1, Quality::good(), ValueType::boolean};
+    if (text == "false") return Scalar{0, Quality::good(), ValueType::boolean};
     if (text == "null")
-        return Scalar{std::numeric_limits<double>::quiet_NaN(), Quality::bad(Reason::not_a_number)};
+        return Scalar{no_value, Quality::bad(Reason::not_a_number), ValueType::none};
     Scalar scalar;
     const auto end = text.data() + text.size();
+    std::int64_t integer = 0;
+    const auto whole = std::from_chars(text.data(), end, integer);
+    if (whole.ec == std::errc() && whole.ptr == end) return integer_scalar(integer);
     const auto [at, code] = std::from_chars(text.data(), end, scalar.value);
     if (code != std::errc() || at != end || !std::isfinite(scalar.value)) return std::nullopt;
     return scalar;
@@ -202,16 +214,20 @@ std::optional<Scalar> scalar_of(std::string_view text) {
 
 std::optional<Scalar> scalar_of(const dom::element& element) {
     double number = 0;
+    if (element.is_int64()) return integer_scalar(element.get_int64().value_unsafe());
     if (element.is_number()) {
         if (element.get_double().get(number) != simdjson::SUCCESS) return std::nullopt;
         return Scalar{number};
     }
     bool flag = false;
-    if (element.get_bool().get(flag) == simdjson::SUCCESS) return Scalar{flag ? 1.0 : 0.0};
+    if (element.get_bool().get(flag) == simdjson::SUCCESS)
+        return Scalar{flag ? 1.0 : 0.0, Quality::good(), ValueType::boolean};
     if (element.is_null()) return scalar_of("null");
     std::string_view text;
-    if (element.get_string().get(text) == simdjson::SUCCESS) return scalar_of(text);
-    return std::nullopt;
+    if (element.get_string().get(text) != simdjson::SUCCESS) return std::nullopt;
+    if (auto scalar = scalar_of(text)) return scalar;
+    if (text.size() > text_value_bytes_max) return std::nullopt;
+    return Scalar{no_value, Quality::good(), ValueType::text, text, {}};
 }
 
 Result<> add_point(Batch& batch, std::string signal, const std::string& unit, Timestamp time,
@@ -219,7 +235,9 @@ Result<> add_point(Batch& batch, std::string signal, const std::string& unit, Ti
     if (auto fine = payload::check_name(signal, payload::Limits{}.name_bytes); !fine)
         return std::move(fine).error().context("signal '" + signal + "'");
     const auto at = static_cast<std::uint32_t>(batch.times.size());
-    batch.runs.push_back({std::move(signal), unit, at, at + 1});
+    if (scalar.integer) scalar.value = batch.boxes.add(*scalar.integer);
+    if (scalar.type == ValueType::text) scalar.value = batch.boxes.add(scalar.text);
+    batch.runs.push_back({std::move(signal), unit, at, at + 1, scalar.type, is_box(scalar.value)});
     batch.times.push_back(time);
     batch.values.push_back(scalar.value);
     batch.quality.push_back(scalar.quality);
@@ -333,7 +351,9 @@ Result<> MqttMapping::read_values(const MqttRule& rule, std::string_view topic,
         if (root.at_pointer(pointer).get(part) != simdjson::SUCCESS) continue;
         const auto scalar = scalar_of(part);
         if (!scalar)
-            return Error{Errc::invalid_input, pointer + ": want a number, true, false or null"};
+            return Error{Errc::invalid_input, pointer +
+                                                  ": want a number, a text of at most 1024 bytes, "
+                                                  "true, false or null"};
         const auto unit = rule.units.find(signal);
         TRY_VOID(add_point(batch, filled(signal, rule, topic),
                            unit == rule.units.end() ? std::string() : unit->second, time, *scalar));

@@ -21,8 +21,12 @@ void Aligner::add(const Batch& batch) {
         const auto found = inputs_.find(run.signal);
         if (found == inputs_.end()) continue;
         for (const std::size_t input : found->second)
-            for (std::uint32_t i = run.begin; i < run.end; ++i)
-                add({input, batch.times[i], batch.values[i], batch.quality[i]});
+            for (std::uint32_t i = run.begin; i < run.end; ++i) {
+                if (run.boxed && batch.boxes.text(batch.values[i])) continue;  // no feature of it
+                const double value =
+                    run.boxed ? batch.boxes.number(batch.values[i]) : batch.values[i];
+                add({input, batch.times[i], value, batch.quality[i]});
+            }
     }
 }
 

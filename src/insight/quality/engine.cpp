@@ -68,6 +68,10 @@ class Engine::Book {
     };
     void judge_rows(const std::string& device, Series& series, const Batch& batch, RowSpan span,
                     unsigned common, const Moment& moment, Quality* codes);
+    void judge_boxed(const std::string& device, Series& series, const Batch& batch, const Run& run,
+                     unsigned common, const Moment& moment, Quality* codes);
+    void follow_up(const std::string& device, Series& series, Timestamp time, Quality code,
+                   unsigned faults, Episode& gap);
     void note(const std::string& device, Series& series, Timestamp time, Quality code);
     void keep(const std::string& device, const Series& series, const Episode& episode);
 
@@ -192,6 +196,7 @@ void Engine::Book::judge_run(const std::string& device, Series& series, const Ba
     const auto rows = [](const auto& column, std::uint32_t begin, std::uint32_t end) {
         return std::span(column).subspan(begin, end - begin);
     };
+    if (run.boxed) return judge_boxed(device, series, batch, run, common, moment, codes);
     for (std::uint32_t begin = run.begin; begin < run.end;) {
         const auto most = static_cast<std::uint32_t>(plain_rows_max);
         const std::uint32_t end = std::min(run.end, begin + most);
@@ -213,15 +218,35 @@ void Engine::Book::judge_rows(const std::string& device, Series& series, const B
         const unsigned faults =
             series.judge(batch.times[i], batch.values[i], batch.quality[i], common, moment, gap);
         codes[i] = code_of(faults, batch.quality[i]);
-        if (gap.points > 0) [[unlikely]] {
-            keep(device, series, gap);
-            gap = {};
-        }
-        if (faults != 0)
-            note(device, series, batch.times[i], codes[i]);
-        else
-            series.good_since += series.good_since <= good_between;
+        follow_up(device, series, batch.times[i], codes[i], faults, gap);
     }
+}
+
+// Values of which some may be texts, or integers that no double says.
+void Engine::Book::judge_boxed(const std::string& device, Series& series, const Batch& batch,
+                               const Run& run, unsigned common, const Moment& moment,
+                               Quality* codes) {
+    Episode gap;
+    for (std::uint32_t i = run.begin; i < run.end; ++i) {
+        const auto text = batch.boxes.text(batch.values[i]);
+        const double value = text ? mark_of(*text) : batch.boxes.number(batch.values[i]);
+        const unsigned faults = series.judge(batch.times[i], value, batch.quality[i], common,
+                                             moment, gap, text ? &*text : nullptr);
+        codes[i] = code_of(faults, batch.quality[i]);
+        follow_up(device, series, batch.times[i], codes[i], faults, gap);
+    }
+}
+
+void Engine::Book::follow_up(const std::string& device, Series& series, Timestamp time,
+                             Quality code, unsigned faults, Episode& gap) {
+    if (gap.points > 0) [[unlikely]] {
+        keep(device, series, gap);
+        gap = {};
+    }
+    if (faults != 0)
+        note(device, series, time, code);
+    else
+        series.good_since += series.good_since <= good_between;
 }
 
 void Engine::Book::note(const std::string& device, Series& series, Timestamp time, Quality code) {

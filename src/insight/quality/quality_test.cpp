@@ -61,6 +61,92 @@ TEST(QualityEngine, range_limits_belong_to_the_range) {
               (Codes{good, good, range, range, good}));
 }
 
+// Texts stand for points here: a value that is a number is written as one.
+std::vector<Quality> judged_texts(const SignalRules& signal, const std::vector<std::string>& all) {
+    Engine engine;
+    Batch batch = batch_of(std::vector<Point>(all.size(), {0, 0}));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        batch.times[i] = {start + static_cast<std::int64_t>(i) * second};
+        char* end = nullptr;
+        const double number = std::strtod(all[i].c_str(), &end);
+        const bool whole = end != all[i].c_str() && *end == 0;
+        batch.values[i] = whole ? number : batch.boxes.add(all[i]);
+    }
+    batch.runs[0].boxed = true;
+    engine.judge(batch, rules_for(signal));
+    return batch.quality;
+}
+
+TEST(QualityEngine, texts_are_good_where_nothing_speaks_against_them) {
+    EXPECT_EQ(judged_texts({}, {"IDLE", "RUNNING", "7", ""}), (Codes{good, good, good, good}));
+    EXPECT_EQ(judged_texts({.stuck_after = seconds{1}}, {"IDLE", "IDLE", "IDLE"}),
+              (Codes{good, good, good}));
+}
+
+TEST(QualityEngine, a_value_of_another_type_than_declared_is_bad) {
+    const Quality type = Quality::bad(Reason::type);
+    EXPECT_EQ(judged_texts({.max = 10}, {"7", "hot"}), (Codes{good, type}));
+    EXPECT_EQ(judged_texts({.unit = "bar"}, {"7", "hot"}), (Codes{good, type}));
+    EXPECT_EQ(judged_texts({.type = ValueType::number}, {"7.5", "hot"}), (Codes{good, type}));
+    EXPECT_EQ(judged_texts({.type = ValueType::text}, {"7", "hot"}), (Codes{type, good}));
+    EXPECT_EQ(judged({.type = ValueType::text}, {{0, 1}}), (Codes{type}));
+    EXPECT_EQ(judged({.type = ValueType::integer}, {{0, 1}, {1, 1.5}}), (Codes{good, type}));
+    EXPECT_EQ(judged({.type = ValueType::boolean}, {{0, 1}, {1, 0}, {2, 2}}),
+              (Codes{good, good, type}));
+    EXPECT_EQ(judged({.max = 1, .type = ValueType::integer}, {{0, 1}, {1, 2}, {2, 2.5}}),
+              (Codes{good, range, type}));
+}
+
+TEST(QualityEngine, a_text_may_be_one_of_some) {
+    const Quality type = Quality::bad(Reason::type);
+    EXPECT_EQ(judged_texts({.texts = {"IDLE", "RUNNING"}}, {"IDLE", "RUN", "RUNNING", "", "3"}),
+              (Codes{good, range, good, range, type}));
+}
+
+TEST(QualityEngine, an_integer_that_no_double_says_is_a_number) {
+    Batch batch = batch_of({{0, 0}, {1, 0}});
+    batch.values[0] = batch.boxes.add(std::int64_t{9'007'199'254'740'993});
+    batch.runs[0].boxed = true;
+    Engine engine;
+    engine.judge(batch, rules_for({.max = 1e15, .type = ValueType::integer}));
+    EXPECT_EQ(batch.quality, (Codes{range, good}));
+}
+
+TEST(QualityEngine, the_same_time_with_another_text_is_a_duplicate) {
+    Engine engine;
+    const auto judge_one = [&](std::string_view text) {
+        Batch batch = batch_of({{0, 0}});
+        batch.values[0] = batch.boxes.add(text);
+        batch.runs[0].boxed = true;
+        engine.judge(batch, default_rules());
+        return batch.quality[0];
+    };
+    EXPECT_EQ(judge_one("on"), good);
+    EXPECT_EQ(judge_one("on"), good);
+    EXPECT_EQ(judge_one("off"), Quality::uncertain(Reason::duplicate));
+}
+
+TEST(QualityRules, types_and_texts_are_read_and_written_again) {
+    const auto rules = [](std::string_view json) {
+        return rules_from_profile("p", parse_json(json).value());
+    };
+    const auto read =
+        rules(R"({"signals":[{"name":"s","texts":["b","a"]},{"name":"n","type":"int64"}]})");
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    const SignalRules& states = (*read)->signals.at("s");
+    EXPECT_EQ(states.texts, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ((*read)->signals.at("n").type, ValueType::integer);
+    EXPECT_EQ(to_json(signal_spec("s", states)), R"({"name":"s","texts":["a","b"]})");
+    EXPECT_EQ(to_json(signal_spec("n", (*read)->signals.at("n"))),
+              R"({"name":"n","type":"int64"})");
+    for (const char* wrong :
+         {R"({"signals":[{"name":"s","type":"frame"}]})", R"({"signals":[{"name":"s","type":7}]})",
+          R"({"signals":[{"name":"s","texts":"a"}]})", R"({"signals":[{"name":"s","texts":[1]}]})",
+          R"({"signals":[{"name":"s","texts":["a"],"max":1}]})",
+          R"({"signals":[{"name":"s","type":"string","unit":"bar"}]})"})
+        EXPECT_FALSE(rules(wrong).ok()) << wrong;
+}
+
 // Points that are without a fault are judged many at a time, unless something looks at the point
 // before: a limit on the rate that nothing reaches makes that so. Both ways must say the same.
 TEST(QualityEngine, many_at_a_time_are_judged_as_one_by_one) {

@@ -10,6 +10,11 @@ Error wrong(const std::string& path, std::string_view what) {
     return {Errc::invalid_input, path + ": " + std::string(what)};
 }
 
+constexpr std::pair<std::string_view, ValueType> type_words[] = {{"double", ValueType::number},
+                                                                 {"int64", ValueType::integer},
+                                                                 {"bool", ValueType::boolean},
+                                                                 {"string", ValueType::text}};
+
 Result<double> number_at(const Json& signal, const std::string& path, std::string_view key,
                          double otherwise) {
     const Json* found = find(signal, key);
@@ -55,6 +60,29 @@ Result<std::vector<double>> numbers_at(const Json& signal, const std::string& pa
     return numbers;
 }
 
+Result<void> read_type(const Json& signal, const std::string& path, SignalRules& rules) {
+    const Json* found = find(signal, "type");
+    if (!found || found->is_null()) return {};
+    const std::string name = find_string(signal, "type").value_or("");
+    for (const auto& [word, type] : type_words)
+        if (name == word) rules.type = type;
+    if (!rules.type) return wrong(path + ".type", "must be double, int64, bool or string");
+    return {};
+}
+
+Result<void> read_texts(const Json& signal, const std::string& path, SignalRules& rules) {
+    const Json* found = find(signal, "texts");
+    if (!found || found->is_null()) return {};
+    const std::string where = path + ".texts";
+    if (!found->is_array()) return wrong(where, "must be an array of texts");
+    for (const Json& each : found->get_array()) {
+        if (!each.is_string()) return wrong(where, "must be an array of texts");
+        rules.texts.emplace_back(each.get_string());
+    }
+    std::sort(rules.texts.begin(), rules.texts.end());
+    return {};
+}
+
 Result<void> read_counter(const Json& signal, const std::string& path, SignalRules& rules) {
     if (const Json* found = find(signal, "counter"); found && !found->is_null()) {
         if (!found->is_bool()) return wrong(path + ".counter", "must be true or false");
@@ -80,6 +108,10 @@ Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
     TRY(rules.noise, number_at(signal, path, "noise", 0));
     TRY(rules.values, numbers_at(signal, path, "values"));
     TRY_VOID(read_counter(signal, path, rules));
+    TRY_VOID(read_type(signal, path, rules));
+    TRY_VOID(read_texts(signal, path, rules));
+    if (rules.wants_texts() && rules.wants_numbers())
+        return wrong(path, "declares texts, and what only numbers have; keep one of them");
     if (rules.min > rules.max) return wrong(path + ".min", "is above max");
     if (rules.max_rate <= 0) return wrong(path + ".max_rate", "must be positive, per second");
     if (rules.spike < 0) return wrong(path + ".spike", "must be positive; 0 judges none");
@@ -89,6 +121,17 @@ Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
 }
 
 }  // namespace
+
+// What is only said of numbers says that they are numbers.
+bool SignalRules::wants_numbers() const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const bool bounded = min > -infinity || max < infinity || max_rate < infinity;
+    const bool numeric_type = type && *type != ValueType::text;
+    return numeric_type || bounded || spike > 0 || noise > 0 || counter || !values.empty() ||
+           !unit.empty();
+}
+
+bool SignalRules::wants_texts() const { return type == ValueType::text || !texts.empty(); }
 
 Rules default_rules() {
     static const Rules rules = std::make_shared<const RuleSet>();
@@ -128,6 +171,9 @@ Json signal_spec(std::string_view name, const SignalRules& rules) {
     number("spike", rules.spike, 0);
     number("noise", rules.noise, 0);
     if (!rules.values.empty()) spec["values"] = JsonArray(rules.values.begin(), rules.values.end());
+    for (const auto& [word, type] : type_words)
+        if (rules.type == type) spec["type"] = word;
+    if (!rules.texts.empty()) spec["texts"] = JsonArray(rules.texts.begin(), rules.texts.end());
     if (rules.counter) spec["counter"] = true;
     number("wraps_at", rules.wraps_at, 0);
     duration("every", rules.every);

@@ -3,12 +3,14 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "domain/value.h"
 
 namespace mw::quality {
 
@@ -21,11 +23,16 @@ struct SignalRules {
     nanoseconds stuck_after{0};
     double spike = 0;  // robust deviations
     double noise = 0;  // how many times more, or less, it may tremble than it used to
-    std::vector<double> values = {};  // those it may have; empty: any
-    bool counter = false;             // never falls, but to start anew
-    double wraps_at = 0;              // the counter's modulus; 0: it has none
+    std::vector<double> values = {};      // those it may have; empty: any
+    std::optional<ValueType> type = {};   // what values must be; mixed and none are no types here
+    std::vector<std::string> texts = {};  // those it may have; empty: any
+    bool counter = false;                 // never falls, but to start anew
+    double wraps_at = 0;                  // the counter's modulus; 0: it has none
     nanoseconds every{0};
     nanoseconds late_after{0};
+
+    bool wants_numbers() const;  // a text is of another type
+    bool wants_texts() const;    // a number is
 };
 
 struct RuleSet {

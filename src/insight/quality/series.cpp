@@ -13,6 +13,7 @@ constexpr std::array<Quality, fault_count> codes = {
     Quality::bad(Reason::not_a_number),
     Quality::bad(Reason::source_bad),
     Quality::bad(Reason::unit),
+    Quality::bad(Reason::type),
     Quality::bad(Reason::range),
     Quality::uncertain(Reason::source_uncertain),
     Quality::uncertain(Reason::counter_reset),
@@ -43,6 +44,11 @@ Quality code_of(unsigned faults, Quality source) {
     return stale && code == Quality::bad(Reason::source_bad) ? source : code;
 }
 
+double mark_of(std::string_view text) {
+    constexpr std::uint64_t payload = 0x0000'ffff'ffff'ffff;
+    return std::bit_cast<double>(text_box_bits | (std::hash<std::string_view>{}(text)&payload));
+}
+
 double LatenessSketch::quantile_ms(double q) const {
     std::uint64_t total = 0;
     for (const auto count : buckets_) total += count;
@@ -62,7 +68,9 @@ void Series::use(const SignalRules& now, bool is_declared, std::uint64_t epoch) 
     rules = &now;
     declared = is_declared;
     rules_epoch = epoch;
-    has_states = !rules->values.empty();
+    has_states = !rules->values.empty() || rules->wants_texts() ||
+                 rules->type == ValueType::integer || rules->type == ValueType::boolean;
+    wants_numbers = rules->wants_numbers();
     max_rate_per_ns = rules->max_rate * 1e-9;
     judges_change = rules->spike > 0 || rules->noise > 0 || rules->counter ||
                     rules->stuck_after.count() > 0 || std::isfinite(rules->max_rate);
@@ -76,12 +84,12 @@ unsigned Series::common_faults(const Run& run) const {
 }
 
 unsigned Series::judge(Timestamp time, double value, Quality source, unsigned common,
-                       const Moment& moment, Episode& gap) {
+                       const Moment& moment, Episode& gap, const std::string_view* text) {
     unsigned found = common | source_faults(source);
     if (!std::isfinite(value)) [[unlikely]]
-        found |= bit(Fault::not_a_number);
-    else if (outside(value))
-        found |= bit(Fault::range);
+        found |= text ? faults_of_text(*text) : bit(Fault::not_a_number);
+    else
+        found |= faults_of_number(value);
     const unsigned timely = judge_timeliness(time, moment);
     found |= timely;
     // A point from the future would make everything after it look out of order.
@@ -89,7 +97,7 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
         const bool advances = !started || time > last;
         found |= judge_order(time, value, gap);
         if (advances && (found & bad_faults) == 0) {
-            if (judges_change) found |= judge_change(time, value);
+            if (judges_change && !text) found |= judge_change(time, value);
             last_value = value;
             value_time = time;
             has_value = true;
@@ -155,9 +163,23 @@ bool Series::note_timely(std::span<const Timestamp> times, const Moment& moment)
     return true;
 }
 
-bool Series::outside(double value) const {
-    if (value < rules->min || value > rules->max) return true;
-    return has_states && !std::binary_search(rules->values.begin(), rules->values.end(), value);
+unsigned Series::faults_of_number(double value) const {
+    const unsigned outside = value < rules->min || value > rules->max ? bit(Fault::range) : 0;
+    if (!has_states) return outside;
+    const bool fits = rules->type == ValueType::boolean   ? value == 0 || value == 1
+                      : rules->type == ValueType::integer ? value == std::trunc(value)
+                                                          : !rules->wants_texts();
+    if (!fits) return outside | bit(Fault::type);
+    const auto& values = rules->values;
+    const bool known = values.empty() || std::binary_search(values.begin(), values.end(), value);
+    return known ? outside : bit(Fault::range);
+}
+
+unsigned Series::faults_of_text(std::string_view text) const {
+    if (wants_numbers) return bit(Fault::type);
+    const auto& texts = rules->texts;
+    const bool known = texts.empty() || std::binary_search(texts.begin(), texts.end(), text);
+    return known ? 0 : bit(Fault::range);
 }
 
 unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
@@ -210,7 +232,7 @@ void Series::note_gap(Timestamp time, std::int64_t step, Episode& gap) {
 
 unsigned Series::judge_change(Timestamp time, double value) {
     unsigned found = 0;
-    if (!has_value) {
+    if (!has_value || is_box(last_value)) {  // nothing to compare a number with
         same_since = trusted_time = time;
         trusted_value = value;
         if (rules->spike > 0) spike.judge(value, rules->spike);

@@ -9,6 +9,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "domain/point.h"
 #include "insight/quality/noise.h"
@@ -23,6 +24,7 @@ enum class Fault : unsigned {
     not_a_number,
     source_bad,
     unit,
+    type,
     range,
     source_uncertain,  // from here on: doubt
     counter_reset,
@@ -91,7 +93,8 @@ struct alignas(64) Series {
     std::uint64_t rules_epoch = 0;
     std::uint32_t good_since = 0;  // points, in an open episode
     bool declared = true;
-    bool has_states = false;     // it may have some values only
+    bool has_states = false;  // its values are looked at one by one
+    bool wants_numbers = false;
     bool judges_change = false;  // anything that looks at the point before is declared
     bool started = false;
     bool has_value = false;
@@ -130,9 +133,9 @@ struct alignas(64) Series {
     void use(const SignalRules& now, bool is_declared, std::uint64_t epoch);
     // Faults of the message's points that do not depend on the point: unit, undeclared.
     unsigned common_faults(const Run& run) const;
-    // All faults of one point; moves the state on.
+    // All faults of one point; moves the state on. text: it is the value, `value` its mark.
     unsigned judge(Timestamp time, double value, Quality source, unsigned common,
-                   const Moment& moment, Episode& gap);
+                   const Moment& moment, Episode& gap, const std::string_view* text = nullptr);
     // The same for rows that turn out to be without any fault, all at once; false: nothing was
     // done, judge them one by one. Not more than plain_rows_max.
     bool judge_plain(std::span<const Timestamp> times, std::span<const double> values,
@@ -147,10 +150,14 @@ struct alignas(64) Series {
     unsigned judge_timeliness(Timestamp time, const Moment& moment);
     unsigned judge_order(Timestamp time, double value, Episode& gap);
     unsigned judge_change(Timestamp time, double value);
-    bool outside(double value) const;
+    unsigned faults_of_number(double value) const;
+    unsigned faults_of_text(std::string_view text) const;
     bool restarts(double value, nanoseconds step) const;
     void note_gap(Timestamp time, std::int64_t step, Episode& gap);
 };
+
+// What stands for a text where values are compared: a NaN, another one for nearly every text.
+double mark_of(std::string_view text);
 
 // Without overflow, for times that are anywhere.
 inline std::int64_t minus(Timestamp a, Timestamp b) {

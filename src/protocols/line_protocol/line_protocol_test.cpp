@@ -20,8 +20,13 @@ std::string shown(const Parsed& parsed) {
             for (auto i = run.begin; i < run.end; ++i) {
                 char value[40];
                 std::snprintf(value, sizeof value, "%.17g", batch.values[i]);
+                std::string said = value;
+                if (run.boxed && batch.boxes.text(batch.values[i]))
+                    said = "'" + std::string(*batch.boxes.text(batch.values[i])) + "'";
+                if (run.boxed && batch.boxes.integer(batch.values[i]))
+                    said = std::to_string(*batch.boxes.integer(batch.values[i])) + "i";
                 text += batch.device.text + " " + run.signal + " " +
-                        std::to_string(batch.times[i].ns) + " " + value + " " +
+                        std::to_string(batch.times[i].ns) + " " + said + " " +
                         std::to_string(batch.quality[i].code) + "\n";
             }
     }
@@ -59,9 +64,10 @@ TEST(LineProtocol, lines_become_points) {
         {"pump p=1e3,q=+2.5,r=1.,s=.5,t=-0.0 1",
          "gw-1 pump.p 1 1000 192\ngw-1 pump.q 1 2.5 192\ngw-1 pump.r 1 1 192\n"
          "gw-1 pump.s 1 0.5 192\ngw-1 pump.t 1 -0 192\n"},
-        // What a double can't hold is stored as the nearest and marked.
-        {"pump p=9007199254740993i,q=9007199254740992i 1",
-         "gw-1 pump.p 1 9007199254740992 71\ngw-1 pump.q 1 9007199254740992 192\n"},
+        // Integers are exact; of those beyond 63 bits the nearest double is stored and marked.
+        {"pump p=9007199254740993i,q=9007199254740992i,r=9223372036854775807u 1",
+         "gw-1 pump.p 1 9007199254740993i 192\ngw-1 pump.q 1 9007199254740992 192\n"
+         "gw-1 pump.r 1 9223372036854775807i 192\n"},
         {"pump p=18446744073709551615u 1", "gw-1 pump.p 1 1.8446744073709552e+19 71\n"},
         // Points of one signal are together, in the order of the text.
         {"a p=1,q=2 1\nb,host=x p=9 1\na p=3,q=4 2\n",
@@ -121,13 +127,51 @@ TEST(LineProtocol, what_is_wrong_is_told_with_line_and_column_and_the_rest_is_ke
     }
 }
 
-TEST(LineProtocol, text_fields_are_told_about_and_the_other_fields_stay) {
-    const Parsed parsed = parse("sys up=\"1 day, \\\"x\\\"\ny\",load=0.5 9\nsys load=1 x");
-    EXPECT_EQ(shown(parsed), "gw-1 sys.load 9 0.5 192\n");
+TEST(LineProtocol, text_fields_are_points) {
+    const Parsed parsed =
+        parse("sys up=\"1 day, \\\"x\\\" \\\\ \\n\ny\",load=0.5 9\nsys up=\"\" 10\nsys load=1 x");
+    EXPECT_EQ(shown(parsed),
+              "gw-1 sys.up 9 '1 day, \"x\" \\ \\n\ny' 192\ngw-1 sys.up 10 '' 192\n"
+              "gw-1 sys.load 9 0.5 192\n");
+    ASSERT_EQ(parsed.errors.size(), 1U);
+    EXPECT_EQ(parsed.errors[0].line, 4U);
+}
+
+TEST(LineProtocol, a_text_that_can_t_be_stored_is_told_about_and_the_other_fields_stay) {
+    const std::string longest(text_value_bytes_max, 'x');
+    const Parsed parsed =
+        parse("sys a=\"" + longest + "\",b=\"" + longest + "y\",c=\"\xff\",load=0.5 9\n");
+    EXPECT_EQ(shown(parsed), "gw-1 sys.a 9 '" + longest + "' 192\ngw-1 sys.load 9 0.5 192\n");
     ASSERT_EQ(parsed.errors.size(), 2U);
-    EXPECT_EQ(parsed.errors[0].column, 8U);
-    EXPECT_NE(parsed.errors[0].message.find("text is not stored"), std::string::npos);
-    EXPECT_EQ(parsed.errors[1].line, 3U);
+    EXPECT_NE(parsed.errors[0].message.find("a text of 1025 bytes"), std::string::npos);
+    EXPECT_NE(parsed.errors[1].message.find("not UTF-8"), std::string::npos);
+}
+
+TEST(LineProtocol, texts_of_several_devices_are_sorted_to_them) {
+    const Parsed parsed =
+        parse("m,host=a s=\"on\" 1\nm,host=b s=\"off\" 1\nm,host=a s=\"off\" 2\n");
+    EXPECT_EQ(shown(parsed), "a m.s 1 'on' 192\na m.s 2 'off' 192\nb m.s 1 'off' 192\n");
+    EXPECT_EQ(parsed.batches[1].boxes.texts(), 1U);
+}
+
+TEST(LineProtocol, a_series_has_the_type_of_its_values_and_another_type_is_another_form) {
+    Parser parser;
+    Parsed parsed;
+    const auto type_of = [&](const char* line) {
+        parser.parse(line, {1, now, "gw-1"}, parsed);
+        return parsed.batches[0].runs[0].type;
+    };
+    EXPECT_EQ(type_of("m a=1i 1"), ValueType::integer);
+    const auto form = parsed.batches[0].form;
+    EXPECT_EQ(type_of("m a=2i 2"), ValueType::integer);
+    EXPECT_EQ(parsed.batches[0].form, form);
+    EXPECT_EQ(type_of("m a=2.5 3"), ValueType::number);
+    EXPECT_NE(parsed.batches[0].form, form);
+    EXPECT_EQ(type_of("m b=true 1"), ValueType::boolean);
+    EXPECT_EQ(type_of("m c=\"x\" 1"), ValueType::text);
+    EXPECT_TRUE(parsed.batches[0].runs[0].boxed);
+    EXPECT_EQ(type_of("m c=1 1"), ValueType::mixed);
+    EXPECT_FALSE(parsed.batches[0].runs[0].boxed);
 }
 
 TEST(LineProtocol, precision_scales_the_timestamp) {
@@ -180,14 +224,15 @@ TEST(LineProtocol, telegraf_lines_are_understood) {
         "result_code=0i,result_type=\"success\",success=true 1700000000000000000\n",
         {1, now, ""});
     EXPECT_EQ(parsed.devices, 1U);
-    EXPECT_EQ(parsed.points, 9U);
-    EXPECT_EQ(parsed.errors.size(), 2U);
+    EXPECT_EQ(parsed.points, 11U);
+    EXPECT_TRUE(parsed.errors.empty());
     const std::string text = shown(parsed);
     for (const char* line :
          {"edge-7 cpu.usage_user,cpu=cpu-total 1700000000000000000 1.2024048096199995 192\n",
           "edge-7 disk.total,device=sda1,fstype=ext4,mode=rw,path=/var/lib/my app "
           "1700000000000000000 20956397568 192\n",
           "edge-7 system.uptime 1700000000000000000 4391 192\n",
+          "edge-7 system.uptime_format 1700000000000000000 ' 1:13' 192\n",
           "edge-7 net_response.success,port=80,protocol=tcp,result=success,server=localhost "
           "1700000000000000000 1 192\n"})
         EXPECT_NE(text.find(line), std::string::npos) << line << "\nin\n" << text;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <span>
 
 namespace mw::line_protocol {
@@ -49,6 +50,20 @@ struct Word {
     std::string_view text;
     double value;
 };
+constexpr std::uint8_t types_said = 15;
+ValueType type_said(std::uint8_t said) {
+    switch (said & types_said) {
+        case 2:
+            return ValueType::integer;
+        case 4:
+            return ValueType::boolean;
+        case 8:
+            return ValueType::text;
+        default:
+            return (said & 8) != 0 ? ValueType::mixed : ValueType::number;
+    }
+}
+
 constexpr Word bool_words[] = {{"t", 1}, {"T", 1}, {"true", 1},  {"True", 1},  {"TRUE", 1},
                                {"f", 0}, {"F", 0}, {"false", 0}, {"False", 0}, {"FALSE", 0}};
 
@@ -58,6 +73,7 @@ void Parser::Lines::parse(std::string_view text, const Context& context, Parsed&
     memory_.forget_if_full();
     ++stamp_;
     count_ = 0;
+    boxes_.clear();
     touched_.clear();
     has_key_ = false;
     into.devices = into.points = into.lines = into.refused = 0;
@@ -172,7 +188,7 @@ bool Parser::Lines::read_value(std::uint32_t series) {
     if (at_ == end_) return fail(at_, "the value is missing");
     const char c = *at_;
     if (is_digit(c) || c == '-' || c == '.' || c == '+') return read_number(series);
-    if (c == '"') return skip_text();
+    if (c == '"') return read_text(series);
     return read_word(series);
 }
 
@@ -199,7 +215,7 @@ bool Parser::Lines::read_short_number(std::uint32_t series) {
         value = static_cast<double>(digits) / powers_of_ten[decimals];
     }
     if (*from != ',' && *from != ' ') return false;
-    add(series, negative ? -value : value, true);
+    add(series, negative ? -value : value, number);
     at_ = from;
     return true;
 }
@@ -226,7 +242,7 @@ bool Parser::Lines::read_number(std::uint32_t series) {
     if (count > 0 && count <= 19 && digits <= std::uint64_t(exact_whole_max) &&
         decimals < std::size(powers_of_ten) && ends_here()) {
         const double value = static_cast<double>(digits) / powers_of_ten[decimals];
-        add(series, negative ? -value : value, true);
+        add(series, negative ? -value : value, number);
         return true;
     }
     double value = 0;
@@ -236,7 +252,7 @@ bool Parser::Lines::read_number(std::uint32_t series) {
     at_ = read.ptr;
     if (read.ec != std::errc{} || count == 0 || !ends_here())
         return fail(begin, "want a number as 1.5, -2e3, 7i or 7u");
-    add(series, value, true);
+    add(series, value, number);
     return true;
 }
 
@@ -253,11 +269,15 @@ bool Parser::Lines::read_whole(std::uint32_t series, const char* begin) {
                                      : "want a whole number from 0 to 2^64-1 before 'u'");
     ++at_;
     if (!ends_here()) return fail(begin, "want ',', ' ' or the end of the line after a number");
-    // Above 2^53 a double may be another number; history keeps doubles and says so.
-    const double value = is_signed ? static_cast<double>(whole) : static_cast<double>(natural);
-    const bool exact = is_signed ? std::abs(value) < 0x1p63 && std::int64_t(value) == whole
-                                 : value < 0x1p64 && std::uint64_t(value) == natural;
-    add(series, value, exact);
+    if (is_signed || natural <= std::uint64_t(std::numeric_limits<std::int64_t>::max())) {
+        if (!is_signed) whole = static_cast<std::int64_t>(natural);
+        add(series, fits_double(whole) ? static_cast<double>(whole) : boxes_.add(whole), integer);
+        return true;
+    }
+    // Of those beyond 63 bits history keeps the nearest double, and says so.
+    const auto nearest = static_cast<double>(natural);
+    const bool exact = nearest < 0x1p64 && std::uint64_t(nearest) == natural;
+    add(series, nearest, exact ? number : number | rounded);
     return true;
 }
 
@@ -266,25 +286,42 @@ bool Parser::Lines::read_word(std::uint32_t series) {
     while (!ends_here()) ++at_;
     const std::string_view text(begin, static_cast<std::size_t>(at_ - begin));
     for (const Word& word : bool_words)
-        if (word.text == text) return add(series, word.value, true), true;
+        if (word.text == text) return add(series, word.value, boolean), true;
     return fail(begin, text.empty() ? "the value is missing"
                                     : "want a number, true or false, or a text in double quotes");
 }
 
-// History keeps numbers: the text is passed over and told about, the line's other fields stay.
-bool Parser::Lines::skip_text() {
-    const char* begin = at_++;
-    while (at_ != end_ && *at_ != '"') {
-        if (*at_ == '\\' && at_ + 1 != end_) ++at_;
-        ++at_;
+// Behind the closing quote; null: there is none, and that was said.
+const char* Parser::Lines::end_of_text(const char* begin) {
+    const char* at = begin + 1;
+    while (at != end_ && *at != '"') {
+        if (*at == '\\' && at + 1 != end_) ++at;
+        ++at;
     }
-    if (at_ == end_) return fail(begin, "the text that begins here has no closing quote");
-    ++at_;
+    if (at != end_) return at + 1;
+    fail(begin, "the text that begins here has no closing quote");
+    return nullptr;
+}
+
+// A text that history can't keep is passed over and told about; the line's other fields stay.
+bool Parser::Lines::read_text(std::uint32_t series) {
+    const char* begin = at_;
+    at_ = end_of_text(begin);
+    if (!at_) return at_ = end_, false;
     if (!ends_here()) return fail(at_, "want ',', ' ' or the end of the line after a text");
     line_number_ += static_cast<std::size_t>(std::count(begin, at_, '\n'));
-    note(begin,
-         "text is not stored, history keeps numbers; leave the field out (Telegraf: "
-         "fieldexclude) or send a number for it");
+    unescaped_.clear();
+    for (const char* c = begin + 1; c != at_ - 1; ++c) {
+        if (*c == '\\' && (c[1] == '"' || c[1] == '\\')) ++c;
+        unescaped_.push_back(*c);
+    }
+    if (unescaped_.size() > text_value_bytes_max)
+        note(begin, "a text of " + std::to_string(unescaped_.size()) +
+                        " bytes is not stored; at most " + std::to_string(text_value_bytes_max));
+    else if (!is_utf8(unescaped_))
+        note(begin, "the text is not UTF-8, it is not stored");
+    else
+        add(series, boxes_.add(unescaped_), text);
     return true;
 }
 
@@ -357,16 +394,35 @@ void Parser::Lines::sort_into(Parsed& into, Timestamp arrival) {
             device.series.push_back(point.series);
         }
         ++series.count;
+        if ((point.said & ~series.said) != 0) {
+            series.said |= point.said;
+            memory_.devices[series.device].form = 0;  // a run of it has another type now
+        }
     }
     place_runs(into, arrival);
     for (const Point& point : std::span(points_).first(count_)) {
         Series& series = memory_.series[point.series];
         *series.times++ = {point.time};
         *series.values++ = point.value;
-        *series.quality++ =
-            point.exact ? Quality::good() : Quality::uncertain(Reason::source_uncertain);
+        *series.quality++ = (point.said & rounded) == 0
+                                ? Quality::good()
+                                : Quality::uncertain(Reason::source_uncertain);
     }
+    if (!boxes_.empty()) place_boxes(into);
     into.points = count_;
+}
+
+// Values of a parse become those of a device's batch.
+void Parser::Lines::place_boxes(Parsed& into) {
+    for (std::size_t i = 0; i < into.devices; ++i) {
+        Batch& batch = into.batches[i];
+        for (Run& run : batch.runs)
+            for (std::uint32_t row = run.begin; row < run.end; ++row) {
+                if (!is_box(batch.values[row])) continue;
+                batch.values[row] = batch.boxes.adopt(batch.values[row], boxes_);
+                run.boxed = true;
+            }
+    }
 }
 
 // A batch that had this form already keeps its names: they are not even looked at.
@@ -382,8 +438,10 @@ void Parser::Lines::name_runs(Device& device, Batch& batch) const {
     batch.replayed = false;
     batch.runs.resize(device.series.size());
     for (std::size_t r = 0; r < device.series.size(); ++r) {
-        batch.runs[r].signal.assign(memory_.series[device.series[r]].signal);
+        const Series& series = memory_.series[device.series[r]];
+        batch.runs[r].signal.assign(series.signal);
         batch.runs[r].unit.clear();
+        batch.runs[r].type = type_said(series.said);
     }
 }
 
@@ -395,6 +453,7 @@ void Parser::Lines::place_runs(Parsed& into, Timestamp arrival) {
         Batch& batch = into.batches[i];
         name_runs(device, batch);
         batch.arrival = arrival;
+        batch.boxes.clear();
         std::uint32_t rows = 0;
         for (std::size_t r = 0; r < device.series.size(); ++r) {
             const std::uint32_t begin = rows;
@@ -402,6 +461,7 @@ void Parser::Lines::place_runs(Parsed& into, Timestamp arrival) {
             Run& run = batch.runs[r];
             if (run.begin != begin) run.begin = begin;  // another core may have read it:
             if (run.end != rows) run.end = rows;        // what is the same is not written
+            if (run.boxed) run.boxed = false;
         }
         batch.times.resize(rows);
         batch.values.resize(rows);

@@ -26,6 +26,7 @@ struct Series {
     std::string signal;
     std::uint64_t stamp = 0;
     std::uint32_t count = 0;
+    std::uint8_t said = 0;       // of all its values so far: Lines::Said
     Timestamp* times = nullptr;  // where its next point goes
     double* values = nullptr;
     Quality* quality = nullptr;

@@ -256,6 +256,7 @@ void BinaryDecoder::Reader::fill(ByteView body, Batch& batch) const {
     batch.times.resize(points_);
     batch.values.resize(points_);
     batch.quality.resize(points_);
+    batch.boxes.clear();
     const std::uint8_t* from =
         body.data() + header_bytes + padded(names_bytes_) + runs_.size() * run_bytes;
     std::uint32_t at = 0;

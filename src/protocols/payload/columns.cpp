@@ -1,6 +1,7 @@
 #include "protocols/payload/columns.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace mw::payload {
 namespace {
@@ -19,15 +20,26 @@ void Columns::abandon() {
     batch_->times.clear();
     batch_->values.clear();
     batch_->quality.clear();
+    batch_->boxes.clear();
     slots_.clear();
     segments_.clear();
+    booleans_.clear();
+    has_bad_ = false;
 }
 
 void Columns::add_bad(double value) {
     pad_quality();
     batch_->values.push_back(value);
     batch_->quality.push_back(Quality::bad(Reason::not_a_number));
+    has_bad_ = true;
 }
+
+void Columns::add_boolean(bool value) {
+    booleans_.push_back(static_cast<std::uint32_t>(size()));
+    add(value ? 1 : 0);
+}
+
+void Columns::add_text(std::string_view text) { add(batch_->boxes.add(text)); }
 
 void Columns::weaken(std::size_t begin, std::size_t end, Quality source) {
     if (source.is_good()) return;
@@ -47,17 +59,38 @@ bool Columns::claim(std::string_view signal, std::string_view unit, std::size_t 
     if (begin == end) return true;
     const std::uint32_t slot = slots_.insert({signal, unit});
     if (slot == NameTable::none) return false;
-    segments_.push_back({slot, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end)});
+    const bool plain = booleans_.empty() && batch_->boxes.empty() && !has_bad_;
+    segments_.push_back({slot, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
+                         plain ? ValueType::number : type_of(begin, end)});
     return true;
+}
+
+// Of a message with other values than numbers.
+ValueType Columns::type_of(std::size_t begin, std::size_t end) const {
+    auto type = ValueType::none;
+    auto boolean = std::lower_bound(booleans_.begin(), booleans_.end(), begin);
+    for (std::size_t i = begin; i < end; ++i) {
+        const double value = batch_->values[i];
+        if (boolean != booleans_.end() && *boolean == i) {
+            type = widest(type, ValueType::boolean);
+            ++boolean;
+        } else if (is_box(value)) {
+            type = widest(type, is_text_box(value) ? ValueType::text : ValueType::integer);
+        } else if (std::isfinite(value)) {
+            type = widest(type, ValueType::number);
+        }
+    }
+    return type;
 }
 
 void Columns::finish() {
     const bool each_once = segments_.size() == slots_.size();
     if (!each_once) return regroup();
-    for (const auto& segment : segments_) add_run(segment.slot, segment.begin, segment.end);
+    for (const auto& segment : segments_)
+        add_run(segment.slot, segment.begin, segment.end, segment.type);
 }
 
-void Columns::add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end) {
+void Columns::add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end, ValueType type) {
     Run run;
     if (!spare_runs_.empty()) {
         run = std::move(spare_runs_.back());
@@ -67,16 +100,23 @@ void Columns::add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end
     run.unit.assign(slots_[slot].unit);
     run.begin = begin;
     run.end = end;
+    run.type = type;
+    run.boxed = !batch_->boxes.empty() && type != ValueType::boolean && type != ValueType::none;
     batch_->runs.push_back(std::move(run));
 }
 
 // A signal came in several objects of an array: its segments are put side by side, in order.
 void Columns::regroup() {
     ends_.assign(slots_.size() + 1, 0);
-    for (const auto& segment : segments_) ends_[segment.slot + 1] += segment.end - segment.begin;
+    types_.assign(slots_.size(), ValueType::none);
+    for (const auto& segment : segments_) {
+        ends_[segment.slot + 1] += segment.end - segment.begin;
+        types_[segment.slot] = widest(types_[segment.slot], segment.type);
+    }
     for (std::size_t slot = 1; slot < ends_.size(); ++slot) ends_[slot] += ends_[slot - 1];
     for (std::uint32_t slot = 0; slot + 1 < ends_.size(); ++slot)
-        if (ends_[slot] != ends_[slot + 1]) add_run(slot, ends_[slot], ends_[slot + 1]);
+        if (ends_[slot] != ends_[slot + 1])
+            add_run(slot, ends_[slot], ends_[slot + 1], types_[slot]);
 
     times_.resize(size());
     values_.resize(size());

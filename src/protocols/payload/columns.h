@@ -19,6 +19,9 @@ class Columns {
     std::size_t size() const { return batch_->values.size(); }
     void add(double value) { batch_->values.push_back(value); }
     void add_bad(double value);  // not a number
+    void add_boolean(bool value);
+    void add_text(std::string_view text);
+    double box(std::int64_t integer) { return batch_->boxes.add(integer); }
     void pad_quality() { batch_->quality.resize(batch_->values.size(), Quality::good()); }
     void weaken(std::size_t begin, std::size_t end, Quality source);
     void set_times(std::size_t begin, std::size_t end, Timestamp start, std::int64_t step);
@@ -32,15 +35,20 @@ class Columns {
         std::uint32_t slot;
         std::uint32_t begin;
         std::uint32_t end;
+        ValueType type;
     };
-    void add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end);
+    void add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end, ValueType type);
     void regroup();
+    ValueType type_of(std::size_t begin, std::size_t end) const;
 
     Batch* batch_ = nullptr;
     NameTable slots_;
     std::vector<Segment> segments_;
     std::vector<Run> spare_runs_;
+    std::vector<std::uint32_t> booleans_;  // which values were true or false, in their order
+    bool has_bad_ = false;
     std::vector<std::uint32_t> ends_;  // scratch of regroup()
+    std::vector<ValueType> types_;
     std::vector<Timestamp> times_;
     std::vector<double> values_;
     std::vector<Quality> quality_;

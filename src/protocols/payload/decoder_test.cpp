@@ -123,6 +123,58 @@ TEST(PayloadDecoder, what_is_no_number_is_kept_as_bad) {
     for (int i = 4; i < 7; ++i) EXPECT_EQ(batch.quality[i], Quality::good());
 }
 
+TEST(PayloadDecoder, texts_are_values_too) {
+    auto [outcome, batch] =
+        decode(R"([{"t":1,"values":{"state":"RUNNING","speed":1.5,"on":true}},)"
+               R"({"t0":2,"dt":1,"frame":{"state":["RUNNING","l\u00e4uft \"x\"",null,""]}}])");
+    ASSERT_TRUE(outcome.ok()) << outcome.error().message;
+    ASSERT_EQ(batch.runs.size(), 3u);
+    EXPECT_EQ(batch.runs[0].type, ValueType::text);
+    EXPECT_EQ(batch.runs[1].type, ValueType::number);
+    EXPECT_EQ(batch.runs[2].type, ValueType::boolean);
+    EXPECT_TRUE(batch.runs[0].boxed);
+    EXPECT_FALSE(batch.runs[2].boxed);
+    EXPECT_EQ(batch.boxes.text(batch.values[0]), "RUNNING");
+    EXPECT_EQ(batch.boxes.text(batch.values[1]), "RUNNING");
+    EXPECT_EQ(batch.boxes.text(batch.values[2]), "l\xc3\xa4uft \"x\"");
+    EXPECT_EQ(batch.quality[3], no_number);
+    EXPECT_EQ(batch.boxes.text(batch.values[4]), "");
+    EXPECT_EQ(batch.values[5], 1.5);
+    EXPECT_EQ(batch.values[6], 1);
+}
+
+TEST(PayloadDecoder, a_text_has_a_longest) {
+    const auto message = [](std::size_t bytes) {
+        return R"({"t":1,"values":{"a":")" + std::string(bytes, 'x') + R"("}})";
+    };
+    EXPECT_EQ(error_of(message(text_value_bytes_max)), "accepted");
+    EXPECT_THAT(error_of(message(text_value_bytes_max + 1)),
+                testing::HasSubstr("a text of 1025 bytes; at most 1024"));
+}
+
+TEST(PayloadDecoder, whole_numbers_that_a_double_would_round_are_exact) {
+    auto [outcome, batch] =
+        decode(R"({"t0":1,"dt":1,"frame":{"a":[9007199254740993, -9007199254740993 ,)"
+               R"(9007199254740992,9223372036854775807,9223372036854775808,9007199254740993.0,)"
+               R"(9.007199254740993e15,1e20,12345678901234567890e-3,1E+19]}})");
+    ASSERT_TRUE(outcome.ok()) << outcome.error().message;
+    EXPECT_EQ(batch.boxes.integer(batch.values[0]), 9007199254740993);
+    EXPECT_EQ(batch.boxes.integer(batch.values[1]), -9007199254740993);
+    EXPECT_EQ(batch.values[2], 9007199254740992.0);
+    EXPECT_EQ(batch.boxes.integer(batch.values[3]), std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(batch.values[4], 0x1p63);
+    EXPECT_EQ(batch.values[5], 9007199254740992.0);
+    EXPECT_EQ(batch.values[6], 9007199254740992.0);
+    EXPECT_EQ(batch.values[7], 1e20);
+    EXPECT_EQ(batch.values[8], 12345678901234567890e-3);
+    EXPECT_EQ(batch.values[9], 1e19);
+    EXPECT_TRUE(batch.runs[0].boxed);
+    auto [single, one] = decode(R"({"signal":"a","v":9007199254740993,"t":1})");
+    ASSERT_TRUE(single.ok());
+    EXPECT_EQ(one.boxes.integer(one.values[0]), 9007199254740993);
+    EXPECT_EQ(one.runs[0].type, ValueType::integer);
+}
+
 TEST(PayloadDecoder, a_word_that_only_begins_like_null_is_refused) {
     for (const std::string word : {"np", "nul", "nulll", "nill", "n"}) {
         auto [outcome, batch] = decode(R"({"t":1,"values":{"a":)" + word + "}}");
@@ -140,7 +192,6 @@ TEST(PayloadDecoder, doubles_are_bit_exact) {
         {"5e-324", 5e-324},
         {"2.2250738585072011e-308", 2.2250738585072011e-308},
         {"1.7976931348623157e308", 1.7976931348623157e308},
-        {"9007199254740993", 9007199254740993.0},
         {"123456789012345678901234567890", 123456789012345678901234567890.0},
         {"0.30000000000000004", 0.30000000000000004},
         {"1e-400", 0.0},
@@ -197,7 +248,6 @@ TEST(PayloadDecoder, errors_say_where_and_what_to_do) {
         {R"({"t":1.5,"values":{"a":1}})", "t (byte 5): want nanoseconds since 1970"},
         {R"({"t":-1,"values":{"a":1}})", "1970 to 2261"},
         {R"({"t":"yesterday","values":{"a":1}})", "yesterday"},
-        {R"({"t":1,"values":{"a":"1.5"}})", "numbers go without quotes"},
         {R"({"t":1,"values":{"a":{}}})", "values.a (byte 21): want a number"},
         {R"({"t":1,"values":{"a":1e999}})", "below 1.8e308"},
         {R"({"t":1,"values":{"a":1,"a":2}})", "values.a (byte 27): the signal is there twice"},

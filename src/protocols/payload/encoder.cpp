@@ -14,9 +14,14 @@ void append_digits(Number number, std::string& out) {
     out.append(text, static_cast<std::size_t>(end - text));
 }
 
-void append_value(double value, std::string& out) {
+void append_text(std::string_view text, std::string& out);
+
+void append_value(double value, const Boxes* boxes, std::string& out) {
     if (std::isfinite(value)) [[likely]]
         return append_digits(value, out);
+    if (const auto text = boxes ? boxes->text(value) : std::nullopt) return append_text(*text, out);
+    if (const auto integer = boxes ? boxes->integer(value) : std::nullopt)
+        return append_digits(*integer, out);
     out.append(std::isnan(value) ? "null" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
@@ -106,7 +111,7 @@ void append_values(Header header, Timestamp time, std::span<const Sample> sample
         if (&sample != samples.data()) out.push_back(',');
         append_text(sample.signal, out);
         out.push_back(':');
-        append_value(sample.value, out);
+        append_value(sample.value, sample.boxes, out);
     }
     out.push_back('}');
     append_units(samples, out);
@@ -121,6 +126,7 @@ struct Strip {
     std::span<const Timestamp> times;
     std::span<const double> values;
     std::span<const Quality> codes;
+    const Boxes* boxes;
 };
 
 bool is_uniform(std::span<const Quality> codes) {
@@ -145,12 +151,12 @@ void append_strip_codes(std::span<const Strip> strips, std::string& out) {
 }
 
 void append_frame_values(std::string_view signal, std::span<const double> values,
-                         std::string& out) {
+                         const Boxes* boxes, std::string& out) {
     append_text(signal, out);
     out.append(":[");
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (i > 0) out.push_back(',');
-        append_value(values[i], out);
+        append_value(values[i], boxes, out);
     }
     out.push_back(']');
 }
@@ -180,7 +186,7 @@ void append_strips_as_frame(Header header, std::int64_t step, std::span<const St
     append_frame_start(header, strips[0].times[0], step, out);
     for (const auto& strip : strips) {
         if (&strip != strips.data()) out.push_back(',');
-        append_frame_values(strip.signal, strip.values, out);
+        append_frame_values(strip.signal, strip.values, strip.boxes, out);
     }
     out.push_back('}');
     append_units(strips, out);
@@ -192,7 +198,8 @@ void append_strips_as_rows(Header header, std::span<const Strip> strips, std::st
     std::vector<Sample> row(strips.size());
     for (std::size_t i = 0; i < strips[0].times.size(); ++i) {
         for (std::size_t s = 0; s < strips.size(); ++s)
-            row[s] = {strips[s].signal, strips[s].values[i], strips[s].unit, strips[s].codes[i]};
+            row[s] = {strips[s].signal, strips[s].values[i], strips[s].unit, strips[s].codes[i],
+                      strips[s].boxes};
         if (i > 0) out.push_back(',');
         append_values(i > 0 ? Header{} : header, strips[0].times[i], row, out);
     }
@@ -218,7 +225,8 @@ std::vector<Strip> strips_of(const Batch& batch) {
         const std::size_t count = run.end - run.begin;
         strips.push_back({run.signal, run.unit, std::span(batch.times).subspan(run.begin, count),
                           std::span(batch.values).subspan(run.begin, count),
-                          std::span(batch.quality).subspan(run.begin, count)});
+                          std::span(batch.quality).subspan(run.begin, count),
+                          run.boxed ? &batch.boxes : nullptr});
     }
     return strips;
 }
@@ -235,7 +243,7 @@ void encode_frame(Header header, Timestamp start, nanoseconds step, std::span<co
     append_frame_start(header, start, step.count(), out);
     for (const auto& column : columns) {
         if (&column != columns.data()) out.push_back(',');
-        append_frame_values(column.signal, column.values, out);
+        append_frame_values(column.signal, column.values, nullptr, out);
     }
     out.push_back('}');
     append_units(columns, out);

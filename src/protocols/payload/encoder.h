@@ -16,6 +16,7 @@ struct Sample {
     double value = 0;
     std::string_view unit = {};
     Quality quality = Quality::good();
+    const Boxes* boxes = nullptr;  // null: the value is no box
 };
 
 struct Column {

@@ -166,6 +166,29 @@ std::vector<std::pair<std::string, bool>> examples_of(const std::string& page) {
 }
 
 // They are what strangers copy.
+TEST(PayloadEncoder, texts_and_large_integers_travel) {
+    Batch batch;
+    batch.device.text = "gw-1";
+    batch.runs = {{"state", "", 0, 2, ValueType::text, true},
+                  {"order", "", 2, 4, ValueType::integer, true},
+                  {"part", "", 4, 5, ValueType::text, true}};
+    batch.times = {{1}, {2}, {1}, {2}, {9}};
+    batch.quality.assign(5, Quality::good());
+    const double state = batch.boxes.add("RUNNING \"x\"");
+    const double order = batch.boxes.add(std::int64_t{9'007'199'254'740'993});
+    batch.values = {state, 2.5, order, 7, batch.boxes.add("")};
+    std::string out;
+    encode(batch, out);
+    EXPECT_EQ(out, R"([{"t0":1,"dt":1,"frame":{"state":["RUNNING \"x\"",2.5],)"
+                   R"("order":[9007199254740993,7]}},{"t":9,"values":{"part":""}}])");
+    Decoder decoder;
+    Batch back;
+    ASSERT_TRUE(decoder.decode(out, back).ok());
+    EXPECT_EQ(back.boxes.text(back.values[0]), "RUNNING \"x\"");
+    EXPECT_EQ(back.boxes.integer(back.values[2]), 9'007'199'254'740'993);
+    EXPECT_EQ(back.boxes.text(back.values[4]), "");
+}
+
 TEST(PayloadFormat, every_example_of_the_points_page_is_as_the_page_says) {
     const auto examples = examples_of("points-json.md");
     EXPECT_GE(examples.size(), 10u);

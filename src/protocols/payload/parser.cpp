@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 namespace mw::payload {
@@ -223,6 +224,8 @@ Result<void> Decoder::Parser::read_samples(Value value) {
         }
         double number = 0;
         if (element.get_double().get(number) == simdjson::SUCCESS) [[likely]] {
+            if (std::abs(number) >= whole_double_max) [[unlikely]]
+                number = exact(number);
             columns_.add(number);
             continue;
         }

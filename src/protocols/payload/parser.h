@@ -66,6 +66,8 @@ class Decoder::Parser {
     Result<void> read_samples(Value value);
     Result<void> read_number(Value value);
     Result<void> read_odd_number(Value value);
+    Result<void> read_text_value(std::string_view text);
+    double exact(double nearest);
     Result<void> read_units(Value value);
     Result<void> read_quality(Value value, Shape& shape);
     Result<void> read_codes(Value value, Note& note);

@@ -2,6 +2,7 @@
 #include "protocols/payload/parser.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -44,15 +45,17 @@ Result<void> Decoder::Parser::read_number(Value value) {
         return fail("too many points in one message; send several messages");
     double number = 0;
     if (value.get_double().get(number) != simdjson::SUCCESS) return read_odd_number(value);
+    if (std::abs(number) >= whole_double_max) [[unlikely]]
+        number = exact(number);
     columns_.add(number);
     columns_.pad_quality();
     return {};
 }
 
-// What is not a plain number: null, "NaN", the infinities, true and false.
+// What is not a plain number: null, "NaN", the infinities, true and false, texts.
 Result<void> Decoder::Parser::read_odd_number(Value value) {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    constexpr std::string_view wanted = "want a number, true, false, null, \"NaN\" or \"Infinity\"";
+    constexpr std::string_view wanted = "want a number, a text, true, false or null";
     on::json_type type{};
     if (const auto code = value.type().get(type)) return fail(code, wanted);
     if (type == on::json_type::null) {
@@ -65,7 +68,7 @@ Result<void> Decoder::Parser::read_odd_number(Value value) {
     if (type == on::json_type::boolean) {
         bool flag = false;
         if (const auto code = value.get_bool().get(flag)) return fail(code, wanted);
-        columns_.add(flag ? 1 : 0);
+        columns_.add_boolean(flag);
         columns_.pad_quality();
         return {};
     }
@@ -81,8 +84,36 @@ Result<void> Decoder::Parser::read_odd_number(Value value) {
     else if (text == "-Infinity")
         columns_.add_bad(-infinity);
     else
-        return fail(std::string(wanted) + "; numbers go without quotes");
+        return read_text_value(text);
     return {};
+}
+
+Result<void> Decoder::Parser::read_text_value(std::string_view text) {
+    if (text.size() > text_value_bytes_max)
+        return fail("a text of " + std::to_string(text.size()) + " bytes; at most " +
+                    std::to_string(text_value_bytes_max));
+    columns_.add_text(text);
+    columns_.pad_quality();
+    return {};
+}
+
+// The value of a number so large that it may have been rounded: an integer is read again. simdjson
+// stands behind it already, so the way goes back over its digits.
+double Decoder::Parser::exact(double nearest) {
+    const char* at = nullptr;
+    if (document_.current_location().get(at) != simdjson::SUCCESS) return nearest;
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    const char* const text = padded_.data();
+    while (at > text && !is_digit(at[-1])) --at;
+    const char* begin = at;
+    while (begin > text && is_digit(begin[-1])) --begin;
+    if (begin > text && begin[-1] == '-') --begin;
+    const char before = begin > text ? begin[-1] : ' ';
+    const bool is_part = before == '.' || before == '+' || before == 'e' || before == 'E';
+    std::int64_t integer = 0;
+    const auto read = std::from_chars(begin, at, integer);
+    if (is_part || read.ec != std::errc{} || read.ptr != at) return nearest;
+    return fits_double(integer) ? nearest : columns_.box(integer);
 }
 
 Result<Timestamp> Decoder::Parser::read_time(Value value) {

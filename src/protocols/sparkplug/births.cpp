@@ -31,7 +31,7 @@ Result<Ticket> Host::Machine::on_node_birth(Node& node, const Message& message) 
     if (payload_.seq && *payload_.seq >= Sequence::numbers)
         return reject(node, message, "seq " + std::to_string(*payload_.seq) + ": want 0 to 255");
     MetricTable table = new_table(node, {});
-    samples_.clear();
+    forget_samples();
     read_birth(table, options_.metrics_per_node);
     auto ticket = store(node, table, message.body);
     if (!ticket) return ticket;
@@ -63,7 +63,7 @@ Result<Ticket> Host::Machine::on_device_birth(Node& node, const Message& message
                       "more than " + std::to_string(options_.devices_per_node) +
                           " devices behind one edge node");
     MetricTable table = new_table(node, message.device);
-    samples_.clear();
+    forget_samples();
     read_birth(table, room_beside(node, is_new ? nullptr : &known->second.table));
     auto ticket = store(node, table, message.body);
     if (!ticket) return ticket;
@@ -79,7 +79,7 @@ Result<Ticket> Host::Machine::on_data(Node& node, const Message& message) {
         return reject(node, message,
                       "no birth of this device was seen; its node was asked for one");
     }
-    samples_.clear();
+    forget_samples();
     const Reading reading = read_data(*table, room_beside(node, nullptr));
     auto ticket = store(node, *table, message.body);
     if (!ticket) return ticket;
@@ -141,7 +141,7 @@ Result<Ticket> Host::Machine::on_device_death(Node& node, const Message& message
 }
 
 Result<Ticket> Host::Machine::tell_stale(Node& node, MetricTable& table, Timestamp at) {
-    samples_.clear();
+    forget_samples();
     sample_stale(table, at);
     auto ticket = store(node, table, {});
     if (!ticket) return ticket;

@@ -93,7 +93,7 @@ bool read_value(const Field& field, Metric& metric) {
                                                {WireType::fixed32, Held::float32},
                                                {WireType::fixed64, Held::float64},
                                                {WireType::varint, Held::boolean},
-                                               {WireType::bytes, Held::other},
+                                               {WireType::bytes, Held::text},
                                                {WireType::bytes, Held::other},
                                                {WireType::bytes, Held::other},
                                                {WireType::bytes, Held::other},
@@ -101,6 +101,7 @@ bool read_value(const Field& field, Metric& metric) {
     const Shape& shape = shapes[field.number - 10];
     if (field.type != shape.type) return false;
     hold(metric, shape.held, field.bits);
+    if (shape.held == Held::text) metric.text = text_of(field.bytes);
     return true;
 }
 
@@ -183,7 +184,7 @@ double integer(std::uint64_t bits, DataType type, Metric::Held held) {
 
 std::optional<Skip> kind_without_number(DataType type) {
     using enum DataType;
-    if (type == string || type == text || type == uuid) return Skip::text;
+    if (is_text_type(type)) return Skip::text;
     if (type == bytes || type == file) return Skip::bytes;
     if (type == data_set || type == template_ || type == property_set || type == property_set_list)
         return Skip::structure;
@@ -235,6 +236,25 @@ std::string_view to_string(Skip skip) {
         "text",      "bytes",   "structure", "array",    "unknown_type", "mismatch",
         "transient", "control", "bad_name",  "bad_time", "unresolved",   "too_many"};
     return words[static_cast<std::size_t>(skip)];
+}
+
+bool is_text_type(DataType type) {
+    return type == DataType::string || type == DataType::text || type == DataType::uuid;
+}
+
+ValueType value_type(DataType type) {
+    if (is_text_type(type)) return ValueType::text;
+    if (type == DataType::boolean) return ValueType::boolean;
+    return is_integer(type) || type == DataType::date_time ? ValueType::integer : ValueType::number;
+}
+
+// Of UInt64 those of 63 bits.
+std::optional<std::int64_t> large_integer_of(const Metric& metric, DataType type) {
+    const bool wide = type == DataType::int64 || type == DataType::uint64;
+    if (!wide || metric.null || metric.held != Metric::Held::int64) return std::nullopt;
+    const auto integer = static_cast<std::int64_t>(metric.bits);
+    if (fits_double(integer) || (type == DataType::uint64 && integer < 0)) return std::nullopt;
+    return integer;
 }
 
 Number number_of(const Metric& metric, DataType type) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "domain/quality.h"
+#include "domain/value.h"
 
 namespace mw::sparkplug {
 
@@ -42,14 +43,24 @@ enum class DataType : std::uint8_t {
 
 struct Metric {
     // Which member of the value's oneof was there.
-    enum class Held : std::uint8_t { nothing, int32, int64, float32, float64, boolean, other };
+    enum class Held : std::uint8_t {
+        nothing,
+        int32,
+        int64,
+        float32,
+        float64,
+        boolean,
+        text,
+        other
+    };
 
     std::string_view name = {};  // empty: the alias tells
     std::optional<std::uint64_t> alias = {};
     std::optional<std::uint64_t> timestamp_ms = {};
     DataType type = DataType::unknown;  // unknown: the birth told
     Held held = Held::nothing;
-    std::uint64_t bits = 0;  // of the number that is held
+    std::uint64_t bits = 0;      // of the number that is held
+    std::string_view text = {};  // the text that is held
     bool historical = false;
     bool transient = false;
     bool null = false;
@@ -78,7 +89,7 @@ Result<void> decode(ByteView bytes, Payload& payload, const DecodeLimits& limits
 
 // Why a metric is no point.
 enum class Skip : std::uint8_t {
-    text,          // String, Text, UUID
+    text,          // a String, Text or UUID that is too long or not UTF-8
     bytes,         // Bytes, File
     structure,     // DataSet, Template, PropertySet and its list
     array,         // the array types
@@ -100,6 +111,10 @@ struct Number {
     Skip why = Skip::text;  // without a value
 };
 Number number_of(const Metric& metric, DataType type);
+bool is_text_type(DataType type);
+ValueType value_type(DataType type);
+// The integer that a metric holds, where no double says it.
+std::optional<std::int64_t> large_integer_of(const Metric& metric, DataType type);
 
 // From is_null, is_historical and the property Quality: 192 good, 0 bad, 500 stale as Sparkplug has
 // them; others by the ranges of OPC.

@@ -5,141 +5,10 @@
 //   < ...                     what came out, one line each, in order and nothing else; from ... on
 //                             it may be anything
 // A line that begins with | goes on with the one before it.
-#include "protocols/sparkplug/host.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <deque>
-
-#include "protocols/sparkplug/sparkplug.h"
-#include "protocols/sparkplug/test_payload.h"
+#include "protocols/sparkplug/host_fixture.h"
 
 namespace mw::sparkplug {
 namespace {
-
-std::string words_of(Quality quality) {
-    if (quality == Quality::good()) return "good";
-    const char* word = quality.is_good() ? "good " : quality.is_bad() ? "bad " : "uncertain ";
-    return word + std::string(to_string(quality.reason()));
-}
-
-std::string text_of_number(double value) {
-    std::ostringstream text;
-    text << value;
-    return text.str();
-}
-
-class LoggedOutlet final : public Outlet {
- public:
-    Result<Ticket> store(Batch& batch) override {
-        if (batches_left == 0) {
-            log.push_back("full");
-            return Error{Errc::overloaded, "no room"};
-        }
-        --batches_left;
-        for (const Run& run : batch.runs)
-            for (std::uint32_t i = run.begin; i < run.end; ++i)
-                log.push_back(batch.device.text + ' ' + run.signal +
-                              (run.unit.empty() ? "" : '[' + run.unit + ']') + " @" +
-                              text_of_number(double(batch.times[i].ns - offset) / 1e6) + " = " +
-                              text_of_number(batch.values[i]) + ' ' + words_of(batch.quality[i]) +
-                              (batch.replayed ? " replayed" : ""));
-        return Ticket{++ticket};
-    }
-    Result<Ticket> bury(std::string_view device, std::string_view topic, std::string_view reason,
-                        ByteView) override {
-        log.push_back("buried " + std::string(device) + ' ' + std::string(topic) + ": " +
-                      std::string(reason));
-        return Ticket{++ticket};
-    }
-    void send(std::string topic, Bytes payload, bool retain, mqtt::QoS qos) override {
-        std::string line =
-            topic + (retain ? " retained" : "") + " qos" + std::to_string(static_cast<int>(qos));
-        if (topic.find("/STATE/") != std::string::npos) line += ' ' + std::string(text_of(payload));
-        log.push_back(line);
-    }
-
-    static constexpr std::size_t plenty = ~std::size_t{0};
-    std::deque<std::string> log;
-    std::size_t batches_left = plenty;
-    std::uint64_t ticket = 0;
-    std::int64_t offset = 0;
-};
-
-// Times in payloads and in the log are milliseconds after the epoch; the clock begins at 1,000,000.
-class Plant {
- public:
-    explicit Plant(HostOptions options = {}) : host(std::move(options), clock, outlet, registry) {
-        clock.set_wall({1'000'000 * 1'000'000LL});
-    }
-    void declare(Addresses addresses) {
-        host.declare(std::make_shared<const Addresses>(std::move(addresses)));
-    }
-    Result<Ticket> say(const std::string& what, mqtt::QoS qos = mqtt::QoS::at_most_once) {
-        std::istringstream words(what);
-        std::string type, rest, device;
-        words >> type;
-        std::getline(words, rest);
-        if (const auto slash = type.find('/'); slash != std::string::npos) {
-            device = type.substr(slash);
-            type.resize(slash);
-        }
-        return host.receive("spBv1.0/plant/" + type + "/line" + device, TestPayload::from(rest),
-                            qos);
-    }
-    void pass(nanoseconds time) {
-        clock.advance(time);
-        host.tick();
-    }
-    void step(const std::string& line) {
-        if (line[0] == '>') {
-            const bool qos1 = line[1] == '1';
-            ignore(say(line.substr(2), qos1 ? mqtt::QoS::at_least_once : mqtt::QoS::at_most_once),
-                   "the log tells");
-        } else if (line[0] == '+') {
-            pass(parse_duration(line.substr(2)).value());
-        } else if (line == "! full") {
-            outlet.batches_left = 0;
-        } else if (line == "! half") {
-            outlet.batches_left = 1;
-        } else if (line == "! room") {
-            outlet.batches_left = LoggedOutlet::plenty;
-        } else {
-            ADD_FAILURE() << "no such step: " << line;
-        }
-    }
-    void converse(std::string text) {
-        for (std::size_t at; (at = text.find("\n|")) != std::string::npos;) text[at] = ' ';
-        std::istringstream lines(text);
-        for (std::string line; std::getline(lines, line);) {
-            line.erase(0, line.find_first_not_of(' '));
-            if (line.empty()) continue;
-            if (line[0] == '<') {
-                ASSERT_FALSE(outlet.log.empty()) << "nothing came, want " << line;
-                std::string came = "< " + outlet.log.front();
-                if (line.ends_with("...")) {
-                    line.resize(line.size() - 3);
-                    came.resize(std::min(came.size(), line.size()));
-                }
-                ASSERT_EQ(came, line);
-                outlet.log.pop_front();
-                continue;
-            }
-            ASSERT_TRUE(outlet.log.empty()) << "before " << line << ": " << outlet.log.front();
-            step(line);
-        }
-        ASSERT_TRUE(outlet.log.empty()) << outlet.log.front();
-    }
-    double counted(const std::string& name) {
-        return double(registry.counter("millwright_sparkplug_" + name, "").value());
-    }
-
-    SimulatedClock clock;
-    metrics::Registry registry;
-    LoggedOutlet outlet;
-    Host host;
-};
 
 struct Conversation {
     const char* name;
@@ -157,6 +26,24 @@ constexpr Conversation conversations[] = {
         > DDATA/pump seq=3 t=1003 | - a=2 as=3 v=8 | flow as=3 v=9 t=1004
         < gw pump/flow @1003 = 8 good
         < gw pump/flow @1004 = 9 good
+        )"},
+    {"texts_and_large_integers_are_points_and_stale_ones_too", R"(
+        > NBIRTH seq=0 t=1000 | state a=1 y=12 v=IDLE | n a=2 y=4 v=9007199254740993
+        < gw state @1000 = "IDLE" good
+        < gw n @1000 = 9007199254740993 good
+        > DBIRTH/pump seq=1 t=1001 | id a=3 y=15 v=0af | none a=4 y=12 null
+        < gw pump/id @1001 = "0af" good
+        < gw pump/none @1001 = nan bad not_a_number
+        > NDATA seq=2 t=1002 | - a=1 as=12 v=RUN | - a=2 as=4 v=-5
+        < gw state @1002 = "RUN" good
+        < gw n @1002 = -5 good
+        > DDATA/pump seq=3 t=1003 | - a=3 as=4 v=7
+        > NDATA seq=4 t=1004 | - a=2 as=4 v=9223372036854775807
+        < gw n @1004 = 9223372036854775807 good
+        > NDEATH t=1
+        < gw state @1e+06 = "RUN" bad stale
+        < gw n @1e+06 = 9223372036854775807 bad stale
+        < gw pump/id @1e+06 = "0af" bad stale
         )"},
     {"a_device_with_its_own_resource_gets_its_points", R"(
         > NBIRTH seq=0 t=1000
@@ -231,7 +118,7 @@ constexpr Conversation conversations[] = {
         )"},
     {"what_is_no_signal_makes_no_point", R"(
         > NBIRTH seq=0 t=1000 | a y=10 v=1 trans | b y=10 v=2 t=9200000000001 | c"d y=10 v=3
-| Node_Control/Rebirth y=11 v=0 | s y=12 v=x | ok y=10 v=4
+| Node_Control/Rebirth y=11 v=0 | s y=17 v=x | ok y=10 v=4
         < gw ok @1000 = 4 good
         )"},
     {"a_devices_birth_above_qos_0_does_not_wait", R"(
@@ -474,6 +361,20 @@ TEST_P(HostConversations, goes_as_written) {
 
 INSTANTIATE_TEST_SUITE_P(All, HostConversations, testing::ValuesIn(conversations),
                          [](const auto& info) { return info.param.name; });
+
+TEST(Host, a_text_that_can_t_be_stored_is_skipped_and_counted) {
+    Plant plant;
+    plant.declare({{"gw", {"plant", "line", ""}}});
+    const std::string too_long(text_value_bytes_max + 1, 'x');
+    ASSERT_TRUE(
+        plant.say("NBIRTH seq=0 t=1000 | a y=12 v=\xff | b y=12 v=" + too_long + " | c y=12 v=ok")
+            .ok());
+    EXPECT_EQ(plant.outlet.log.back(), "gw c @1000 = \"ok\" good");
+    EXPECT_EQ(plant.registry
+                  .counter("millwright_sparkplug_skipped_metrics_total", "", {{"reason", "text"}})
+                  .value(),
+              2U);
+}
 
 TEST(Host, state_is_told_when_there_is_an_edge_node_and_when_it_ends) {
     Plant plant;

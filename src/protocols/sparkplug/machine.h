@@ -41,7 +41,7 @@ class Host::Machine {
     struct Sample {
         std::uint32_t metric = 0;
         Timestamp time;
-        double value = 0;
+        double value = 0;  // may be a box of boxes_
         Quality quality;
         bool historical = false;
     };
@@ -95,6 +95,11 @@ class Host::Machine {
     Reading read_data(MetricTable& table, std::size_t room);
     std::uint32_t add_metric(MetricTable& table, const Metric& metric, std::size_t room);
     void sample(const MetricTable& table, const Metric& metric, std::uint32_t index);
+    Number value_of(const Metric& metric, DataType type);
+    void forget_samples() {
+        samples_.clear();
+        boxes_.clear();
+    }
     void sample_stale(const MetricTable& table, Timestamp at);
     Result<Ticket> store(Node& node, const MetricTable& table, ByteView body);
     void fill_batch(const MetricTable& table, bool historical);
@@ -118,6 +123,7 @@ class Host::Machine {
     // Of the message at hand.
     Payload payload_;
     std::vector<Sample> samples_;
+    BoxList boxes_;  // of them
     Batch batch_;
 };
 

@@ -30,6 +30,7 @@ struct KnownMetric {
     std::string unit;
     DataType type = DataType::unknown;
     double value = 0;
+    std::optional<BoxedValue> boxed;  // the value, if no double says it
     Timestamp time;
     bool has_value = false;
     bool stale = false;         // the newest point says so

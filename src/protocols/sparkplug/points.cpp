@@ -107,15 +107,30 @@ void Host::Machine::sample(const MetricTable& table, const Metric& metric, std::
     if (known.never) return skip(*known.never);
     if (metric.transient) return skip(Skip::transient);
     const Number number =
-        number_of(metric, metric.type != DataType::unknown ? metric.type : known.type);
+        value_of(metric, metric.type != DataType::unknown ? metric.type : known.type);
     if (!number.value) return skip(number.why);
     const auto time_ms = metric.timestamp_ms ? metric.timestamp_ms : payload_.timestamp_ms;
     if (time_ms && *time_ms > latest_ms) return skip(Skip::bad_time);
     const Timestamp time =
         time_ms ? Timestamp{static_cast<std::int64_t>(*time_ms) * 1'000'000} : clock_.now();
-    const Quality quality =
-        std::isfinite(*number.value) ? source_quality(metric) : Quality::bad(Reason::not_a_number);
+    const bool is_value = is_box(*number.value) || std::isfinite(*number.value);
+    const Quality quality = is_value ? source_quality(metric) : Quality::bad(Reason::not_a_number);
     samples_.push_back({index, time, *number.value, quality, metric.historical});
+}
+
+// A number, or a box of boxes_. No NaN that was sent looks like one.
+Number Host::Machine::value_of(const Metric& metric, DataType type) {
+    if (is_text_type(type) && !metric.null) {
+        if (metric.held != Metric::Held::text) return {{}, Skip::mismatch};
+        if (metric.text.size() > text_value_bytes_max || !is_utf8(metric.text))
+            return {{}, Skip::text};
+        return {boxes_.add(metric.text)};
+    }
+    if (is_text_type(type)) return {no_value};
+    if (const auto integer = large_integer_of(metric, type)) return {boxes_.add(*integer)};
+    Number number = number_of(metric, type);
+    if (number.value && std::isnan(*number.value)) number.value = no_value;
+    return number;
 }
 
 // The last value again, as stale, and not before it.
@@ -124,7 +139,11 @@ void Host::Machine::sample_stale(const MetricTable& table, Timestamp at) {
         const KnownMetric& known = table.metrics[i];
         if (!known.has_value || known.stale) continue;
         const Timestamp time = std::max(at, known.time + nanoseconds{1});
-        samples_.push_back({i, time, known.value, Quality::bad(Reason::stale), false});
+        double value = known.value;
+        if (known.boxed)
+            value =
+                std::visit([this](const auto& boxed) { return boxes_.add(boxed); }, *known.boxed);
+        samples_.push_back({i, time, value, Quality::bad(Reason::stale), false});
     }
 }
 
@@ -167,6 +186,7 @@ void Host::Machine::fill_batch(const MetricTable& table, bool historical) {
     batch_.times.clear();
     batch_.values.clear();
     batch_.quality.clear();
+    batch_.boxes.clear();
     std::size_t runs = 0;
     std::uint32_t metric = no_metric;
     for (const Sample& sample : samples_) {
@@ -178,9 +198,12 @@ void Host::Machine::fill_batch(const MetricTable& table, bool historical) {
             run.signal.assign(table.metrics[metric].signal);
             run.unit.assign(table.metrics[metric].unit);
             run.begin = static_cast<std::uint32_t>(batch_.times.size());
+            run.type = value_type(table.metrics[metric].type);
+            run.boxed = false;
         }
+        batch_.runs[runs - 1].boxed |= is_box(sample.value);
         batch_.times.push_back(sample.time);
-        batch_.values.push_back(sample.value);
+        batch_.values.push_back(batch_.boxes.adopt(sample.value, boxes_));
         batch_.quality.push_back(sample.quality);
         batch_.runs[runs - 1].end = static_cast<std::uint32_t>(batch_.times.size());
     }
@@ -193,7 +216,12 @@ void Host::Machine::remember(MetricTable& table) const {
         if (known.has_value && sample.time < known.time) continue;
         known.time = sample.time;
         known.value = sample.value;
-        known.has_value = std::isfinite(sample.value);
+        known.boxed.reset();
+        if (const auto text = boxes_.text(sample.value))
+            known.boxed = std::string(*text);
+        else if (const auto integer = boxes_.integer(sample.value))
+            known.boxed = *integer;
+        known.has_value = known.boxed || std::isfinite(sample.value);
         known.stale = sample.quality == Quality::bad(Reason::stale);
     }
 }

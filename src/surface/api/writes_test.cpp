@@ -97,17 +97,17 @@ TEST_F(Writes, binary_batches_of_many_devices_come_in_one_body) {
 TEST_F(Writes, what_is_bad_is_told_by_line_and_the_rest_is_stored) {
     const auto answer = write(
         "pump,host=a p=1 1\npump,host=a p=x 2\npump,host=stranger p=1 3\n"
-        "pump,host=a s=\"text\",p=4 4");
+        "pump,host=a s=\"text\",t=\"\xff\",p=4 4");
     EXPECT_EQ(answer.status, 400);
     EXPECT_EQ(text_at(answer, "code"), "invalid");
     EXPECT_EQ(find_integer(json(answer), "line"), 2);
     const std::string message = text_at(answer, "message");
     EXPECT_EQ(text_at(answer, "error"), message);
     for (const char* part :
-         {"partial write: 2 points stored, 3 ", "line 2, column 15: want a number",
-          "line 4, column 15: text is not stored", "device 'stranger' is not registered"})
+         {"partial write: 3 points stored, 3 ", "line 2, column 15: want a number",
+          "line 4, column 24: the text is not UTF-8", "device 'stranger' is not registered"})
         EXPECT_NE(message.find(part), std::string::npos) << part << "\n" << message;
-    EXPECT_EQ(points.take().size(), 2U);
+    EXPECT_EQ(points.take().size(), 3U);
     EXPECT_EQ(points.flushes, 1);
     for (const char* more : {"&precision=year", "&u=me", "&presicion=s"})
         EXPECT_EQ(write("pump,host=a p=1 1", more).status, 400) << more;
@@ -151,7 +151,7 @@ TEST_F(Writes, json_points_have_a_stream_of_their_own) {
     EXPECT_EQ(as(writer, post, "/v1/points?stream=hand", body).status, 204);
     EXPECT_EQ(points.take()[0], "gw-7/http/user:gw-7/hand/4 p@7=1.500000");
     for (const char* wrong :
-         {"", "{", R"({"signal":"p","v":1})", R"({"signal":"p","t":1,"v":"x"})"})
+         {"", "{", R"({"signal":"p","v":1})", R"({"signal":"p","t":1,"v":["x"]})"})
         EXPECT_EQ(call(post, "/v1/points?device=gw-1", wrong).status, 400) << wrong;
     EXPECT_EQ(call(post, "/v1/points?device=stranger", body).status, 400);
     EXPECT_EQ(call(post, "/v1/points?stream=", body).status, 400);
