@@ -2,7 +2,8 @@
 // else there is, turn about in the same process. CPU time of one call, one row after another, and
 // the median of their ratios. Prints one JSON object.
 //
-//   inference_load FOLDER [--quick]     FOLDER has NAME.onnx, and forest.so with functions NAME
+//   inference_load FOLDER [NAME...] [--quick]     FOLDER has NAME.onnx, and forest.so with
+//   functions NAME
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -203,10 +204,12 @@ class Bench {
 
 int main(int argc, char** argv) {
     if (argc < 2) return std::cerr << "inference_load: want a folder of models\n", 2;
-    Bench bench(argv[1], argc > 2 && std::string_view(argv[2]) == "--quick");
+    std::vector<std::string> names(argv + 2, argv + argc);
+    const bool quick = std::erase(names, "--quick") > 0;
+    if (names.empty())
+        names = {"autoencoder", "classifier", "boosted", "isolation", "gru", "lstm", "cnn"};
+    Bench bench(argv[1], quick);
     JsonObject figures;
-    for (const std::string name :
-         {"autoencoder", "classifier", "boosted", "isolation", "gru", "lstm", "cnn"})
-        figures[name] = bench.run(name);
+    for (const std::string& name : names) figures[name] = bench.run(name);
     std::cout << to_json(Json(figures)) << '\n';
 }

@@ -411,42 +411,63 @@ struct Body {
         if (r.last_cell) copy(r.last_cell, r.cell, r.hidden);
     }
 
+    // May see one behind the row too, and then walks the slower way for nothing.
     MW_INLINE bool has_nan(const float* x, std::uint32_t count) {
-        bool found = false;
-        for (std::uint32_t i = 0; i < count; ++i) found |= x[i] != x[i];
-        return found;
+        N none{};
+        for (std::uint32_t i = 0; i < count; i += lanes) {
+            const V v = load(x + i);
+            none |= v != v;
+        }
+        return Isa::any(none);
+    }
+
+    template <bool Nan>
+    MW_INLINE std::uint32_t step(const TreeBlock& block, const float* x) {
+        std::uint32_t at = 0;
+        MW_UNROLL
+        for (std::uint32_t level = 0; level < tree_levels; ++level) {
+            const float value = x[block.features[at]];
+            std::uint32_t right = value >= block.thresholds[at];
+            if (Nan && value != value) right = (block.nan_right >> at) & 1;
+            at = 2 * at + 1 + right;
+        }
+        return block.first + at - 7;
     }
 
     // Walks trees_together trees side by side: each waits for memory while the others compare.
-    template <bool Nan>
-    MW_INLINE void walk(const Trees& t, std::uint32_t first,
+    template <bool Nan, class Row>
+    MW_INLINE void walk(const Trees& t, const Row& row, std::uint32_t first,
                         std::uint32_t (&leaf)[trees_together]) {
-        const float* x = t.in;
-        const TreeNode* tree[trees_together];
+        const TreeBlock* tree[trees_together];
         std::uint32_t at[trees_together];
         MW_UNROLL
         for (std::uint32_t k = 0; k < trees_together; ++k)
-            tree[k] = t.nodes + t.roots[first + k], at[k] = 0;
-        for (std::uint32_t depth = t.depths[first / trees_together]; depth > 0; --depth) {
+            tree[k] = t.blocks + t.first_block[first + k], at[k] = 0;
+        for (std::uint32_t steps = t.steps[first / trees_together]; steps > 0; --steps) {
             MW_UNROLL
             for (std::uint32_t k = 0; k < trees_together; ++k) {
-                const TreeNode node = tree[k][at[k]];
-                const float value = x[node.feature];
-                std::uint32_t right = value >= node.threshold;
-                if (Nan && value != value) right = t.nan_right[tree[k] - t.nodes + at[k]];
-                at[k] = node.left + right;
+                const TreeBlock& block = tree[k][at[k]];
+                if constexpr (Row::in_vectors)
+                    at[k] = block.first + tree_ends.of[row.right(block) & 127];
+                else
+                    at[k] = step<Nan>(block, t.in);
             }
         }
         MW_UNROLL
-        for (std::uint32_t k = 0; k < trees_together; ++k) leaf[k] = t.roots[first + k] + at[k];
+        for (std::uint32_t k = 0; k < trees_together; ++k)
+            leaf[k] = t.first_value[first + k] + at[k];
     }
+    static constexpr TreeEnds tree_ends = make_tree_ends();
+    struct RowInMemory {
+        static constexpr bool in_vectors = false;
+    };
 
-    template <bool Nan>
-    static void walk_all(const Trees& t) {
+    template <bool Nan, class Row>
+    MW_INLINE void walk_all(const Trees& t, const Row& row) {
         float sum = 0;
         for (std::uint32_t first = 0; first < t.trees; first += trees_together) {
             std::uint32_t leaf[trees_together];
-            walk<Nan>(t, first, leaf);
+            walk<Nan>(t, row, first, leaf);
             const std::uint32_t here =
                 t.trees - first < trees_together ? t.trees - first : trees_together;
             if (t.leaves) {
@@ -462,14 +483,16 @@ struct Body {
     }
 
     static void trees(const Trees& t) {
-        if (has_nan(t.in, t.features)) return walk_all<true>(t);
-        if (t.heap) return Isa::heap_trees(t);
-        walk_all<false>(t);
+        if (has_nan(t.in, t.features)) return walk_all<true>(t, RowInMemory{});
+        if constexpr (Isa::Row::in_vectors) {
+            if (t.features <= Isa::Row::few) return walk_all<false>(t, typename Isa::FewRow(t.in));
+            if (t.features <= vector_features) return walk_all<false>(t, typename Isa::Row(t.in));
+        }
+        walk_all<false>(t, RowInMemory{});
     }
 
-    static constexpr Kernels table(const char* name, bool heap_trees, bool fast_conv) {
-        return {name,      lanes, heap_trees, fast_conv, dense, softmax,
-                pointwise, conv,  pool,       recurrent, trees};
+    static constexpr Kernels table(const char* name, bool fast_conv) {
+        return {name, lanes, fast_conv, dense, softmax, pointwise, conv, pool, recurrent, trees};
     }
 };
 

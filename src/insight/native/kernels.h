@@ -94,33 +94,45 @@ struct Extremes {
     bool largest;
 };
 
-// One node of a tree: right when x[feature] >= threshold, else left; the right one follows the
-// left one. A leaf's threshold is not a number and its left is itself, so walks of any length stay.
-struct TreeNode {
-    float threshold;
-    std::uint16_t feature;
-    std::uint16_t left;
+// Three levels of a tree in the order of a heap: one cache line, and one comparison where vectors
+// have eight floats. Right when x[feature] >= threshold, else left; the eight ends lie side by side
+// from `first` on. What is no number is no threshold to reach: such a node leads left. A leaf leads
+// to itself, so walks of any length stay.
+struct alignas(64) TreeBlock {
+    float thresholds[8];  // seven
+    std::uint16_t features[8];
+    std::uint16_t first;
+    std::uint8_t nan_right;  // a bit for each node
 };
+constexpr std::uint32_t tree_levels = 3;
 constexpr std::uint32_t trees_together = 8;
+constexpr std::uint32_t vector_features = 32;  // that vectors hold
 
-// A tree of depth <= 6 with its nodes in the order of a heap, for comparing all of them at once.
-struct alignas(64) HeapTree {
-    float thresholds[64];
-    float values[64];
-    std::uint8_t features[64];
+// Which end seven comparisons lead to.
+struct TreeEnds {
+    std::uint8_t of[128];
 };
+constexpr TreeEnds make_tree_ends() {
+    TreeEnds ends{};
+    for (unsigned right = 0; right < 128; ++right) {
+        unsigned at = 0;
+        for (unsigned level = 0; level < tree_levels; ++level) at = 2 * at + 1 + (right >> at & 1);
+        ends.of[right] = static_cast<std::uint8_t>(at - 7);
+    }
+    return ends;
+}
 
 struct Trees {
     const float* in;
     float* sum;  // of the leaves' values, tree after tree; with one value a leaf
     std::uint32_t features, trees;
-    const TreeNode* nodes;
-    const std::uint8_t* nan_right;  // per node
-    const std::uint32_t* roots;     // padded to a multiple of trees_together with empty trees
-    const std::uint16_t* depths;    // of each trees_together
-    const float* values;            // per node
-    std::uint32_t* leaves;          // of each tree, instead of the sum; or null
-    const HeapTree* heap;           // or null
+    const TreeBlock* blocks;
+    // Of each tree, and of trees of one leaf up to a multiple of trees_together.
+    const std::uint32_t* first_block;
+    const std::uint32_t* first_value;
+    const std::uint16_t* steps;  // of each trees_together
+    const float* values;
+    std::uint32_t* leaves;  // of each tree, instead of the sum; or null
 };
 
 // One dimension, channels in vectors: out[position][channel]. `in` points to where the first window
@@ -173,7 +185,6 @@ struct Recurrent {
 struct Kernels {
     const char* name;
     std::uint32_t lanes;  // floats of a vector: how weights are packed
-    bool heap_trees;      // compares a HeapTree's nodes at once
     bool fast_conv;       // at least as fast as ONNX Runtime's
     void (*dense)(const Dense&);
     void (*softmax)(const Softmax&);

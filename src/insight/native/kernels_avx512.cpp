@@ -15,56 +15,38 @@ struct Avx512 {
     MW_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
     MW_INLINE V sqrt(V v) { return _mm512_sqrt_ps(v); }
 
-    // All 63 comparisons of a tree at once; then its path is six bits of the result.
-    MW_INLINE std::uint64_t compare(const HeapTree& tree, __m512 low, __m512 high) {
-        std::uint64_t right = 0;
-        MW_UNROLL
-        for (int part = 0; part < 4; ++part) {
-            const __m512i feature = _mm512_cvtepu8_epi32(
-                _mm_load_si128(reinterpret_cast<const __m128i*>(tree.features + 16 * part)));
+    MW_INLINE bool any(N mask) { return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0; }
+
+    // The features of a row in registers, from which a block's are picked.
+    MW_INLINE __m256i features_of(const TreeBlock& block) {
+        return _mm256_cvtepu16_epi32(
+            _mm_load_si128(reinterpret_cast<const __m128i*>(block.features)));
+    }
+    MW_INLINE std::uint32_t compare(__m256 value, const TreeBlock& block) {
+        return _mm256_cmp_ps_mask(value, _mm256_load_ps(block.thresholds), _CMP_GE_OQ);
+    }
+    struct FewRow {
+        static constexpr bool in_vectors = true;
+        explicit FewRow(const float* x) : low(_mm256_loadu_ps(x)), high(_mm256_loadu_ps(x + 8)) {}
+        [[gnu::always_inline]] std::uint32_t right(const TreeBlock& block) const {
+            return compare(_mm256_permutex2var_ps(low, features_of(block), high), block);
+        }
+        __m256 low, high;
+    };
+    struct Row {
+        static constexpr bool in_vectors = true;
+        static constexpr std::uint32_t few = 16;
+        explicit Row(const float* x) : low(_mm512_loadu_ps(x)), high(_mm512_loadu_ps(x + 16)) {}
+        [[gnu::always_inline]] std::uint32_t right(const TreeBlock& block) const {
+            const __m512i feature = _mm512_castsi256_si512(features_of(block));
             const __m512 value = _mm512_permutex2var_ps(low, feature, high);
-            const __mmask16 bits =
-                _mm512_cmp_ps_mask(value, _mm512_load_ps(tree.thresholds + 16 * part), _CMP_GE_OQ);
-            right |= static_cast<std::uint64_t>(bits) << (16 * part);
+            return compare(_mm512_castps512_ps256(value), block);
         }
-        return right;
-    }
-    static void heap_trees(const Trees& t) {
-        const std::uint32_t rest = t.features > 16 ? t.features - 16 : 0;
-        const auto mask = [](std::uint32_t count) {
-            return static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << count) - 1);
-        };
-        const __m512 low = _mm512_maskz_loadu_ps(mask(t.features), t.in);
-        const __m512 high = _mm512_maskz_loadu_ps(mask(rest), t.in + (rest ? 16 : 0));
-        float sum = 0;
-        std::uint32_t first = 0;
-        constexpr std::uint32_t together = 4;
-        for (; first + together <= t.trees; first += together) {
-            std::uint64_t right[together], at[together];
-            MW_UNROLL
-            for (std::uint32_t k = 0; k < together; ++k)
-                right[k] = compare(t.heap[first + k], low, high), at[k] = 0;
-            MW_UNROLL
-            for (int depth = 0; depth < 6; ++depth) {
-                MW_UNROLL
-                for (std::uint32_t k = 0; k < together; ++k)
-                    at[k] = 2 * at[k] + 1 + ((right[k] >> at[k]) & 1);
-            }
-            MW_UNROLL
-            for (std::uint32_t k = 0; k < together; ++k)
-                sum += t.heap[first + k].values[at[k] - 63];
-        }
-        for (; first < t.trees; ++first) {
-            const std::uint64_t right = compare(t.heap[first], low, high);
-            std::uint64_t at = 0;
-            for (int depth = 0; depth < 6; ++depth) at = 2 * at + 1 + ((right >> at) & 1);
-            sum += t.heap[first].values[at - 63];
-        }
-        *t.sum = sum;
-    }
+        __m512 low, high;
+    };
 };
 
-constexpr Kernels avx512_table = Body<Avx512>::table("avx512", true, true);
+constexpr Kernels avx512_table = Body<Avx512>::table("avx512", true);
 
 }  // namespace
 

@@ -20,10 +20,17 @@ struct Neon {
     MW_INLINE V sqrt(V v) {
         return reinterpret_cast<V>(vsqrtq_f32(reinterpret_cast<float32x4_t>(v)));
     }
-    static void heap_trees(const Trees&) {}
+    struct Row {
+        static constexpr bool in_vectors = false;
+    };
+    MW_INLINE bool any(N mask) {
+        int bits = 0;
+        for (std::uint32_t i = 0; i < lanes; ++i) bits |= mask[i];
+        return bits != 0;
+    }
 };
 
-constexpr Kernels neon_table = Body<Neon>::table("neon", false, false);
+constexpr Kernels neon_table = Body<Neon>::table("neon", false);
 
 }  // namespace
 

@@ -14,10 +14,17 @@ struct Portable {
         for (std::uint32_t i = 0; i < lanes; ++i) v[i] = __builtin_sqrtf(v[i]);
         return v;
     }
-    static void heap_trees(const Trees&) {}
+    struct Row {
+        static constexpr bool in_vectors = false;
+    };
+    MW_INLINE bool any(N mask) {
+        int bits = 0;
+        for (std::uint32_t i = 0; i < lanes; ++i) bits |= mask[i];
+        return bits != 0;
+    }
 };
 
-constexpr Kernels portable_table = Body<Portable>::table("portable", false, false);
+constexpr Kernels portable_table = Body<Portable>::table("portable", false);
 
 }  // namespace
 

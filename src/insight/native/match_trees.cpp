@@ -12,7 +12,6 @@ namespace {
 constexpr float never = std::numeric_limits<float>::quiet_NaN();
 constexpr float infinite = std::numeric_limits<float>::infinity();
 constexpr std::size_t depth_max = 256;
-constexpr std::uint32_t heap_depth = 6, heap_features = 32;
 
 // The attributes of one ensemble, as the file lists them.
 struct Listing {
@@ -28,7 +27,14 @@ struct Vote {
     float weight;
 };
 
-// The trees as the walk wants them.
+// A node of a tree that is being built: siblings lie side by side, a leaf's left is itself.
+struct TreeNode {
+    float threshold = never;
+    std::uint16_t feature = 0;
+    std::uint16_t left = 0;
+};
+
+// The trees, each breadth first.
 struct Grove {
     std::vector<TreeNode> nodes;
     std::vector<std::uint8_t> nan_right;
@@ -195,7 +201,7 @@ Result<> TreeBuilder::place(const Place& place, std::size_t begin, std::size_t e
 
 // Its votes, in the order of the file.
 Result<> TreeBuilder::leaf(std::size_t from, std::size_t at) {
-    grove_.nodes[at] = {never, 0, static_cast<std::uint16_t>(at - base_)};
+    grove_.nodes[at] = TreeNode{never, 0, static_cast<std::uint16_t>(at - base_)};
     const std::pair key((*list_.trees)[from], (*list_.ids)[from]);
     const auto key_of = [&](std::size_t vote) {
         return std::pair((*list_.vote_trees)[vote], (*list_.vote_ids)[vote]);
@@ -255,74 +261,128 @@ Result<T*> kept(Matcher& matcher, const std::vector<T>& list) {
     return at;
 }
 
-void fill_heap(const Grove& grove, std::uint32_t root, HeapTree& heap, std::uint32_t node,
-               std::uint32_t at, std::uint32_t depth) {
-    const TreeNode& here = grove.nodes[root + node];
-    const bool leaf = here.left == node;
-    if (depth == heap_depth) {
-        heap.values[at - 63] = grove.votes[root + node][0].weight;
-        return;
-    }
-    heap.thresholds[at] = leaf ? never : here.threshold;
-    heap.features[at] = static_cast<std::uint8_t>(leaf ? 0 : here.feature);
-    // Below a leaf every path goes left.
-    fill_heap(grove, root, heap, leaf ? node : here.left, 2 * at + 1, depth + 1);
-    if (!leaf) fill_heap(grove, root, heap, here.left + 1u, 2 * at + 2, depth + 1);
-}
+// A place that a walk can come to: a block, or after the last step a leaf.
+struct Slot {
+    std::uint32_t node;
+    std::uint32_t level;  // in steps
+};
 
-Result<const HeapTree*> heap_of(Matcher& matcher, const Grove& grove, std::uint32_t features) {
-    const bool shallow = *std::max_element(grove.depths.begin(), grove.depths.end()) <= heap_depth;
-    if (!matcher.kernels().heap_trees || !shallow || features > heap_features)
-        return static_cast<const HeapTree*>(nullptr);
-    TRY(HeapTree* const heap, matcher.plan().memory.take<HeapTree>(grove.roots.size()));
-    for (std::size_t t = 0; t < grove.roots.size(); ++t) {
-        std::fill_n(heap[t].thresholds, 64, never);
-        fill_heap(grove, grove.roots[t], heap[t], 0, 0, 0);
+// One tree as blocks, for walks of a given number of steps.
+class Blocks {
+ public:
+    Blocks(const Grove& grove, std::uint32_t root, std::uint32_t steps)
+        : grove_(grove), root_(root), steps_(steps) {
+        slots_.push_back({0, 0});
+        for (std::size_t i = 0; i < slots_.size() && slots_[i].level < steps_; ++i) add(i);
     }
-    return static_cast<const HeapTree*>(heap);
-}
+    const std::vector<Slot>& slots() const { return slots_; }  // breadth first: blocks come first
+    const std::vector<TreeBlock>& blocks() const { return blocks_; }
+
+ private:
+    const TreeNode& node(std::uint32_t at) const { return grove_.nodes[root_ + at]; }
+    bool is_leaf(std::uint32_t at) const { return node(at).left == at; }
+
+    void add(std::size_t slot) {
+        const Slot here = slots_[slot];
+        TreeBlock block{{}, {}, static_cast<std::uint16_t>(slot), 0};
+        for (float& threshold : block.thresholds) threshold = never;
+        if (!is_leaf(here.node)) {
+            block.first = static_cast<std::uint16_t>(slots_.size());
+            fill(block, 0, here.node, here.level);
+        }
+        blocks_.push_back(block);
+    }
+    // `at` counts in the block's heap. Below a leaf all paths go left: its other ends are nobody's.
+    void fill(TreeBlock& block, std::uint32_t at, std::uint32_t tree_node, std::uint32_t level) {
+        if (at >= 7) {
+            slots_.push_back({tree_node, level + 1});
+            return;
+        }
+        const bool leaf = is_leaf(tree_node);
+        if (!leaf) {
+            block.thresholds[at] = node(tree_node).threshold;
+            block.features[at] = node(tree_node).feature;
+            block.nan_right |= static_cast<std::uint8_t>(grove_.nan_right[root_ + tree_node] << at);
+        }
+        fill(block, 2 * at + 1, leaf ? tree_node : node(tree_node).left, level);
+        fill(block, 2 * at + 2, leaf ? tree_node : node(tree_node).left + 1u, level);
+    }
+
+    const Grove& grove_;
+    std::uint32_t root_, steps_;
+    std::vector<Slot> slots_;
+    std::vector<TreeBlock> blocks_;
+};
+
+// What all trees' blocks become, and which node each value belongs to.
+struct Packed {
+    std::vector<TreeBlock> blocks;
+    std::vector<std::uint32_t> first_block, first_value, nodes;
+    std::vector<std::uint16_t> steps;
+};
 
 // Walks go over groups of trees: the last group is filled up with trees of one leaf.
-Result<Trees> walk_of(Matcher& matcher, Grove& grove, std::uint32_t features) {
+Result<Packed> packed_trees(const Node& node, Grove& grove) {
+    const auto empty = static_cast<std::uint32_t>(grove.nodes.size());
+    grove.nodes.emplace_back();
+    grove.nan_right.push_back(0);
+    grove.votes.emplace_back();
+    while (grove.roots.size() % trees_together != 0) {
+        grove.roots.push_back(empty);
+        grove.depths.push_back(0);
+    }
+    Packed packed;
+    for (std::size_t t = 0; t < grove.roots.size(); ++t) {
+        const auto group =
+            grove.depths.begin() + static_cast<std::ptrdiff_t>(t - t % trees_together);
+        const std::uint32_t deepest = *std::max_element(group, group + trees_together);
+        const std::uint32_t steps = (deepest + tree_levels - 1) / tree_levels;
+        if (t % trees_together == 0) packed.steps.push_back(static_cast<std::uint16_t>(steps));
+        const Blocks tree(grove, grove.roots[t], steps);
+        if (tree.slots().size() > std::numeric_limits<std::uint16_t>::max())
+            return Matcher::refuse(node, "a tree is too large");
+        packed.first_block.push_back(static_cast<std::uint32_t>(packed.blocks.size()));
+        packed.first_value.push_back(static_cast<std::uint32_t>(packed.nodes.size()));
+        packed.blocks.insert(packed.blocks.end(), tree.blocks().begin(), tree.blocks().end());
+        for (const Slot& slot : tree.slots()) packed.nodes.push_back(grove.roots[t] + slot.node);
+    }
+    return packed;
+}
+
+Result<Trees> walk_of(Matcher& matcher, const Node& node, Grove& grove, std::uint32_t features,
+                      std::vector<std::uint32_t>& value_nodes) {
     Trees walk{};
     walk.features = features;
     walk.trees = static_cast<std::uint32_t>(grove.roots.size());
-    const auto empty = static_cast<std::uint32_t>(grove.nodes.size());
-    grove.nodes.push_back({never, 0, 0});
-    grove.nan_right.push_back(0);
-    grove.votes.emplace_back();
-    std::vector<std::uint32_t> roots = grove.roots;
-    while (roots.size() % trees_together != 0) roots.push_back(empty);
-    std::vector<std::uint16_t> deepest(roots.size() / trees_together, 0);
-    for (std::size_t t = 0; t < grove.depths.size(); ++t)
-        deepest[t / trees_together] = std::max(deepest[t / trees_together], grove.depths[t]);
-    TRY(walk.nodes, kept(matcher, grove.nodes));
-    TRY(walk.nan_right, kept(matcher, grove.nan_right));
-    TRY(walk.roots, kept(matcher, roots));
-    TRY(walk.depths, kept(matcher, deepest));
+    TRY(Packed packed, packed_trees(node, grove));
+    TRY(walk.blocks, kept(matcher, packed.blocks));
+    TRY(walk.first_block, kept(matcher, packed.first_block));
+    TRY(walk.first_value, kept(matcher, packed.first_value));
+    TRY(walk.steps, kept(matcher, packed.steps));
     TRY(walk.sum, matcher.plan().memory.take<float>(1));
+    value_nodes = std::move(packed.nodes);
     return walk;
 }
 
 Result<> keep_single_votes(Matcher& matcher, const Node& node, const Grove& grove,
-                           TreeScores& trees) {
-    std::vector<float> values(grove.nodes.size(), 0);
-    for (std::size_t i = 0; i < grove.votes.size(); ++i) {
-        const auto& votes = grove.votes[i];
+                           const std::vector<std::uint32_t>& value_nodes, TreeScores& trees) {
+    std::vector<float> values(value_nodes.size(), 0);
+    for (std::size_t i = 0; i < value_nodes.size(); ++i) {
+        const auto& votes = grove.votes[value_nodes[i]];
         if (votes.size() > 1 || (votes.size() == 1 && votes[0].target != 0))
             return Matcher::refuse(node, "a leaf votes more than once for one target");
         if (!votes.empty()) values[i] = votes[0].weight;
     }
     TRY(trees.walk.values, kept(matcher, values));
-    TRY(trees.walk.heap, heap_of(matcher, grove, trees.walk.features));
     return {};
 }
 
-Result<> keep_votes(Matcher& matcher, const Node& node, const Grove& grove, TreeScores& trees) {
+Result<> keep_votes(Matcher& matcher, const Node& node, const Grove& grove,
+                    const std::vector<std::uint32_t>& value_nodes, TreeScores& trees) {
     std::vector<std::uint32_t> first{0}, targets;
     std::vector<float> weights;
-    for (const auto& votes : grove.votes) {
-        for (const Vote& vote : votes) {
+    for (const std::uint32_t value_node : value_nodes) {
+        for (const Vote& vote : grove.votes[value_node]) {
             if (vote.target >= trees.targets)
                 return Matcher::refuse(node, "a leaf votes for no target");
             targets.push_back(vote.target);
@@ -363,7 +423,8 @@ Result<> add_trees(Matcher& matcher, const Node& node, const std::string& votes,
         return Matcher::refuse(node, "has more than 65535 features");
     const Listing listing = listing_of(node, votes);
     TRY(Grove grove, TreeBuilder(node, listing, features).build());
-    TRY(trees.walk, walk_of(matcher, grove, features));
+    std::vector<std::uint32_t> value_nodes;
+    TRY(trees.walk, walk_of(matcher, node, grove, features, value_nodes));
     trees.walk.in = in.data;
     const auto& base = *Lists(node).floats("base_values");
     if (!base.empty() && base.size() != trees.targets && (base.size() != 1 || !trees.binary))
@@ -371,8 +432,8 @@ Result<> add_trees(Matcher& matcher, const Node& node, const std::string& votes,
     trees.base_values = static_cast<std::uint32_t>(base.size());
     TRY(trees.base, kept(matcher, base));
     TRY(trees.after, after_of(node, trees.targets));
-    TRY_VOID(trees.targets == 1 ? keep_single_votes(matcher, node, grove, trees)
-                                : keep_votes(matcher, node, grove, trees));
+    TRY_VOID(trees.targets == 1 ? keep_single_votes(matcher, node, grove, value_nodes, trees)
+                                : keep_votes(matcher, node, grove, value_nodes, trees));
     if (trees.binary && trees.after > AfterTrees::logistic)
         return Matcher::refuse(node, "a softmax of one score");
     const std::vector<std::int64_t> dims{1, trees.targets};
