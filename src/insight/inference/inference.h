@@ -33,6 +33,14 @@ struct Binding {
     std::size_t features = 0;  // elements of the input: a free batch dimension becomes 1
 };
 
+// The shape with its free dimensions filled in: a free first one of several is the batch and
+// becomes 1, one more takes what is left of `features`. No dimensions at all: one row.
+Result<TensorShape> filled_in(const TensorShape& declared, std::size_t features,
+                              std::size_t elements_max);
+std::string to_text(const TensorShape& shape);
+// Elements, or 0 when a dimension is 0 or there are more than `most`.
+std::size_t elements_of(const TensorShape& shape, std::size_t most);
+
 class Model {
  public:
     virtual ~Model() = default;
@@ -42,6 +50,9 @@ class Model {
     virtual std::size_t output_size() const = 0;
     // Sizes must be input_size() and output_size(). Allocates nothing itself; never throws.
     virtual Result<void> run(std::span<const float> in, std::span<float> out) = 0;
+    // What runs it, "onnxruntime 1.30.0", and what is to be said about that; may be empty.
+    virtual std::string engine() const { return {}; }
+    virtual std::string remark() const { return {}; }
 };
 
 class Engine {

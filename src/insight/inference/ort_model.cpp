@@ -1,53 +1,11 @@
 #include "insight/inference/ort_model.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace mw::inference::ort {
 namespace {
 
 Error bad(std::string message) { return Error{Errc::invalid_input, std::move(message)}; }
-
-std::string to_text(const TensorShape& shape) {
-    std::string text = "'" + shape.name + "' [";
-    for (std::size_t i = 0; i < shape.dims.size(); ++i)
-        text += (i ? ", " : "") + (shape.dims[i] < 0 ? "?" : std::to_string(shape.dims[i]));
-    return text + "]";
-}
-
-// Elements, or 0 when a dimension is 0 or there are more than `most`.
-std::size_t elements(const TensorShape& shape, std::size_t most) {
-    std::size_t product = 1;
-    for (const std::int64_t dim : shape.dims) {
-        if (dim <= 0 || static_cast<std::size_t>(dim) > most / product) return 0;
-        product *= static_cast<std::size_t>(dim);
-    }
-    return product;
-}
-
-// A free first dimension of several is the batch: 1. One more free dimension takes what is left.
-Result<TensorShape> fill_in(const TensorShape& declared, std::size_t features, std::size_t most) {
-    TensorShape filled = declared;
-    if (filled.dims.empty()) filled.dims = {1, -1};  // the graph declares no shape
-    if (filled.dims.size() > 1 && filled.dims[0] < 0) filled.dims[0] = 1;
-    auto free = std::find(filled.dims.begin(), filled.dims.end(), -1);
-    TensorShape known = filled;
-    for (auto& dim : known.dims) dim = std::max<std::int64_t>(dim, dim < 0 ? 1 : dim);
-    const std::size_t product = elements(known, most);
-    if (product == 0)
-        return bad("input " + to_text(declared) + " is empty or has more than " +
-                   std::to_string(most) + " elements");
-    if (free != filled.dims.end())
-        *free = features > 0 && features % product == 0
-                    ? static_cast<std::int64_t>(features / product)
-                    : 1;
-    for (auto& dim : filled.dims) dim = dim < 0 ? 1 : dim;
-    const std::size_t total = elements(filled, most);
-    if (total == 0 || (features > 0 && total != features))
-        return bad("input " + to_text(declared) + " does not take " + std::to_string(features) +
-                   " features");
-    return filled;
-}
 
 }  // namespace
 
@@ -161,8 +119,8 @@ Result<void> OrtModel::choose(const Binding& binding, const ModelLimits& limits)
         return bad("the graph has " + std::to_string(inputs.size()) + " inputs, want one");
     TRY(const TensorShape input, pick(inputs, binding.input, "input"));
     TRY(output_, pick(outputs, binding.output, "output"));
-    TRY(input_, fill_in(input, binding.features, limits.elements_max));
-    in_.resize(elements(input_, limits.elements_max));
+    TRY(input_, filled_in(input, binding.features, limits.elements_max));
+    in_.resize(elements_of(input_, limits.elements_max));
     return {};
 }
 
@@ -183,7 +141,7 @@ Result<void> OrtModel::try_run(const ModelLimits& limits) {
     const auto info = own(raw_info, api.release_tensor_info);
     TRY(TensorShape shape, shape_of(raw_info));
     output_.dims = std::move(shape.dims);
-    const std::size_t size = elements(output_, limits.elements_max);
+    const std::size_t size = elements_of(output_, limits.elements_max);
     if (size == 0) return bad("output " + to_text(output_) + " is empty or too large");
     out_.resize(size);
     return {};

@@ -16,6 +16,7 @@ class OrtModel final : public Model {
     std::size_t input_size() const override { return in_.size(); }
     std::size_t output_size() const override { return out_.size(); }
     Result<void> run(std::span<const float> in, std::span<float> out) override;
+    std::string engine() const override { return "onnxruntime " + runtime_->version(); }
 
  private:
     explicit OrtModel(std::shared_ptr<Runtime> runtime) : runtime_(std::move(runtime)) {}
