@@ -1,4 +1,4 @@
-// login, whoami, enroll, token.
+// login, whoami, enroll (token, list, approve, deny), token.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -52,6 +52,47 @@ Result<> enroll_token(Context& context, const std::string& group) {
     return {};
 }
 
+Result<> list_enrollments(Context& context) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Json answer, hub->get("/v1/enrollments"));
+    TRY(const Output output, context.output());
+    if (output != Output::table) return print_json_or_yaml(answer, output), Result<>{};
+    Table table{{"DEVICE", "GROUP", "STATE", "FROM", "SINCE", "KEY", "BY"}, {}};
+    for (const Json& each : answer.at("items").as_array())
+        table.rows.push_back({cell(each, "device"), cell(each, "group"), cell(each, "state"),
+                              cell(each, "from"), cell(each, "since"),
+                              cell(each, "key").substr(0, 16), cell(each, "by")});
+    std::cout << render(table, terminal_width());
+    return {};
+}
+
+Result<> decide_enrollment(Context& context, const std::string& device, const char* verb) {
+    TRY(Hub * hub, context.hub());
+    TRY(const Json answer,
+        hub->send(http::Method::post, "/v1/enrollments/" + device + "/" + verb, JsonObject{}));
+    std::cout << cell(answer, "device") << " is " << cell(answer, "state") << '\n';
+    return {};
+}
+
+void add_enrollment_verbs(CLI::App& enroll, Context& context) {
+    auto* list = enroll.add_subcommand("list", "devices that wait to be let in");
+    add_output_option(*list, context, "table, json, yaml");
+    list->callback([&context] { context.run([&] { return list_enrollments(context); }); });
+    for (const char* verb : {"approve", "deny"}) {
+        const bool yes = std::string_view(verb) == "approve";
+        auto* sub = enroll.add_subcommand(
+            verb, yes ? "let a device that waits enrol" : "refuse a device that waits");
+        auto device = std::make_shared<std::string>();
+        sub->add_option("device", *device, "a device of 'millwright enroll list'")->required();
+        sub->footer(
+            "Compare the key with the device's own before you approve it:\n"
+            "  openssl pkey -in KEY -pubout -outform DER | sha256sum");
+        sub->callback([&context, device, verb] {
+            context.run([&] { return decide_enrollment(context, *device, verb); });
+        });
+    }
+}
+
 Result<> user_token(Context& context, const std::string& user) {
     TRY(Hub * hub, context.hub());
     TRY(const Json answer,
@@ -89,6 +130,8 @@ void add_login_verbs(CLI::App& app, Context& context) {
         "    --name gw-1 --data DIR");
     token->callback(
         [&context, group] { context.run([&] { return enroll_token(context, *group); }); });
+
+    add_enrollment_verbs(*enroll, context);
 
     auto* user = app.add_subcommand("token", "make a token for a user; shown once");
     auto name = std::make_shared<std::string>();

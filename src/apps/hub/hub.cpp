@@ -71,9 +71,11 @@ Result<> Hub::open_trust() {
     TRY(first_start_, sync_wait(*control_, registry::bootstrap_admin(*registry_, world_.files,
                                                                      path("admin.token"),
                                                                      world_.clock, world_.random)));
-    TRY(onboarding_, sync_wait(*control_, onboarding::Onboarding::open(
-                                              *registry_, *authority_, world_.clock, world_.random,
-                                              metrics_, onboarding::Options{})));
+    onboarding::Options enrolment;
+    enrolment.workers = queries_.get();
+    TRY(onboarding_,
+        sync_wait(*control_, onboarding::Onboarding::open(*registry_, *authority_, world_.clock,
+                                                          world_.random, metrics_, enrolment)));
     return {};
 }
 
@@ -272,6 +274,22 @@ Task<api::EnrollmentTokens::Issued> Hub::issue(Order order) {
     wanted.lifetime = order.lifetime;
     CO_TRY(const auto token, co_await onboarding_->create_token(std::move(wanted)));
     co_return Issued{token.text, token.expires, token.uses};
+}
+
+JsonArray Hub::waiting() const {
+    JsonArray all;
+    for (const onboarding::Waiting& each : onboarding_->waiting()) {
+        Json item = onboarding::json_of(each.request);
+        item.as_object()["group"] = each.group;
+        all.push_back(std::move(item));
+    }
+    return all;
+}
+
+Task<Json> Hub::decide(std::string device, bool approve, std::string actor) {
+    auto deciding = onboarding_->decide(std::move(device), approve, std::move(actor));
+    CO_TRY(const auto decided, co_await std::move(deciding));
+    co_return onboarding::json_of(decided);
 }
 
 Task<> Hub::receive_reports(ingest::ReportBox box) {

@@ -60,7 +60,8 @@ TEST(RegistryKinds, accept_a_full_resource_of_each) {
             R"({"kind":"Device","name":"press","spec":{
                  "sparkplug":{"group":"plant 1","node":"line","device":"press"}}})",
             R"({"kind":"EnrollmentGroup","name":"g","spec":{"profile":"p","asset":"a","site":"s",
-                 "expires":"2027-01-31T00:00:00Z","max_uses":3,"names":"gw-[0-9]+"}})",
+                 "expires":"2027-01-31T00:00:00Z","max_uses":3,"names":"gw-[0-9]+",
+                 "approval":"manual","keys":["P-256","RSA-3072"],"server_keys":true}})",
             R"({"kind":"DataProduct","name":"d","spec":{"owner":"ops","select":{"devices":["a"],
                  "labels":{"x":"y"},"signals":["p"]}}})",
             R"({"kind":"Model","name":"m","spec":{"description":"x","task":"anomaly-detection"}})",
@@ -158,6 +159,8 @@ TEST(RegistryKinds, refuse_with_path_and_remedy) {
         {R"({"kind":"EnrollmentGroup","name":"g","spec":{"names":"gw-["}})",
          "spec.names: 'gw-[' is not a regular expression"},
         {R"({"kind":"EnrollmentGroup","name":"g","spec":{"max_uses":0}})", "spec.max_uses: "},
+        {R"({"kind":"EnrollmentGroup","name":"g","spec":{"keys":["P-521"]}})", "spec.keys[0]: "},
+        {R"({"kind":"EnrollmentGroup","name":"g","spec":{"approval":"soon"}})", "spec.approval: "},
         {R"({"kind":"Device","name":"g","spec":{"models":{"m":{}}}})", "spec.models.m"},
         {R"({"kind":"Device","name":"g","spec":{"parent":"g"}})", "spec.parent: "},
         {R"({"kind":"ModelVersion","name":"m-1","spec":{"model":"m","version":"1","bundle":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}})",

@@ -1,7 +1,8 @@
 #pragma once
 // Turns a stranger with a token into a Device with a certificate, and renews certificates. Belongs
-// to the control loop. Limits: 256 enrolments at once, 100 live tokens a group, 20 refusals a
-// second in the audit log (the rest are counted).
+// to the control loop. Limits: 256 enrolments at once, 100 live tokens and 100 waiting requests a
+// group, 20 refusals a second in the audit log (the rest are counted), and rates by address and
+// device.
 
 #include <memory>
 #include <string>
@@ -10,6 +11,8 @@
 #include "base/metrics.h"
 #include "base/random.h"
 #include "domain/resource_store.h"
+#include "fleet/onboarding/approvals.h"
+#include "fleet/onboarding/rate_table.h"
 #include "fleet/onboarding/roster.h"
 #include "protocols/est/est.h"
 #include "trust/identity/identity.h"
@@ -19,8 +22,15 @@ namespace mw::onboarding {
 struct Options {
     std::size_t at_once_max = 256;
     double audited_refusals_per_second = 20;
-    int rsa_bits_min = 2048;
     nanoseconds token_lifetime = hours{24} * 7;
+    // Past these a request is not even read (429). A plant may stand behind one address; whoever
+    // guesses is stopped by the refusals.
+    RateLimit requests_per_address{1000, 2000};
+    RateLimit refusals_per_address{2, 60};
+    RateLimit requests_per_device{0.5, 20};
+    nanoseconds approval_poll = seconds{30};  // Retry-After of a device that waits
+    nanoseconds approval_lifetime = hours{24};
+    Workers* workers = nullptr;  // make RSA keys; without them the control loop does
 };
 
 struct TokenOrder {
@@ -35,6 +45,12 @@ struct Token {
     std::uint64_t uses = 0;
 };
 
+// A device that asks to be let into a group where an operator decides.
+struct Waiting {
+    std::string group;
+    WaitingRequest request;
+};
+
 class Onboarding final : public est::Enroller {
  public:
     // Reads the enrolled devices once, to know which keys are taken. All parameters outlive it.
@@ -47,16 +63,25 @@ class Onboarding final : public est::Enroller {
     // not_found: no such group; invalid_input: the group has expired, or has too many tokens.
     Task<Token> create_token(TokenOrder order);
 
-    Task<crypto::Certificate> enroll(crypto::Csr csr, est::Credentials credentials) override;
-    Task<crypto::Certificate> reenroll(crypto::Csr csr, est::Credentials credentials) override;
+    std::vector<Waiting> waiting() const;  // and those decided that have not come back yet
+    // not_found: nobody waits by that name; conflict: decided already.
+    Task<WaitingRequest> decide(std::string device, bool approve, std::string actor);
+
+    nanoseconds wait_for(const est::Credentials& who) override;
+    Task<> refused(Error error, est::Credentials who) override;
+    Task<est::Decision> enroll(crypto::Csr csr, est::Credentials who, est::KeyMaker maker) override;
+    Task<est::Decision> reenroll(crypto::Csr csr, est::Credentials who,
+                                 est::KeyMaker maker) override;
+    Task<est::KeyWish> key_wish(std::string label) override;
     std::vector<crypto::Certificate> authorities() const override;
 
     // Who holds a client certificate; for the broker's loops too.
     std::shared_ptr<const Admission> admission() const;
     void reload();  // the authority has read its files again
 
+    struct Parts;  // in parts.h, for this module alone
+
  private:
-    struct Parts;
     explicit Onboarding(std::unique_ptr<Parts> parts);
     std::unique_ptr<Parts> parts_;
 };

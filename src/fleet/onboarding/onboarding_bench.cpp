@@ -61,7 +61,8 @@ void Onboarding_enroll(benchmark::State& state) {
         state.ResumeTiming();
         Scope scope{*world.loop};
         auto one = [&](const crypto::Csr& csr) -> Task<> {
-            auto asking = world.onboarding->enroll(csr, {csr.subject_cn, world.token, {}, "bench"});
+            auto asking = world.onboarding->enroll(
+                csr, {csr.subject_cn, world.token, {}, "bench", ""}, est::KeyMaker::device);
             auto outcome = co_await std::move(asking);
             if (!outcome) state.SkipWithError(outcome.error().message.c_str());
             co_return Result<>{};
@@ -78,10 +79,11 @@ void Admission_admit(benchmark::State& state) {
     World world;
     auto key = *crypto::PrivateKey::generate(crypto::KeyKind::p256);
     auto csr = *crypto::csr_from_der(*crypto::make_csr({"gw-1", {}}, key));
-    auto certificate =
-        sync_wait(*world.loop, world.onboarding->enroll(csr, {"gw-1", world.token, {}, ""}));
+    auto decision = sync_wait(
+        *world.loop,
+        world.onboarding->enroll(csr, {"gw-1", world.token, {}, "", ""}, est::KeyMaker::device));
     auto admission = world.onboarding->admission();
-    for (auto _ : state) benchmark::DoNotOptimize(admission->admit(certificate->der));
+    for (auto _ : state) benchmark::DoNotOptimize(admission->admit(decision->certificate->der));
     state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(Admission_admit);

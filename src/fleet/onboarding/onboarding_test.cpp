@@ -1,120 +1,8 @@
-#include "fleet/onboarding/onboarding.h"
-
-#include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-
-#include "base/log.h"
-#include "data/registry/registry.h"
+#include "fleet/onboarding/onboarding_world.h"
 #include "platform/crypto/crl_samples.h"
 
 namespace mw::onboarding {
 namespace {
-
-using crypto::Certificate;
-using crypto::PrivateKey;
-
-constexpr nanoseconds day = hours{24};
-
-PrivateKey new_key() { return *PrivateKey::generate(crypto::KeyKind::p256); }
-crypto::Csr csr_of(const std::string& name, const PrivateKey& key,
-                   crypto::AlternativeNames names = {}) {
-    return *crypto::csr_from_der(*crypto::make_csr({name, std::move(names)}, key));
-}
-
-// The real store (in memory) and a real authority (in a temporary folder), without a network.
-class OnboardingTest : public testing::Test {
- protected:
-    OnboardingTest() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "mw-onboard-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-        authority_ = *identity::CertificateAuthority::open(files_, clock_, random_,
-                                                           {.directory = folder_ + "/pki"});
-        store_ = *registry::Registry::open(*loop_, clock_, store_metrics_, {.path = ":memory:"});
-        reopen();
-        create("DeviceProfile", "pump",
-               R"({"device_class":"pi4","signals":[{"name":"pressure","unit":"bar"}]})");
-        create("EnrollmentGroup", "line-7",
-               R"({"profile":"pump","max_uses":3,"names":"gw-[0-9]+",)"
-               R"("expires":"2030-01-01T00:00:00Z"})",
-               {{"tier", "test"}});
-    }
-    ~OnboardingTest() override {
-        onboarding_.reset();
-        store_.reset();
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
-    }
-
-    template <class T>
-    Result<T> wait(Task<T> task) {
-        return sync_wait(*loop_, std::move(task));
-    }
-    void reopen() {
-        onboarding_.reset();
-        metrics_ = std::make_unique<metrics::Registry>();
-        onboarding_ =
-            *wait(Onboarding::open(*store_, *authority_, clock_, random_, *metrics_, options_));
-    }
-    void create(std::string kind, std::string name, std::string_view spec,
-                std::map<std::string, std::string> labels = {}) {
-        Resource resource;
-        resource.kind = std::move(kind), resource.name = std::move(name);
-        resource.labels = std::move(labels);
-        resource.spec = *parse_json(spec);
-        auto created = wait(store_->create(std::move(resource), {"user:ada", "create", ""}));
-        ASSERT_TRUE(created.ok()) << created.error().message;
-    }
-    std::string token(std::uint64_t uses = 0, std::string group = "line-7") {
-        auto made = wait(onboarding_->create_token({group, uses, nanoseconds{0}, "user:ada"}));
-        EXPECT_TRUE(made.ok()) << made.error().message;
-        return made ? made->text : "";
-    }
-    Result<Certificate> enroll(const std::string& name, const PrivateKey& key,
-                               const std::string& token) {
-        return enroll(csr_of(name, key), name, token);
-    }
-    Result<Certificate> enroll(crypto::Csr csr, std::string name, std::string token) {
-        return wait(onboarding_->enroll(std::move(csr),
-                                        {std::move(name), std::move(token), {}, "192.0.2.7"}));
-    }
-    Result<Certificate> renew(const std::string& name, const PrivateKey& key,
-                              const Certificate& old) {
-        return wait(onboarding_->reenroll(csr_of(name, key), {{}, {}, old.der, "192.0.2.7"}));
-    }
-    Resource device(const std::string& name) { return *wait(store_->get("Device", name)); }
-    std::size_t device_count() {
-        ListQuery query;
-        query.kind = "Device";
-        return wait(store_->list(query))->items.size();
-    }
-    std::uint64_t uses_left() {
-        auto group = *wait(store_->get("EnrollmentGroup", "line-7"));
-        return group.status.at("tokens").at(0).at("uses_left").to_number<std::uint64_t>();
-    }
-    std::vector<std::string> facts(std::string_view action) {
-        std::vector<std::string> found;
-        auto all = *wait(store_->facts(0, 1000));
-        for (const auto& fact : all)
-            if (fact.action == action) found.push_back(fact.actor + ": " + fact.detail);
-        return found;
-    }
-
-    log::Capture log_;
-    std::string folder_;
-    files::RealFiles files_;
-    SimulatedClock clock_;
-    SeededRandom random_{1};
-    metrics::Registry store_metrics_;
-    std::unique_ptr<metrics::Registry> metrics_;
-    std::unique_ptr<Loop> loop_ = *Loop::open({});
-    Options options_;
-    std::unique_ptr<identity::CertificateAuthority> authority_;
-    std::unique_ptr<registry::Registry> store_;
-    std::unique_ptr<Onboarding> onboarding_;
-};
 
 TEST_F(OnboardingTest, a_token_turns_a_stranger_into_a_device_with_a_certificate) {
     auto key = new_key();
@@ -170,7 +58,8 @@ TEST_F(OnboardingTest, many_at_once_never_use_a_token_more_often_than_it_says) {
     int issued = 0, refused = 0;
     auto one = [&](int i) -> Task<> {
         auto asking =
-            onboarding_->enroll(requests[i], {requests[i].subject_cn, text, {}, "192.0.2.7"});
+            onboarding_->enroll(requests[i], {requests[i].subject_cn, text, {}, "192.0.2.7", ""},
+                                est::KeyMaker::device);
         auto outcome = co_await std::move(asking);
         outcome ? ++issued : ++refused;
         co_return Result<>{};
@@ -346,8 +235,8 @@ TEST_F(OnboardingTest, renewal_needs_a_living_certificate_of_that_very_device) {
     EXPECT_EQ(renew("ada", new_key(), person).error().message,
               "the client certificate is not a device's");
     EXPECT_EQ(renew("gw-9", new_key(), unknown).error().message, "device 'gw-9' does not exist");
-    auto none =
-        wait(onboarding_->reenroll(csr_of("gw-1", key), {"gw-1", "token", {}, "192.0.2.7"}));
+    auto none = wait(onboarding_->reenroll(
+        csr_of("gw-1", key), {"gw-1", "token", {}, "192.0.2.7", ""}, est::KeyMaker::device));
     EXPECT_EQ(none.error().code, Errc::not_found);
     clock_.advance(day * 91);
     EXPECT_NE(renew("gw-1", new_key(), mine).error().message.find("expired"), std::string::npos);
@@ -424,8 +313,9 @@ TEST_F(OnboardingTest, too_many_at_once_are_told_to_come_back) {
     auto first_csr = csr_of("gw-1", new_key()), second_csr = csr_of("gw-2", new_key());
     std::optional<Result<Certificate>> first, second;
     auto ask = [&](const crypto::Csr& csr, std::optional<Result<Certificate>>& into) -> Task<> {
-        auto asking = onboarding_->enroll(csr, {csr.subject_cn, text, {}, "192.0.2.7"});
-        into = co_await std::move(asking);
+        auto asking = onboarding_->enroll(csr, {csr.subject_cn, text, {}, "192.0.2.7", ""},
+                                          est::KeyMaker::device);
+        into = certificate_of(co_await std::move(asking));
         co_return Result<>{};
     };
     Scope scope{*loop_};

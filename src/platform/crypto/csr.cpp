@@ -8,10 +8,17 @@ namespace mw::crypto {
 namespace {
 
 constexpr std::size_t csr_bytes_max = 16 * 1024;
+constexpr int verified_rsa_bits_max = 8192;  // what follows takes milliseconds
 constexpr std::string_view request_label = "CERTIFICATE REQUEST";
 
-// CertificationRequestInfo.attributes: only requested extensions mean something to us.
-Result<x509::Extensions> parse_attributes(ByteView content) {
+// RFC 4108 2.2.5 and RFC 7030 4.4.1.2.
+constexpr std::uint8_t oid_decrypt_key_id[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                               0x01, 0x09, 0x10, 0x02, 0x25};
+constexpr std::uint8_t oid_asymmetric_decrypt_key_id[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+                                                          0x01, 0x09, 0x10, 0x02, 0x36};
+
+// CertificationRequestInfo.attributes: requested extensions, and how to wrap a key of ours.
+Result<x509::Extensions> parse_attributes(ByteView content, Csr& csr) {
     x509::Extensions found;
     bool seen = false;
     for (der::Reader attributes{content}; !attributes.empty();) {
@@ -19,6 +26,9 @@ Result<x509::Extensions> parse_attributes(ByteView content) {
         der::Reader inside{attribute.content};
         TRY(auto oid, inside.want(der::oid, "attribute"));
         TRY(auto values, inside.want(der::set, "attribute"));
+        if (x509::same(oid.content, oid_decrypt_key_id) ||
+            x509::same(oid.content, oid_asymmetric_decrypt_key_id))
+            csr.asks_for_wrapped_key = true;
         if (!x509::same(oid.content, x509::oid_extension_request)) continue;
         if (seen) return Error{Errc::invalid_input, "extensions are requested twice"};
         seen = true;
@@ -32,6 +42,9 @@ Result<x509::Extensions> parse_attributes(ByteView content) {
 
 Result<> prove_possession(const Csr& csr, ByteView info, const der::Element& algorithm,
                           const der::Element& signature) {
+    if (csr.key_kind == KeyKind::rsa && csr.key_bits > verified_rsa_bits_max)
+        return Error{Errc::invalid_input, "an RSA key of " + std::to_string(csr.key_bits) +
+                                              " bits is more than anyone needs; want 2048 to 4096"};
     TRY(auto kind, x509::parse_signature_algorithm(algorithm.content, "signature"));
     TRY(auto bits, der::whole_bits(signature, "signature"));
     using x509::SignatureKind;
@@ -49,7 +62,7 @@ Result<> prove_possession(const Csr& csr, ByteView info, const der::Element& alg
                  "the signature does not match the key: possession is not proved"};
 }
 
-Result<Csr> parse(ByteView der) {
+Result<Csr> parse(ByteView der, Possession possession) {
     der::Reader outside{der};
     TRY(auto request, outside.want(der::sequence, "request"));
     TRY_VOID(outside.want_end("request"));
@@ -69,33 +82,37 @@ Result<Csr> parse(ByteView der) {
 
     TRY(auto name, x509::parse_name(subject.content, "subject"));
     TRY(auto key, x509::parse_spki(spki.whole));
+    Csr csr;
     x509::Extensions extensions;
     if (attributes) {
-        TRY(extensions, parse_attributes(attributes->content));
+        TRY(extensions, parse_attributes(attributes->content, csr));
     }
-    Csr csr;
     csr.subject_cn = std::move(name.common_name);
     csr.subject_attributes = name.other_attributes;
+    csr.subject_identities = std::move(name.identities);
     csr.names = std::move(extensions.names);
-    csr.asks_for_ca = extensions.is_ca || extensions.signs_certificates;
+    csr.asks_for_ca = extensions.is_ca || extensions.signs_certificates || extensions.signs_lists;
+    csr.foreign_uses = std::move(extensions.foreign_uses);
+    csr.foreign_extensions = std::move(extensions.unknown);
     csr.spki.assign(spki.whole.begin(), spki.whole.end());
-    csr.key_kind = key.kind, csr.key_bits = key.bits;
-    TRY_VOID(prove_possession(csr, info.whole, algorithm, signature));
+    csr.key_kind = key.kind, csr.key_bits = key.bits, csr.rsa_exponent = key.rsa_exponent;
+    if (possession == Possession::proved)
+        TRY_VOID(prove_possession(csr, info.whole, algorithm, signature));
     return csr;
 }
 
 }  // namespace
 
-Result<Csr> csr_from_der(ByteView der) {
+Result<Csr> csr_from_der(ByteView der, Possession possession) {
     if (der.size() > csr_bytes_max)
         return Error{Errc::invalid_input, "signing request: longer than 16 KiB"};
-    return parse(der).context("signing request");
+    return parse(der, possession).context("signing request");
 }
 
-Result<Csr> csr_from_pem(std::string_view text) {
+Result<Csr> csr_from_pem(std::string_view text, Possession possession) {
     for (auto name : {request_label, std::string_view{"NEW CERTIFICATE REQUEST"}}) {
         TRY(auto blocks, pem::decode(text, name));
-        if (!blocks.empty()) return csr_from_der(blocks[0]);
+        if (!blocks.empty()) return csr_from_der(blocks[0], possession);
     }
     return Error{Errc::invalid_input,
                  "signing request: no '-----BEGIN CERTIFICATE REQUEST-----' in the text"};
@@ -122,6 +139,36 @@ Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
     return der::element(der::sequence,
                         {info, x509::signature_algorithm(key.kind()),
                          der::element(der::bit_string, {no_unused_bits, signature})});
+}
+
+Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits) {
+    const auto number = [](ByteView oid) { return der::element(der::oid, {oid}); };
+    const auto key_of = [&](ByteView algorithm, const Bytes& parameter) {
+        return der::element(der::sequence,
+                            {number(algorithm), der::element(der::set, {parameter})});
+    };
+    const auto list = [](const Bytes& key, const Bytes& signature) {
+        return der::element(der::sequence, {key, signature});
+    };
+    switch (kind) {
+        case KeyKind::p256:
+            return list(key_of(x509::oid_ec_key, number(x509::oid_p256)),
+                        number(x509::oid_ecdsa_sha256));
+        case KeyKind::p384:
+            return list(key_of(x509::oid_ec_key, number(x509::oid_p384)),
+                        number(x509::oid_ecdsa_sha384));
+        case KeyKind::ed25519:
+            return der::element(der::sequence, {number(x509::oid_ed25519)});
+        case KeyKind::rsa: {
+            const std::uint8_t bits[] = {static_cast<std::uint8_t>(rsa_bits >> 8),
+                                         static_cast<std::uint8_t>(rsa_bits)};
+            return list(key_of(x509::oid_rsa, der::element(der::integer, {bits})),
+                        number(x509::oid_rsa_sha256));
+        }
+        case KeyKind::other:
+            break;
+    }
+    return Error{Errc::invalid_input, "request attributes: want a kind of key that we know"};
 }
 
 std::string csr_to_pem(ByteView der) { return pem::encode(der, request_label); }

@@ -122,6 +122,55 @@ TEST(CsrInterop, what_it_asks_for_is_seen) {
     EXPECT_TRUE(csr_from_pem(folder.read("c.pem"))->asks_for_ca);
 }
 
+TEST(CsrInterop, foreign_names_uses_extensions_and_exponents_are_seen) {
+    Folder folder;
+    const auto ask = [&](const std::string& what) {
+        folder.run("rm -f c.pem; openssl req -new -newkey rsa:2048 -nodes -keyout r -out c.pem " +
+                   what);
+        auto csr = csr_from_pem(folder.read("c.pem"));
+        EXPECT_TRUE(csr.ok()) << what << ": " << csr.error().message;
+        return csr ? *csr : Csr{};
+    };
+    using Words = std::vector<std::string>;
+    const auto plain = ask("-subj /O=Acme/CN=gw-1 -addext extendedKeyUsage=clientAuth");
+    EXPECT_EQ(plain.rsa_exponent, 65537u);
+    EXPECT_EQ(plain.subject_identities, Words{});
+    EXPECT_EQ(plain.foreign_uses, Words{});
+    EXPECT_EQ(plain.foreign_extensions, Words{});
+    EXPECT_EQ(ask("-subj /emailAddress=a@b/CN=gw-1").subject_identities, Words{"emailAddress"});
+    EXPECT_EQ(ask("-subj /CN=gw-1 -addext extendedKeyUsage=serverAuth,clientAuth").foreign_uses,
+              Words{"1.3.6.1.5.5.7.3.1"});
+    EXPECT_EQ(ask("-subj /CN=gw-1 -addext 1.2.3.4=DER:0500").foreign_extensions, Words{"1.2.3.4"});
+    EXPECT_TRUE(ask("-subj /CN=gw-1 -addext keyUsage=cRLSign").asks_for_ca);
+    EXPECT_EQ(ask("-subj /CN=gw-1 -pkeyopt rsa_keygen_pubexp:3").rsa_exponent, 3u);
+}
+
+// RFC 7030 4.4.1: where the server makes the key, the one in the request means nothing.
+TEST(Csr, possession_is_ignored_only_where_the_caller_says_so) {
+    auto der = sample();
+    der.back() ^= 1;
+    EXPECT_NE(csr_from_der(der).error().message.find("possession"), std::string::npos);
+    auto read = csr_from_der(der, Possession::ignored);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->subject_cn, "gw-1");
+}
+
+TEST(CsrInterop, openssl_reads_what_a_request_should_hold) {
+    Folder folder;
+    struct Row {
+        KeyKind kind;
+        const char* says;
+    };
+    for (const Row& row :
+         {Row{KeyKind::p256, "prime256v1"}, Row{KeyKind::p384, "ecdsa-with-SHA384"},
+          Row{KeyKind::ed25519, "ED25519"}, Row{KeyKind::rsa, ":0C00"}}) {
+        folder.write("a.der", text_of(*make_csr_attributes(row.kind, 3072)));
+        const auto text = folder.run("openssl asn1parse -inform DER -in a.der");
+        EXPECT_NE(text.find(row.says), std::string::npos) << text;
+    }
+    EXPECT_FALSE(make_csr_attributes(KeyKind::other, 0).ok());
+}
+
 TEST(CsrInterop, openssl_verifies_our_requests) {
     Folder folder;
     auto der = sample({{"gw.example"}, {}, {"urn:millwright:device:gw-1"}, {}});

@@ -105,12 +105,16 @@ bool verify_signature(const KeyHandle& key, const char* digest, ByteView message
     return right;
 }
 
-Result<PrivateKey> PrivateKey::generate(KeyKind kind) {
+Result<PrivateKey> PrivateKey::generate(KeyKind kind, int rsa_bits) {
     EVP_PKEY* made = nullptr;
+    if (kind == KeyKind::other || (kind == KeyKind::rsa && (rsa_bits < 2048 || rsa_bits > 4096)))
+        return Error{Errc::invalid_input,
+                     "generate a key: want P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits"};
     if (kind == KeyKind::p256) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
+    if (kind == KeyKind::p384) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384");
     if (kind == KeyKind::ed25519) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
-    if (kind != KeyKind::p256 && kind != KeyKind::ed25519)
-        return Error{Errc::invalid_input, "generate a key: want P-256 or Ed25519"};
+    if (kind == KeyKind::rsa)
+        made = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(rsa_bits));
     if (!made) return Error{Errc::io_failed, "generate a key: " + openssl_reason()};
     PrivateKey key;
     auto handle = std::make_shared<KeyHandle>(KeyHandle{EvpKey{made}});
@@ -141,6 +145,16 @@ std::string PrivateKey::to_pem() const {
     char* text = nullptr;
     long size = BIO_get_mem_data(bio.get(), &text);
     return {text, static_cast<std::size_t>(size)};
+}
+
+Bytes PrivateKey::to_der() const {
+    BioHandle bio{BIO_new(BIO_s_secmem())};
+    ASSERT(bio && i2d_PKCS8PrivateKey_bio(bio.get(), handle_->key.get(), nullptr, nullptr, 0,
+                                          nullptr, nullptr) == 1);
+    char* text = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &text);
+    const ByteView der = bytes_of({text, static_cast<std::size_t>(size)});
+    return {der.begin(), der.end()};
 }
 
 Result<Bytes> PrivateKey::sign(ByteView message) const {

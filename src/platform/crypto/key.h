@@ -1,6 +1,7 @@
 #pragma once
-// Keys: P-256 and Ed25519 of our own; P-384 and RSA are only verified. Immutable values that may be
-// shared between threads. A private key leaves only as PEM text, for a file with mode 0600.
+// Keys: P-256 and Ed25519 of our own; P-384 and RSA are made for devices that want them, and
+// verified. Immutable values that may be shared between threads. A private key leaves only as PEM
+// text for a file with mode 0600, and as DER for the device that it was made for.
 
 #include <memory>
 #include <string>
@@ -41,9 +42,11 @@ class PublicKey {
 
 class PrivateKey {
  public:
-    static Result<PrivateKey> generate(KeyKind kind);          // p256 or ed25519
+    // rsa_bits: 2048 to 4096. An RSA key takes some 100 ms and more: that is work for Workers.
+    static Result<PrivateKey> generate(KeyKind kind, int rsa_bits = 2048);
     static Result<PrivateKey> from_pem(std::string_view pem);  // PKCS#8, not encrypted
     std::string to_pem() const;                                // PKCS#8
+    Bytes to_der() const;                                      // the same, not in text
     const PublicKey& public_key() const { return public_; }
     KeyKind kind() const { return public_.kind(); }
     Result<Bytes> sign(ByteView message) const;

@@ -57,7 +57,9 @@ TEST(Key, encrypted_or_foreign_pem_is_refused_without_asking_a_terminal) {
     EXPECT_FALSE(PrivateKey::from_pem(folder.read("k.pem")).ok());
     EXPECT_FALSE(PrivateKey::from_pem("nonsense").ok());
     EXPECT_FALSE(PrivateKey::from_pem("").ok());
-    EXPECT_EQ(PrivateKey::generate(KeyKind::rsa).error().code, Errc::invalid_input);
+    EXPECT_EQ(PrivateKey::generate(KeyKind::rsa, 1024).error().code, Errc::invalid_input);
+    EXPECT_EQ(PrivateKey::generate(KeyKind::rsa, 16384).error().code, Errc::invalid_input);
+    EXPECT_EQ(PrivateKey::generate(KeyKind::other).error().code, Errc::invalid_input);
 }
 
 TEST(Key, openssl_reads_our_keys_and_verifies_our_signatures) {
@@ -96,6 +98,23 @@ TEST(Key, keys_made_by_openssl_are_read_and_their_signatures_verified) {
         EXPECT_EQ(key->kind(), kind);
         EXPECT_EQ(key->bits(), bits);
         EXPECT_TRUE(key->verify(bytes_of("hello"), bytes_of(signature)));
+    }
+}
+
+TEST(Key, of_every_kind_are_made_and_written_in_der) {
+    Folder folder;
+    struct Row {
+        KeyKind kind;
+        const char* says;
+    };
+    for (const Row& row : {Row{KeyKind::p256, "prime256v1"}, Row{KeyKind::p384, "secp384r1"},
+                           Row{KeyKind::ed25519, "ED25519"}, Row{KeyKind::rsa, "2048 bit"}}) {
+        auto key = PrivateKey::generate(row.kind);
+        ASSERT_TRUE(key.ok()) << key.error().message;
+        EXPECT_EQ(key->kind(), row.kind);
+        folder.write("k.der", text_of(key->to_der()));
+        const auto text = folder.run("openssl pkey -inform DER -in k.der -noout -text");
+        EXPECT_NE(text.find(row.says), std::string::npos) << text;
     }
 }
 

@@ -10,6 +10,19 @@ namespace {
 
 constexpr std::size_t names_max = 100;
 constexpr std::size_t extensions_max = 50;
+constexpr std::size_t uses_max = 50;
+
+// Attributes of a subject that name somebody by themselves: RFC 2985 5.2.1, RFC 4519 2.39 and 2.4,
+// RFC 2985 5.4.3.
+struct Identity {
+    std::string_view oid;
+    std::string_view name;
+};
+constexpr Identity identity_attributes[] = {{"1.2.840.113549.1.9.1", "emailAddress"},
+                                            {"0.9.2342.19200300.100.1.1", "userId"},
+                                            {"0.9.2342.19200300.100.1.25", "domainComponent"},
+                                            {"1.2.840.113549.1.9.2", "unstructuredName"},
+                                            {"1.2.840.113549.1.9.8", "unstructuredAddress"}};
 
 Error wrong(std::string_view what, std::string_view why) {
     return Error{Errc::invalid_input, std::string(what) + ": " + std::string(why)};
@@ -52,8 +65,9 @@ Result<> parse_basic_constraints(ByteView value, Extensions& out) {
 Result<> parse_key_usage(ByteView value, Extensions& out) {
     der::Reader reader{value};
     TRY(auto bits, reader.want(der::bit_string, "key usage"));
-    // Bit 5 (from the top) is keyCertSign: RFC 5280 4.2.1.3.
+    // Bit 5 (from the top) is keyCertSign, 6 is cRLSign: RFC 5280 4.2.1.3.
     out.signs_certificates = bits.content.size() >= 2 && (bits.content[1] & 0x04);
+    out.signs_lists = bits.content.size() >= 2 && (bits.content[1] & 0x02);
     return {};
 }
 
@@ -68,6 +82,10 @@ Result<> parse_extended_key_usage(ByteView value, Extensions& out) {
         out.client_auth |= any || same(use.content, oid_client_auth);
         out.server_auth |= any || same(use.content, oid_server_auth);
         out.code_signing |= same(use.content, oid_code_signing);
+        if (!same(use.content, oid_client_auth)) {
+            if (out.foreign_uses.size() >= uses_max) return wrong(what, "too many uses");
+            out.foreign_uses.push_back(oid_text(use.content));
+        }
     }
     return {};
 }
@@ -77,6 +95,8 @@ Result<> parse_extension(ByteView oid, ByteView value, Extensions& out) {
     if (same(oid, oid_key_usage)) return parse_key_usage(value, out);
     if (same(oid, oid_extended_key_usage)) return parse_extended_key_usage(value, out);
     der::Reader reader{value};
+    if (!same(oid, oid_alternative_name) && !same(oid, oid_subject_key_id))
+        out.unknown.push_back(oid_text(oid));
     if (same(oid, oid_alternative_name)) {
         TRY(auto names, reader.want(der::sequence, "alternative names"));
         TRY_VOID(reader.want_end("alternative names"));
@@ -93,6 +113,24 @@ Result<> parse_extension(ByteView oid, ByteView value, Extensions& out) {
 
 bool same(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
 
+std::string oid_text(ByteView content) {
+    std::string text;
+    std::uint64_t arc = 0;
+    for (std::uint8_t byte : content) {
+        if (arc >> 57) return "?";
+        arc = arc << 7 | (byte & 0x7f);
+        if (byte & 0x80) continue;
+        if (text.empty()) {  // X.690 8.19.4: the first two in one
+            const std::uint64_t top = std::min<std::uint64_t>(arc / 40, 2);
+            text = std::to_string(top) + "." + std::to_string(arc - top * 40);
+        } else {
+            text += "." + std::to_string(arc);
+        }
+        arc = 0;
+    }
+    return text.empty() || (content.back() & 0x80) ? "?" : text;
+}
+
 Result<Name> parse_name(ByteView content, std::string_view what) {
     Name name;
     bool named = false;
@@ -107,6 +145,9 @@ Result<Name> parse_name(ByteView content, std::string_view what) {
             if (!same(oid.content, oid_common_name)) {
                 if (++name.other_attributes > static_cast<int>(names_max))
                     return wrong(what, "has too many parts");
+                const std::string number = oid_text(oid.content);
+                for (const Identity& each : identity_attributes)
+                    if (each.oid == number) name.identities.emplace_back(each.name);
                 continue;
             }
             if (named) return wrong(what, "has more than one common name");
@@ -242,6 +283,11 @@ Result<SpkiFacts> parse_spki(ByteView whole) {
         while (!n.empty() && n[0] == 0) n = n.subspan(1);
         facts.kind = KeyKind::rsa;
         facts.bits = n.empty() ? 0 : static_cast<int>(n.size() * 8) - std::countl_zero(n[0]);
+        TRY(auto exponent, numbers.want(der::integer, what));
+        ByteView e = exponent.content;
+        while (!e.empty() && e[0] == 0) e = e.subspan(1);
+        if (e.size() <= 8)
+            for (std::uint8_t byte : e) facts.rsa_exponent = facts.rsa_exponent << 8 | byte;
     }
     return facts;
 }

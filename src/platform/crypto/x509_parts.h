@@ -39,10 +39,13 @@ inline constexpr std::uint8_t oid_pkcs7_signed[] = {0x2a, 0x86, 0x48, 0x86, 0xf7
                                                     0x0d, 0x01, 0x07, 0x02};
 
 bool same(ByteView a, ByteView b);
+// The content of an OBJECT IDENTIFIER as "1.2.840.113549"; "?" for what is none.
+std::string oid_text(ByteView content);
 
 struct Name {
     std::string common_name;
     int other_attributes = 0;
+    std::vector<std::string> identities;  // of these, what names somebody: "emailAddress" ...
 };
 Result<Name> parse_name(ByteView content, std::string_view what);  // content of the outer SEQUENCE
 Bytes make_name(std::string_view common_name);
@@ -54,11 +57,14 @@ struct Extensions {
     AlternativeNames names;
     bool is_ca = false;
     bool signs_certificates = false;  // keyUsage keyCertSign
+    bool signs_lists = false;         // keyUsage cRLSign
     bool limits_use = false;          // extended key usage is present
     bool client_auth = false;
     bool server_auth = false;
     bool code_signing = false;
     Bytes subject_key_id;
+    std::vector<std::string> foreign_uses;  // extended key usage besides clientAuth, dotted
+    std::vector<std::string> unknown;       // extensions that are not read here, dotted
 };
 Result<Extensions> parse_extensions(ByteView content);  // content of SEQUENCE OF Extension
 Bytes make_extension(ByteView oid, bool critical, ByteView value);
@@ -66,7 +72,8 @@ Bytes make_extension(ByteView oid, bool critical, ByteView value);
 struct SpkiFacts {
     KeyKind kind = KeyKind::other;
     int bits = 0;
-    ByteView public_bits;  // the key itself: an EC point, an Ed25519 key
+    std::uint64_t rsa_exponent = 0;  // 0: none, or more than 64 bits
+    ByteView public_bits;            // the key itself: an EC point, an Ed25519 key
 };
 Result<SpkiFacts> parse_spki(ByteView whole);
 // RFC 7093 2(1): the first 160 bits of SHA-256 over the key.

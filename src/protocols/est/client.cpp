@@ -44,6 +44,7 @@ Error refused(const http::Response& response, std::string_view operation) {
                 : response.status == 404 ? Errc::not_found
                 : response.status == 409 ? Errc::conflict
                 : response.status == 429 ? Errc::overloaded
+                : response.status == 202 ? Errc::overloaded
                                          : Errc::io_failed;
     return Error{code, std::string(operation) + ": the hub says " +
                            std::to_string(response.status) + ": " + reason};

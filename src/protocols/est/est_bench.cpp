@@ -14,14 +14,19 @@ class OpenHouse final : public Enroller {
         auto now = RealClock{}.now();
         return {profile, std::move(name), {}, now - hours{1}, now + hours{24}};
     }
-    Task<crypto::Certificate> enroll(crypto::Csr csr, Credentials) override {
-        co_return crypto::issue(order(Profile::device, csr.subject_cn), csr.spki, {root, key},
-                                random);
+    nanoseconds wait_for(const Credentials&) override { return nanoseconds{0}; }
+    Task<> refused(Error error, Credentials) override { co_return error; }
+    Task<Decision> enroll(crypto::Csr csr, Credentials, KeyMaker) override {
+        Decision decision;
+        CO_TRY(decision.certificate, crypto::issue(order(Profile::device, csr.subject_cn), csr.spki,
+                                                   {root, key}, random));
+        co_return decision;
     }
-    Task<crypto::Certificate> reenroll(crypto::Csr csr, Credentials who) override {
-        auto enrolling = enroll(std::move(csr), std::move(who));
+    Task<Decision> reenroll(crypto::Csr csr, Credentials who, KeyMaker maker) override {
+        auto enrolling = enroll(std::move(csr), std::move(who), maker);
         co_return co_await std::move(enrolling);
     }
+    Task<KeyWish> key_wish(std::string) override { co_return KeyWish{}; }
     std::vector<crypto::Certificate> authorities() const override { return {root}; }
 
     SystemRandom random;

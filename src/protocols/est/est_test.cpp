@@ -21,19 +21,38 @@ constexpr nanoseconds day = hours{24};
 // An authority in memory that enrols whoever knows the word, and remembers what it was asked.
 class Authority final : public Enroller {
  public:
-    Task<Certificate> enroll(crypto::Csr csr, Credentials credentials) override {
+    nanoseconds wait_for(const Credentials&) override { return std::exchange(wait, {}); }
+    Task<> refused(Error error, Credentials credentials) override {
+        unread.push_back(credentials.peer + ": " + error.message);
+        co_return Result<>{};
+    }
+    Task<Decision> enroll(crypto::Csr csr, Credentials credentials, KeyMaker maker) override {
         last = credentials;
         if (credentials.password != "open sesame")
             co_return Error{Errc::not_found, "the enrolment token is not known"};
-        co_return sign(csr);
+        if (ask_again_after > nanoseconds{0}) co_return Decision{{}, {}, ask_again_after};
+        co_return decide(csr, maker);
     }
-    Task<Certificate> reenroll(crypto::Csr csr, Credentials credentials) override {
+    Task<Decision> reenroll(crypto::Csr csr, Credentials credentials, KeyMaker maker) override {
         last = credentials;
         if (credentials.peer_certificate.empty()) co_return Error{Errc::not_found, "who are you?"};
-        co_return sign(csr);
+        co_return decide(csr, maker);
+    }
+    Task<KeyWish> key_wish(std::string label) override {
+        if (label == "old-pumps") co_return KeyWish{crypto::KeyKind::rsa, 3072};
+        co_return KeyWish{};
     }
     std::vector<Certificate> authorities() const override { return {issuing, root}; }
 
+    Result<Decision> decide(crypto::Csr csr, KeyMaker maker) {
+        Decision decision;
+        if (maker == KeyMaker::hub) {
+            TRY(decision.key, PrivateKey::generate(crypto::KeyKind::p256));
+            csr.spki = decision.key->public_key().spki();
+        }
+        TRY(decision.certificate, sign(csr));
+        return decision;
+    }
     Result<Certificate> sign(const crypto::Csr& csr) {
         auto wanted = order(Profile::device, csr.subject_cn, 90);
         wanted.names.uris = {"urn:millwright:device:" + csr.subject_cn};
@@ -52,6 +71,9 @@ class Authority final : public Enroller {
     Certificate issuing = *crypto::issue(order(Profile::issuing_ca, "Test issuing", 800),
                                          issuing_key.public_key().spki(), {root, root_key}, random);
     Credentials last;
+    nanoseconds wait{0};             // of the next request
+    nanoseconds ask_again_after{0};  // until an operator has decided
+    std::vector<std::string> unread;
 };
 
 http::Request request(std::string body, std::string type = "application/pkcs10") {
@@ -292,7 +314,9 @@ TEST_F(EstServer, options_that_cannot_be_are_refused_before_any_contact) {
 }
 
 TEST_F(EstServer, unknown_operations_are_not_found) {
-    EXPECT_EQ(run("curl -sk -o body -w '%{http_code}' " + url_ + "/.well-known/est/serverkeygen"),
+    EXPECT_EQ(run("curl -sk -o body -w '%{http_code}' " + url_ + "/.well-known/est/fullcmc"),
+              "404");
+    EXPECT_EQ(run("curl -sk -o body -w '%{http_code}' " + url_ + "/.well-known/est/a/b/cacerts"),
               "404");
     EXPECT_EQ(run("curl -sk -o body -w '%{http_code}' " + url_ + "/.well-known/est/simpleenroll"),
               "405");
@@ -327,6 +351,90 @@ TEST_F(EstServer, curl_and_openssl_enrol_and_renew) {
     EXPECT_NE(refused.find("the enrolment token is not known\n"), std::string::npos) << refused;
     EXPECT_NE(metrics_.expose().find("operation=\"simpleenroll\",status=\"401\"} 1"),
               std::string::npos);
+}
+
+// RFC 7030 3.2.2: the same operations below a label, which reaches whoever decides.
+TEST_F(EstServer, a_label_reaches_the_enroller) {
+    write("c.b64", to_base64(sample_csr("gw-25"), 64));
+    const std::string est = url_ + "/.well-known/est/";
+    const std::string ask =
+        "curl -sk -o body -w '%{http_code}' -u 'gw-25:open sesame' "
+        "-H 'Content-Type: application/pkcs10' --data-binary @c.b64 ";
+    EXPECT_EQ(run(ask + est + "line-7/simpleenroll"), "200");
+    EXPECT_EQ(authority_.last.label, "line-7");
+    EXPECT_EQ(run(ask + est + "simpleenroll"), "200");
+    EXPECT_EQ(authority_.last.label, "");
+    EXPECT_EQ(run("curl -sk -o body -w '%{http_code}' " + est + "line-7/cacerts"), "200");
+}
+
+TEST_F(EstServer, what_a_request_should_hold_depends_on_the_label) {
+    const std::string est = url_ + "/.well-known/est/";
+    const std::string read = " | openssl base64 -d | openssl asn1parse -inform DER";
+    EXPECT_NE(run("curl -sk " + est + "csrattrs" + read).find("prime256v1"), std::string::npos);
+    const auto rsa = run("curl -sk -i " + est + "old-pumps/csrattrs");
+    EXPECT_NE(rsa.find("application/csrattrs"), std::string::npos) << rsa;
+    EXPECT_NE(run("curl -sk " + est + "old-pumps/csrattrs" + read).find(":0C00"),
+              std::string::npos);
+}
+
+// RFC 7030 4.4: the signature in the request means nothing; key and certificate come back.
+TEST_F(EstServer, a_key_that_the_hub_makes_comes_with_its_certificate) {
+    auto csr = sample_csr("gw-25");
+    csr.back() ^= 1;
+    write("c.b64", to_base64(csr, 64));
+    const std::string ask =
+        "curl -sk -D head -o body -w '%{http_code}' -u 'gw-25:open sesame' "
+        "-H 'Content-Type: application/pkcs10' --data-binary @c.b64 " +
+        url_ + "/.well-known/est/";
+    EXPECT_EQ(run(ask + "simpleenroll"), "400");
+    EXPECT_EQ(run(ask + "serverkeygen"), "200");
+    EXPECT_EQ(run("grep -c 'multipart/mixed; boundary=' head"), "1\n");
+    write("parts.py",
+          "import email\n"
+          "head = open('head').read().split('\\n', 1)[1].strip()\n"
+          "whole = email.message_from_string(head + '\\r\\n\\r\\n' + "
+          "open('body', newline='').read())\n"
+          "key, certificate = whole.get_payload()\n"
+          "assert key.get_content_type() == 'application/pkcs8'\n"
+          "assert certificate.get_param('smime-type') == 'certs-only'\n"
+          "open('k.der', 'wb').write(key.get_payload(decode=True))\n"
+          "open('c.p7', 'wb').write(certificate.get_payload(decode=True))\n");
+    EXPECT_EQ(run("python3 parts.py"), "");
+    const auto made = run("openssl pkey -inform DER -in k.der -pubout");
+    EXPECT_NE(made.find("BEGIN PUBLIC KEY"), std::string::npos) << made;
+    EXPECT_EQ(run("openssl pkcs7 -inform DER -in c.p7 -print_certs | openssl x509 -pubkey -noout"),
+              made);
+}
+
+TEST_F(EstServer, a_device_that_must_be_approved_is_told_when_to_ask_again) {
+    write("c.b64", to_base64(sample_csr("gw-25"), 64));
+    authority_.ask_again_after = milliseconds{29'500};
+    const auto answer =
+        run("curl -sk -i -u 'gw-25:open sesame' --data-binary @c.b64 -H "
+            "'Content-Type: application/pkcs10' " +
+            url_ + "/.well-known/est/simpleenroll");
+    EXPECT_NE(answer.find("HTTP/1.1 202"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("Retry-After: 30\r\n"), std::string::npos) << answer;
+    EXPECT_NE(answer.find("an operator must approve"), std::string::npos) << answer;
+    const auto ours = enroll("open sesame", pin());
+    EXPECT_EQ(ours.error().code, Errc::overloaded);
+    EXPECT_NE(ours.error().message.find("the hub says 202: an operator"), std::string::npos);
+}
+
+TEST_F(EstServer, who_asks_too_often_is_not_even_read) {
+    authority_.wait = seconds{7};
+    write("c.b64", "nonsense");
+    const std::string ask =
+        "curl -sk -i -u 'gw-25:x' --data-binary @c.b64 -H "
+        "'Content-Type: application/pkcs10' " +
+        url_ + "/.well-known/est/simpleenroll";
+    const auto limited = run(ask);
+    EXPECT_NE(limited.find("HTTP/1.1 429"), std::string::npos) << limited;
+    EXPECT_NE(limited.find("Retry-After: 7\r\n"), std::string::npos) << limited;
+    EXPECT_TRUE(authority_.unread.empty());
+    EXPECT_NE(run(ask).find("HTTP/1.1 400"), std::string::npos);
+    ASSERT_EQ(authority_.unread.size(), 1u);  // what could not be read is told, for the record
+    EXPECT_EQ(authority_.unread[0].rfind("127.0.0.1: ", 0), 0u) << authority_.unread[0];
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 
 namespace mw::api {
 
-// Tokens with which a new device enrols into a group.
+// How new devices get into a group: tokens, and a person's word where the group wants it.
 class EnrollmentTokens {
  public:
     virtual ~EnrollmentTokens() = default;
@@ -32,6 +32,11 @@ class EnrollmentTokens {
     };
     // not_found: no such group; invalid_input: it is expired or used up (the message says which).
     virtual Task<Issued> issue(Order order) = 0;
+    // Devices that wait for a person: objects with at least device, group, key, from, since,
+    // expires, state.
+    virtual JsonArray waiting() const = 0;
+    // The request as it is then. not_found: nobody waits by that name; conflict: decided already.
+    virtual Task<Json> decide(std::string device, bool approve, std::string actor) = 0;
 };
 
 // Alarms as the live page and the command line show them. An alarm is a JSON object with at least

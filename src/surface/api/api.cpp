@@ -164,6 +164,15 @@ void add_prometheus_routes(Routes& routes, nanoseconds limit) {
     routes.add(Method::get, "/api/v1/metadata", prometheus_metadata);
 }
 
+// How devices get in: by a token, and by a person's word.
+void add_enrollment_routes(Routes& routes) {
+    using http::Method;
+    routes.add(Method::post, "/v1/enrollment-groups/{name}/token", issue_enrollment_token);
+    routes.add(Method::get, "/v1/enrollments", list_enrollments);
+    routes.add(Method::post, "/v1/enrollments/{name}/approve", approve_enrollment);
+    routes.add(Method::post, "/v1/enrollments/{name}/deny", deny_enrollment);
+}
+
 // Whether data can be trusted: where it came from, how good it is, what is in quarantine.
 void add_trust_routes(Routes& routes) {
     using http::Method;
@@ -226,7 +235,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/whoami", whoami);
     routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
     routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
-    routes.add(Method::post, "/v1/enrollment-groups/{name}/token", issue_enrollment_token);
+    add_enrollment_routes(routes);
     // The engine keeps the time limit; the route's is behind it, for what the engine can't cut.
     routes.add(Method::post, "/v1/query", run_query,
                {.limit = state_->options.query_max.time + seconds(10), .ends_with_client = true});

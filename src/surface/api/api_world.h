@@ -41,6 +41,15 @@ class FakeEnrollment final : public EnrollmentTokens {
         Issued issued{"enrol-me", {1'800'000'000'000'000'000}, 3};
         co_return std::move(issued);
     }
+    std::string decided;  // "user:root approves gw-9"
+    JsonArray waiting() const override {
+        return {JsonObject{{"device", "gw-9"}, {"group", "pumps"}, {"state", "waiting"}}};
+    }
+    Task<Json> decide(std::string device, bool approve, std::string actor) override {
+        if (device != "gw-9") co_return Error{Errc::not_found, "nobody waits by that name"};
+        decided = actor + (approve ? " approves " : " denies ") + device;
+        co_return Json(JsonObject{{"device", device}});
+    }
 };
 
 class FakeAlarms final : public AlarmDirectory {

@@ -153,6 +153,57 @@ Task<Response> issue_enrollment_token(State& state, Caller caller, Request reque
     co_return std::move(response);
 }
 
+namespace {
+
+// Whoever may make tokens for a group may also say who gets in.
+Task<Response> decide_request(State& state, Caller caller, Request request, bool approve) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.enrollment)
+        co_return Error{Errc::not_found, "this hub does not enrol devices"};
+    std::string device = request.param("name"), group;
+    const JsonArray waiting = state.parts.enrollment->waiting();
+    for (const Json& each : waiting)
+        if (find_string(each, "device") == device) group = find_string(each, "group").value_or("");
+    // Who may not do it anywhere need not learn who waits.
+    std::string domain = "default";
+    if (!group.empty()) {
+        CO_TRY(const auto stored,
+               co_await state.parts.registry.get("EnrollmentGroup", std::move(group)));
+        domain = stored.domain;
+    }
+    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", domain}));
+    auto deciding = state.parts.enrollment->decide(std::move(device), approve, caller.who.name);
+    CO_TRY(auto decided, co_await std::move(deciding));
+    co_return Response::json(200, std::move(decided));
+}
+
+}  // namespace
+
+Task<Response> approve_enrollment(State& state, Caller caller, Request request) {
+    return decide_request(state, std::move(caller), std::move(request), true);
+}
+
+Task<Response> deny_enrollment(State& state, Caller caller, Request request) {
+    return decide_request(state, std::move(caller), std::move(request), false);
+}
+
+Task<Response> list_enrollments(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.enrollment)
+        co_return Error{Errc::not_found, "this hub does not enrol devices"};
+    JsonArray items, waiting = state.parts.enrollment->waiting();
+    for (Json& each : waiting) {
+        std::string group = find_string(each, "group").value_or("");
+        auto stored = co_await state.parts.registry.get("EnrollmentGroup", std::move(group));
+        if (!stored) continue;
+        const policy::Access access{Verb::list, "EnrollmentGroup", stored->domain};
+        if (state.allowed(caller, access)) items.push_back(std::move(each));
+    }
+    if (items.empty())
+        CO_TRY_VOID(state.authorize(caller, {Verb::list, "EnrollmentGroup", "default"}));
+    co_return Response::json(200, JsonObject{{"items", std::move(items)}});
+}
+
 Result<> check_escalation(State& state, const Caller& caller, const Resource& wanted,
                           const Resource* stored) {
     const auto policy = state.parts.registry.policy();

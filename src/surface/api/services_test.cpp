@@ -107,6 +107,23 @@ TEST_F(ApiServices, enrolment_tokens_come_from_the_onboarding) {
     EXPECT_EQ(as(user("vera", {"viewer"}), post, "/v1/enrollment-groups/pumps/token").status, 403);
 }
 
+TEST_F(ApiServices, people_who_may_make_tokens_decide_about_devices_that_wait) {
+    ASSERT_EQ(call(post, "/v1/enrollment-groups", R"({"name":"pumps"})").status, 201);
+    EXPECT_NE(call(get, "/v1/enrollments").body.find("gw-9"), std::string::npos);
+    EXPECT_EQ(call(post, "/v1/enrollments/gw-9/approve").status, 200);
+    EXPECT_EQ(enrollment.decided, "user:root approves gw-9");
+    EXPECT_EQ(call(post, "/v1/enrollments/gw-9/deny").status, 200);
+    EXPECT_EQ(enrollment.decided, "user:root denies gw-9");
+    EXPECT_EQ(call(post, "/v1/enrollments/gw-8/approve").status, 404);
+    enrollment.decided.clear();
+    const auto vera = user("vera", {"viewer"});
+    EXPECT_EQ(as(vera, post, "/v1/enrollments/gw-9/approve").status, 403);
+    EXPECT_EQ(as(vera, post, "/v1/enrollments/gw-8/approve").status, 403);
+    EXPECT_EQ(as(vera, get, "/v1/enrollments").status, 200);
+    EXPECT_EQ(enrollment.decided, "");
+    EXPECT_EQ(as(user("walt", {"writer"}), get, "/v1/enrollments").status, 403);
+}
+
 TEST_F(ApiServices, queries_give_the_format_that_is_asked_for) {
     struct Case {
         const char *accept, *content_type;

@@ -124,6 +124,9 @@ Task<Response> whoami(State&, Caller, Request);
 Task<Response> issue_user_token(State&, Caller, Request);
 Task<Response> revoke_user_tokens(State&, Caller, Request);
 Task<Response> issue_enrollment_token(State&, Caller, Request);
+Task<Response> list_enrollments(State&, Caller, Request);
+Task<Response> approve_enrollment(State&, Caller, Request);
+Task<Response> deny_enrollment(State&, Caller, Request);
 
 // admission.cpp
 // What the kind itself says to a person's write: the resource to be written, with its author in

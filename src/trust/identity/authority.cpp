@@ -12,6 +12,7 @@ namespace {
 constexpr unsigned secret = 0600;
 constexpr unsigned published = 0644;
 constexpr nanoseconds revocation_warning = hours{24} * 3;  // before lists end
+constexpr nanoseconds keys_kept = hours{24} * 400;         // past the end of their certificate
 
 Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path) {
     TRY(auto size, files.size(path));
@@ -283,17 +284,25 @@ Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile p
 // certificates did this authority ever sign" even when the registry is lost.
 Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
                                       std::string_view profile) {
+    const auto key = crypto::sha256(certificate.spki);
     std::string line = to_json(JsonObject{{"time", to_iso8601(clock_.now())},
                                           {"serial", certificate.serial},
                                           {"profile", profile},
                                           {"subject", certificate.subject_cn},
                                           {"not_after", to_iso8601(certificate.not_after)},
-                                          {"fingerprint", to_hex(certificate.fingerprint)}});
+                                          {"fingerprint", to_hex(certificate.fingerprint)},
+                                          {"key", to_hex(key)}});
     line += '\n';
     if (auto written = issued_log_->append(bytes_of(line)); !written)
         return std::move(written).error().context("record the certificate");
     ++issued_;
+    keys_.add(key, std::string(profile) + ":" + certificate.subject_cn);
     return {};
+}
+
+Result<> CertificateAuthority::load_keys() {
+    return keys_.load(files_, path("issued.jsonl"), clock_.now() - keys_kept)
+        .context("read which keys have certificates");
 }
 
 std::string CertificateAuthority::trust_anchors_pem() const { return crypto::to_pem(root_); }

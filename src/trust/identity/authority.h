@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "platform/crypto/crypto.h"
 #include "platform/files/files.h"
+#include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
 
 namespace mw::identity {
@@ -78,6 +79,11 @@ class CertificateAuthority {
     std::string root_pin() const;
     std::uint64_t issued() const { return issued_; }  // since this object was opened
 
+    // Reads issued.jsonl into keys(): once, at the start; a million lines take some seconds. What
+    // is issued afterwards is added. Keys are forgotten 400 days after their certificate.
+    Result<> load_keys();
+    const KeyIndex& keys() const { return keys_; }
+
  private:
     CertificateAuthority(files::Files& files, const Clock& clock, Random& random,
                          AuthorityOptions options);
@@ -108,6 +114,7 @@ class CertificateAuthority {
     std::unique_ptr<Peers> peers_;
     std::unique_ptr<files::File> issued_log_;
     std::uint64_t issued_ = 0;
+    KeyIndex keys_;
 };
 
 }  // namespace mw::identity

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <fstream>
+
 #include "base/json.h"
 #include "base/log.h"
 #include "platform/crypto/crl_samples.h"
@@ -224,6 +226,29 @@ TEST_F(Identity, device_certificates_name_their_device_and_are_recorded) {
     auto user = *ca->issue_user("ada", key_.public_key().spki(), day);
     EXPECT_EQ(actor(*ca->peers().principal(user, clock_.now())), "user:ada");
     EXPECT_EQ(ca->issued(), 2u);
+}
+
+TEST_F(Identity, a_key_is_known_for_whom_it_was_certified_across_restarts) {
+    const auto key = crypto::sha256(key_.public_key().spki());
+    {
+        auto ca = *open();
+        ASSERT_TRUE(ca->issue_device("gw-1", key_.public_key().spki()).ok());
+        EXPECT_TRUE(ca->keys().is_of_another(key, "device:gw-2"));
+    }
+    // As a hub before this index wrote it, and as a power cut leaves it.
+    std::ofstream log{file("issued.jsonl"), std::ios::app};
+    log << R"({"serial":"00","subject":"old","profile":"device"})"
+        << "\n{\"serial\":\"0";
+    log.close();
+    auto ca = *open();
+    ASSERT_TRUE(ca->load_keys().ok());
+    EXPECT_EQ(ca->keys().size(), 1u);
+    EXPECT_TRUE(ca->keys().is_of_another(key, "device:gw-2"));
+    EXPECT_TRUE(ca->keys().is_of_another(key, "user:gw-1"));
+    EXPECT_FALSE(ca->keys().is_of_another(key, "device:gw-1"));
+    KeyIndex later;
+    ASSERT_TRUE(later.load(files_, file("issued.jsonl"), clock_.now() + day * 91).ok());
+    EXPECT_EQ(later.size(), 0u);
 }
 
 TEST_F(Identity, a_certificate_never_outlives_its_authority) {

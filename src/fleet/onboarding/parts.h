@@ -1,0 +1,152 @@
+#pragma once
+// Private to this module: the state behind Onboarding, on the control loop.
+
+#include <map>
+#include <set>
+
+#include "fleet/onboarding/approvals.h"
+#include "fleet/onboarding/csr_policy.h"
+#include "fleet/onboarding/enrollment_token.h"
+#include "fleet/onboarding/onboarding.h"
+#include "fleet/onboarding/rate_table.h"
+
+namespace mw::onboarding {
+
+struct Instruments {
+    explicit Instruments(metrics::Registry& registry)
+        : enrolled(registry.counter("millwright_onboarding_certificates_total",
+                                    "Certificates issued to devices", {{"kind", "first"}})),
+          renewed(registry.counter("millwright_onboarding_certificates_total",
+                                   "Certificates issued to devices", {{"kind", "renewal"}})),
+          unrecorded(registry.counter("millwright_onboarding_refusals_unrecorded_total",
+                                      "Refusals past the rate that the audit log takes")),
+          under_way(registry.gauge("millwright_onboarding_requests_under_way",
+                                   "Enrolments that are being decided")),
+          registry(registry) {}
+    void refused(Errc reason) {
+        registry
+            .counter("millwright_onboarding_refusals_total", "Refused enrolments",
+                     {{"reason", std::string(to_string(reason))}})
+            .add();
+    }
+    void limited(const char* by) {
+        registry
+            .counter("millwright_onboarding_limited_total",
+                     "Requests refused by a rate limit, unread", {{"by", by}})
+            .add();
+    }
+    metrics::Counter& enrolled;
+    metrics::Counter& renewed;
+    metrics::Counter& unrecorded;
+    metrics::Gauge& under_way;
+    metrics::Registry& registry;
+};
+
+// One enrolment at a time for a name and for a key; lives in the coroutine that decides.
+class Turn {
+ public:
+    Turn(std::set<std::string>& under_way, std::vector<std::string> words)
+        : under_way_(under_way), words_(std::move(words)) {
+        for (const auto& word : words_) free_ = free_ && !under_way_.contains(word);
+        if (free_) under_way_.insert(words_.begin(), words_.end());
+    }
+    ~Turn() {
+        for (const auto& word : words_)
+            if (free_) under_way_.erase(word);
+    }
+    Turn(const Turn&) = delete;
+    bool is_mine() const { return free_; }
+
+ private:
+    std::set<std::string>& under_way_;
+    std::vector<std::string> words_;
+    bool free_ = true;
+};
+
+class Seat {
+ public:
+    Seat(std::size_t& taken, metrics::Gauge& gauge) : taken_(taken), gauge_(gauge) {
+        ++taken_, gauge_.add(1);
+    }
+    ~Seat() { --taken_, gauge_.add(-1); }
+    Seat(const Seat&) = delete;
+
+ private:
+    std::size_t& taken_;
+    metrics::Gauge& gauge_;
+};
+
+}  // namespace mw::onboarding
+
+struct mw::onboarding::Onboarding::Parts {
+    Parts(ResourceStore& store_, identity::CertificateAuthority& authority_, const Clock& clock_,
+          Random& random_, metrics::Registry& metrics, Options options_)
+        : store(store_),
+          authority(authority_),
+          clock(clock_),
+          random(random_),
+          instruments(metrics),
+          options(options_),
+          recorded({options.audited_refusals_per_second, options.audited_refusals_per_second}),
+          by_address(options.requests_per_address),
+          by_device(options.requests_per_device),
+          refusals(options.refusals_per_address),
+          roster(authority_.peers(), clock_) {}
+
+    // A group's books as they stand, ahead of the store by the writes under way. Writes are made
+    // in the order of their claims, and each carries the whole of both, so the last one is right.
+    struct Group {
+        Timestamp created;  // of the resource: a group made anew starts with empty books
+        TokenBook tokens;
+        Approvals approvals;
+    };
+    // A request for a certificate on its way: who asks, for which key, and who makes it.
+    struct Ask {
+        crypto::Csr csr;
+        est::Credentials who;
+        est::KeyMaker maker;
+        std::string device;
+        std::string key;  // SHA-256 of the key in the request, hex: by which it is known again
+        std::string actor() const { return "device:" + device; }
+    };
+
+    // deciding.cpp
+    Task<est::Decision> enroll(Ask ask);
+    Task<est::Decision> reenroll(Ask ask);
+    Task<est::Decision> seated(Task<est::Decision> deciding, std::string peer,
+                               metrics::Counter& successes);
+    Task<> record_refusal(Error error, std::string actor, std::string peer);
+    nanoseconds wait_for(const est::Credentials& credentials);
+
+    // onboarding.cpp
+    Task<> read_groups();
+
+    // books.cpp
+    Group& books_of(const Resource& group);
+    void observe(const ResourceChange& change);
+    Task<> save(std::string group, AuditNote note);
+    void release(const TokenText& token);
+    Task<bool> is_approved(const Ask& ask, const Resource& group);
+
+ private:
+    Result<> check(const Ask& ask, const Json& group_spec) const;
+    Task<est::Decision> admit_new(Ask ask, TokenText token, Resource group);
+    Task<est::Decision> use_token(Ask ask, TokenText token, Resource group);
+    Task<est::Decision> write_device(Ask ask, Resource group);
+    Task<est::Decision> certify(const Ask& ask, const Json& group_spec);
+
+ public:
+    ResourceStore& store;
+    identity::CertificateAuthority& authority;
+    const Clock& clock;
+    Random& random;
+    Instruments instruments;
+    Options options;
+    RateTable recorded;  // refusals that become facts
+    RateTable by_address, by_device, refusals;
+    Roster roster;
+    std::map<std::string, Group> groups;
+    std::set<std::string> under_way;  // devices, and keys in hex: each is decided one at a time
+    std::size_t at_once = 0;
+    std::shared_ptr<void> subscription;
+};
