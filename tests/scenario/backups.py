@@ -1,6 +1,9 @@
 """A hub is backed up while points come by MQTT and HTTP, and another one is made of the copy."""
+import hashlib
 import json
+import random
 import threading
+import time
 
 import plant as plants
 from doors import Door
@@ -79,6 +82,8 @@ def scenario_backups(context):
     finally:
         writer.stop()
     assert plant.hub.alive() and plant.gateways[GATEWAY].alive()
+    status, metrics = writer.door("GET", "/metrics")
+    assert status == 200 and 'millwright_backup_runs_total{outcome="made"} 2' in metrics, metrics
     plant.stop()
 
     names = [one["name"] for one in json.loads(plant.ctl("backup", "list", repository, "-o", "json"))]
@@ -108,6 +113,75 @@ def scenario_backups(context):
     figures = {"points": len(found), "while_copying": len(during)}
     figures.update(damage_is_named(context, plant, repository, names[1], restored, by_mqtt))
     return figures
+
+
+def kills_while_copying(plant, door, repository, rounds):
+    """The hub is killed in the middle of a backup: there is none of it, and the next one is whole."""
+    before = sorted(path.name for path in (repository / "backups").iterdir())
+    for _ in range(rounds):
+        copying = plants.Process([plant.program, "--data", plant.data, "backup", "create", repository, "--rate", "200k"],
+                                 plant.folder / "killed.log", plant.env)
+        plants.wait_for(lambda: (json.loads(door("GET", "/v1/backups")[1])["running"] or {}).get("bytes_done"),
+                        "it copies")
+        plant.hub.kill()
+        assert copying.process.wait(60) != 0
+        assert sorted(path.name for path in (repository / "backups").iterdir()) == before
+        plant.ctl("backup", "verify", repository)
+        plant.start_hub()
+
+
+def kills_while_restoring(plant, repository, chosen, rounds):
+    """The restore is killed at any moment: what is there is whole or no hub opens it, and it goes on."""
+    cut = 0
+    for i in range(rounds):
+        target = plant.folder / f"killed-{i}"
+        restoring = plants.Process([plant.program, "restore", repository, "--into", target],
+                                   plant.folder / "killed.log", plant.env)
+        plants.wait_for(lambda: (target / "registry.db").exists() or (target / "restore-unfinished.json").exists(),
+                        "a restore began", every=0.001)
+        time.sleep(chosen.random() * 0.1)
+        restoring.kill()
+        if (target / "restore-unfinished.json").exists():
+            cut += 1
+            plant.ctl("restore", repository, "--into", target)
+        assert (target / "restored.json").exists() and not list(target.rglob("*.restoring"))
+        manifest = json.loads(plant.ctl("backup", "show", repository, "-o", "json"))
+        for file in manifest["files"]:
+            content = (target / file["path"]).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == file["sha256"], file
+    return cut
+
+
+def scenario_backup_kills(context):
+    """Kills of the hub while it is copied, and of the restore: no half backup, no half hub."""
+    plant = context.plant()
+    plant.start_hub()
+    plant.apply("kind: DeviceProfile\nname: box\nspec: {device_class: small-x86}\n---\n"
+                "kind: Device\nname: press-1\nspec: {profile: box}\n")
+    door = Door(plant, (plant.data / "admin.token").read_text().strip())
+    repository = plant.folder / "backups"
+    for day in range(3):
+        lines = "".join(f"m,device=press-1 v={i % 97} {DAY_NS + day * 86_400 * 10**9 + i * 10**6}\n" for i in range(5_000))
+        assert door("POST", "/api/v2/write?precision=ns", lines.encode())[0] == 204
+        plant.ctl("history", "compact")
+    plant.ctl("backup", "create", repository)
+    lines = "".join(f"m,device=press-1 v={i % 97} {DAY_NS - i * 10**6}\n" for i in range(1, 20_001))
+    assert door("POST", "/api/v2/write?precision=ns", lines.encode())[0] == 204
+    kills_while_copying(plant, door, repository, 3)
+    plant.ctl("backup", "create", repository)
+    assert plant.query("SELECT count(*) FROM points") == [[35_000]]
+    plant.stop()
+    cut = kills_while_restoring(plant, repository, random.Random(context.seed), 8)
+    plant.ctl("backup", "create", repository)  # of a hub that does not run
+    plant.ctl("backup", "verify", repository)
+    plant.ctl("restore", repository, "--into", plant.folder / "last")
+    second = second_hub(context, plant, plant.folder / "last")
+    assert second.query("SELECT count(*), count(DISTINCT time) FROM points") == [[35_000, 35_000]]
+    second.stop()
+    told = plant.ctl("backup", "prune", repository, "--keep", "1")
+    assert told.count("removed") == 2, told
+    plant.ctl("backup", "verify", repository)
+    return {"kills_while_copying": 3, "restores_cut": cut}
 
 
 def damage_is_named(context, plant, repository, name, restored, by_mqtt):

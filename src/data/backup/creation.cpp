@@ -269,9 +269,12 @@ Result<Created> Creation::finish() {
     std::sort(manifest_.files.begin(), manifest_.files.end(),
               [](const FileEntry& a, const FileEntry& b) { return a.path < b.path; });
     TRY_VOID(store_.sync());
-    auto put = repository_.put(manifest_);
-    if (!put && put.error().code == Errc::overloaded) return full(std::move(put).error());
-    if (!put) return std::move(put).error();
+    if (auto put = repository_.put(manifest_); !put) {
+        // As long as one copy of the manifest may be there, what it names stays.
+        finished_ = !repository_.remove(manifest_.name).ok();
+        if (put.error().code == Errc::overloaded) return full(std::move(put).error());
+        return std::move(put).error();
+    }
     finished_ = true;
     ignore(files_.remove(repository_.incoming(running)), "then the next run sweeps in vain");
     return Created{std::move(manifest_), store_.added(), store_.added_bytes()};

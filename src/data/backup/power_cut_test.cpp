@@ -135,7 +135,7 @@ TEST_F(BackupUnderFaults, a_flipped_bit_is_named_and_the_rest_is_restored) {
         auto damaged = paths_of(manifest, path);
         if (is_manifest) damaged = {path.substr(at("repo/").size())};
         ASSERT_FALSE(damaged.empty()) << path;
-        for (int round = 0; round < 3; ++round, ++flips) {
+        for (int round = 0; round < 2; ++round, ++flips) {
             const auto bit = random.below(bytes.size() * 8);
             const auto where = path + ", bit " + std::to_string(bit);
             flip(path, bit);
@@ -164,7 +164,7 @@ TEST_F(BackupUnderFaults, a_flipped_bit_is_named_and_the_rest_is_restored) {
             std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
         }
     }
-    EXPECT_GE(flips, 30);
+    EXPECT_GE(flips, 24);
     RecordProperty("flips", flips);
 }
 
@@ -189,7 +189,7 @@ TEST_F(BackupUnderFaults, a_full_disk_ends_the_backup_and_nothing_else) {
     // It fills up on the way, at any call that needs space.
     files_->limit_space(std::nullopt);
     int failures = 0;
-    for (std::uint64_t nth = 2; nth < 40; nth += 2) {
+    for (std::uint64_t nth = 2; nth < 40; ++nth) {
         files_->fail(files::Call::append, nth, files::Fault::no_space);
         const auto full = create();
         files_->clear_faults();
@@ -228,11 +228,12 @@ TEST_F(BackupUnderFaults, a_restore_onto_a_full_disk_goes_on_when_there_is_space
 }
 
 TEST_F(BackupUnderFaults, an_error_of_any_call_ends_a_backup_and_the_next_one_succeeds) {
-    for (std::uint64_t call = 1; call < 110; call += stride(5)) {
+    for (std::uint64_t call = 1; call < 110; call += stride(9)) {
         const auto where = "call " + std::to_string(call);
         begin_with_one(call);
         ASSERT_TRUE(ingest(4, true));
-        files_->fail(files::Call::any, call, files::Fault::io_error, 2);
+        // Two calls, or also those that would take back what was added.
+        files_->fail(files::Call::any, call, files::Fault::io_error, call % 2 == 0 ? 2 : 12);
         const auto failed = create();
         files_->clear_faults();
         expect_sound(where);

@@ -117,11 +117,13 @@ Result<> Repository::put(const Manifest& manifest) {
     return {};
 }
 
+// Halves of a manifest that could not be written, too.
 Result<> Repository::remove(const std::string& name) {
-    for (bool second : {false, true}) {
-        auto removed = files_->remove(manifest(name, second));
-        if (!removed && removed.error().code != Errc::not_found) return removed;
-    }
+    for (bool second : {false, true})
+        for (const char* half : {"", ".tmp"}) {
+            auto removed = files_->remove(manifest(name, second) + half);
+            if (!removed && removed.error().code != Errc::not_found) return removed;
+        }
     return files_->sync_directory(path("backups"));
 }
 
