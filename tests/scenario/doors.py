@@ -48,7 +48,8 @@ def scenario_doors(context):
     plant.start_hub()
     plant.apply("kind: DeviceProfile\nname: box\nspec: {device_class: small-x86}\n---\n"
                 "kind: Device\nname: edge-7\nspec: {profile: box}\n---\n"
-                "kind: Device\nname: press-1\nspec: {profile: box}\n")
+                "kind: Device\nname: press-1\nspec: {profile: box}\n---\n"
+                "kind: Device\nname: plc-1\nspec: {profile: box}\n")
     door = Door(plant, user_token(plant, "telegraf", "writer"))
     now = time.time_ns() // 10**9 * 10**9
     assert door("GET", "/ping")[0] == 204
@@ -68,6 +69,13 @@ def scenario_doors(context):
         status, text = door("POST", "/v1/points?device=press-1", points)
         assert status == 204, text
 
+    typed = f'plc,device=plc-1 state="RUNNING",order=9007199254740993i,open=true {now}'
+    status, text = door("POST", "/api/v2/write?org=plant&bucket=telegraf&precision=ns", typed.encode())
+    assert status == 204, text
+    points = json.dumps({"seq": 2, "t": now, "values": {"recipe": "A-17", "counter": 2**53 + 1}}).encode()
+    status, text = door("POST", "/v1/points?device=plc-1", points)
+    assert status == 204, text
+
     # Acknowledged is durable: no farewell.
     plant.hub.kill()
     plant.start_hub()
@@ -78,6 +86,11 @@ def scenario_doors(context):
                        ["system.load1", 0.03, 192], ["system.n_cpus", 2.0, 192], ["system.ready", 1.0, 192]], signals
     assert plant.query("SELECT count(*), sum(value) FROM points WHERE signal = 'press.force'") == [[100, 5000.0]]
     assert plant.query("SELECT value FROM points WHERE signal = 'temperature'") == [[21.5]]
+    typed = plant.query("SELECT signal, text, integer FROM points WHERE text IS NOT NULL OR integer > 1e15 ORDER BY signal")
+    assert typed == [["counter", None, 2**53 + 1], ["plc.order", None, 2**53 + 1], ["plc.state", "RUNNING", None],
+                     ["recipe", "A-17", None]], typed
+    types = plant.query("SELECT signal, type FROM series WHERE signal LIKE 'plc.%' ORDER BY signal")
+    assert types == [["plc.open", "bool"], ["plc.order", "int64"], ["plc.state", "text"]], types
 
     # As Grafana asks: before and after a restart.
     reader = Door(plant, user_token(plant, "vic", "viewer"))

@@ -121,10 +121,10 @@ Result<> export_points(Context& context, const FileExport& a) {
     request.path = "/v1/query";
     request.headers.set("Accept", parquet ? "application/vnd.apache.parquet" : "text/csv");
     request.headers.set("Content-Type", "application/json");
-    request.body = to_json(
-        JsonObject{{"sql", "SELECT time, device, signal, value, unit, quality FROM points WHERE " +
-                               where + " ORDER BY signal, time"},
-                   {"limits", {{"time", "5m"}, {"rows", export_rows_most}}}});
+    request.body = to_json(JsonObject{
+        {"sql", "SELECT time, device, signal, value, unit, quality, text FROM points WHERE " +
+                    where + " ORDER BY signal, time"},
+        {"limits", {{"time", "5m"}, {"rows", export_rows_most}}}});
     TRY(const auto response, hub->call(std::move(request)));
     if (a.out.empty()) return std::cout << response.body, Result<>{};
     return write_file(a.out, response.body);

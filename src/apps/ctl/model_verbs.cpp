@@ -21,7 +21,7 @@ struct TrainArguments {
 
 Result<std::string> training_sql(const TrainArguments& a) {
     std::string sql = "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM " +
-                      sql_name(a.product) + " WHERE TRUE";
+                      sql_name(a.product) + " WHERE text IS NULL";
     for (const auto& [bound, text] : {std::pair{" >= ", a.from}, std::pair{" < ", a.to}}) {
         if (text.empty()) continue;
         TRY(const Timestamp time, parse_iso8601(text));

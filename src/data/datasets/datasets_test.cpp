@@ -227,7 +227,8 @@ TEST(DatasetRows, refuse_an_order_that_makes_no_sense) {
     EXPECT_EQ(sql_of(*order),
               "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM \"pumps\" WHERE "
               "time >= make_timestamp_ns(1699920000000000000) AND time < "
-              "make_timestamp_ns(1700006400000000000) AND signal IN ('flow', 'gone') ORDER BY "
+              "make_timestamp_ns(1700006400000000000) AND text IS NULL AND signal IN ('flow', "
+              "'gone') ORDER BY "
               "device, t, signal");
 }
 

@@ -231,7 +231,7 @@ Result<Order> order_of(const Json& spec) {
 std::string sql_of(const Order& order) {
     std::string sql = "SELECT epoch_ns(time) AS t, device, signal, value, quality FROM " +
                       sql_name(order.product) + " WHERE time >= " + instant(order.from) +
-                      " AND time < " + instant(order.to);
+                      " AND time < " + instant(order.to) + " AND text IS NULL";
     if (!order.devices.empty()) sql += in_list("device", order.devices);
     if (!order.signals.empty()) {
         auto signals = order.signals;

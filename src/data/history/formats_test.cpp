@@ -87,6 +87,40 @@ TEST_F(HistoryFormats, the_log_is_written_as_the_golden_file_says) {
     EXPECT_EQ(files::read_all(real, path).value(), golden("history-log-1.mwlog"));
 }
 
+// What a log of today has beside: texts, large integers, types.
+std::vector<Batch> boxed_messages() {
+    Batch batch;
+    batch.device.text = "plc-1";
+    batch.arrival = {1000};
+    batch.runs = {{"order", "", 0, 2, ValueType::integer, true},
+                  {"speed", "rpm", 2, 4, ValueType::number, false},
+                  {"state", "", 4, 6, ValueType::text, true}};
+    batch.times = {{100}, {200}, {100}, {200}, {100}, {200}};
+    const double order = batch.boxes.add(std::int64_t{9'007'199'254'740'993});
+    const double running = batch.boxes.add("RUNNING");
+    batch.values = {order, 7, 1480.5, 1481, running, batch.boxes.add("FAULT \xc3\xa4")};
+    batch.quality.assign(6, Quality::good());
+    return {batch};
+}
+
+TEST_F(HistoryFormats, the_golden_log_with_boxes_is_understood) {
+    put_golden("history-log-2.mwlog", "log");
+    ASSERT_TRUE(open());
+    Rows expected;
+    for (const auto& message : boxed_messages()) note(message, expected);
+    EXPECT_EQ(rows(), expected);
+    EXPECT_EQ(history_->series()->at({2}).type, ValueType::text);
+}
+
+TEST_F(HistoryFormats, the_log_with_boxes_is_written_as_the_golden_file_says) {
+    ASSERT_TRUE(open());
+    for (const auto& message : boxed_messages()) ASSERT_TRUE(history_->append(message).ok());
+    ASSERT_TRUE(wait(history_->flush()));
+    files::RealFiles real;
+    auto path = files::join(files::join(options_.directory, "log"), first_segment);
+    EXPECT_EQ(files::read_all(real, path).value(), golden("history-log-2.mwlog"));
+}
+
 CatalogEntry golden_entry() {
     CatalogEntry entry;
     entry.generation = 1;
@@ -129,6 +163,36 @@ TEST_F(HistoryFormats, the_golden_catalog_is_understood_and_written) {
     ASSERT_TRUE(catalog.ok() && catalog->enter(golden_entry()));
     EXPECT_EQ(files::read_all(real, files::join(elsewhere, first_segment)).value(),
               golden("catalog-1.mwlog"));
+}
+
+TEST_F(HistoryFormats, the_golden_catalog_with_types_and_texts_is_understood_and_written) {
+    auto entry = golden_entry();
+    entry.series.push_back({{1}, "plc-1", "order", "", ValueType::integer});
+    entry.series.push_back({{2}, "plc-1", "state", "", ValueType::text});
+    const LastValue boxed{{300}, 0, Quality::good(), true};
+    entry.newest.push_back({{1}, boxed, std::int64_t{9'007'199'254'740'993}});
+    entry.newest.push_back({{2}, boxed, "RUNNING"});
+    entry.files.at(0).boxed = true;
+    files::RealFiles real;
+    auto elsewhere = files::join(options_.directory, "other");
+    auto catalog = Catalog::open(real, elsewhere, {});
+    ASSERT_TRUE(catalog.ok() && catalog->enter(entry));
+    EXPECT_EQ(files::read_all(real, files::join(elsewhere, first_segment)).value(),
+              golden("catalog-2.mwlog"));
+
+    put_golden("catalog-2.mwlog", "catalog");
+    std::vector<CatalogEntry> entries;
+    auto visit = [&](CatalogEntry found) { entries.push_back(std::move(found)); };
+    ASSERT_TRUE(Catalog::open(real, files::join(options_.directory, "catalog"), visit).ok());
+    ASSERT_EQ(entries.size(), 1u);
+    const auto& found = entries[0];
+    EXPECT_EQ(found.series.at(0).type, ValueType::number);
+    EXPECT_EQ(found.series.at(1).type, ValueType::integer);
+    EXPECT_EQ(found.series.at(2).type, ValueType::text);
+    EXPECT_FALSE(found.newest.at(0).last.boxed);
+    EXPECT_EQ(found.newest.at(1).boxed, entry.newest.at(1).boxed);
+    EXPECT_EQ(found.newest.at(2).boxed, BoxedValue("RUNNING"));
+    EXPECT_TRUE(found.files.at(0).boxed);
 }
 
 TEST_F(HistoryFormats, rollups_as_they_were_before_are_as_good_as_not_there) {
@@ -222,6 +286,17 @@ TEST(HistoryRecords, refuse_bytes_that_do_not_add_up) {
     huge[0] = 3;
     huge[24] = 0xff;  // points without runs
     EXPECT_FALSE(records::decode(huge).ok());
+    const auto batch = boxed_messages().front();
+    const std::vector<SeriesRef> refs(batch.runs.size());
+    const auto shape = records::shape_of(batch);
+    Bytes points(shape.bytes);
+    records::encode_points(batch, refs, records::no_stream, shape, points);
+    ASSERT_TRUE(records::decode(points).ok());
+    for (std::size_t cut = 1; cut < points.size(); ++cut)
+        EXPECT_FALSE(records::decode(ByteView(points).first(cut)).ok()) << cut;
+    const std::size_t ends = points.size() - batch.boxes.characters().size() - 8;
+    store_le(points.data() + ends, std::uint32_t{100});  // behind the end of the next text
+    EXPECT_FALSE(records::decode(points).ok());
 }
 
 }  // namespace

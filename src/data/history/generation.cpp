@@ -222,6 +222,7 @@ std::shared_ptr<const HeadSnapshot> Generation::snapshot(const Bounds& bounds,
     auto snapshot = std::make_shared<HeadSnapshot>();
     snapshot->directory_ = table.directory();
     snapshot->alive_ = shared_from_this();
+    snapshot->boxes_ = &boxes_;
     if (bounds.points && points_ > 0) {
         ++epoch_;
         if (auto chosen = table.select(bounds)) {
@@ -256,7 +257,7 @@ void Generation::view_series(SeriesRef ref, const Bounds& bounds, HeadSnapshot& 
     if (ordered.rows() + late.rows() == 0) return;
     snapshot.rows_ += ordered.rows() + late.rows();
     snapshot.overlaps_ |= slot.overlaps;
-    snapshot.series_.push_back({ref, ordered, late, slot.boundary, slot.boxed ? &boxes_ : nullptr});
+    snapshot.series_.push_back({ref, slot.boxed, ordered, late, slot.boundary});
 }
 
 HeadSnapshot::Lane Generation::view(const Lane& lane, std::uint32_t first, std::uint32_t end) {

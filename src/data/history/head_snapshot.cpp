@@ -33,7 +33,7 @@ Columns HeadSnapshot::piece(std::size_t i, std::size_t p) const {
     const auto& series = series_[i];
     auto ordered = series.ordered.pieces();
     auto piece = p < ordered ? series.ordered.piece(p) : series.late.piece(p - ordered);
-    piece.boxes = series.boxes;
+    piece.boxes = boxes(i);
     return piece;
 }
 

@@ -27,7 +27,13 @@ class HistoryUnderFaults : public HistoryFixture {
         auto n = static_cast<std::int64_t>(sequence);
         // Every fifth message reaches back; all are in order of sequence.
         auto first = n % 5 == 0 ? n * 100 - 250 : n * 100;
-        return batch(device, "p", {first, first + 1, first + 2}, static_cast<double>(n), sequence);
+        auto made =
+            batch(device, "p", {first, first + 1, first + 2}, static_cast<double>(n), sequence);
+        if (n % 3 != 0) return made;
+        made.values[0] = made.boxes.add("part " + std::to_string(n));
+        made.values[2] = made.boxes.add(std::int64_t{9'007'199'254'740'993} + 2 * n);
+        made.runs[0].boxed = true;
+        return made;
     }
 
     void send(Device& device, std::uint64_t sequence) {

@@ -229,9 +229,10 @@ void Engine::Book::judge_boxed(const std::string& device, Series& series, const 
     Episode gap;
     for (std::uint32_t i = run.begin; i < run.end; ++i) {
         const auto text = batch.boxes.text(batch.values[i]);
-        const double value = text ? mark_of(*text) : batch.boxes.number(batch.values[i]);
-        const unsigned faults = series.judge(batch.times[i], value, batch.quality[i], common,
-                                             moment, gap, text ? &*text : nullptr);
+        const unsigned faults =
+            text ? series.judge_text(batch.times[i], *text, batch.quality[i], common, moment, gap)
+                 : series.judge(batch.times[i], batch.boxes.number(batch.values[i]),
+                                batch.quality[i], common, moment, gap);
         codes[i] = code_of(faults, batch.quality[i]);
         follow_up(device, series, batch.times[i], codes[i], faults, gap);
     }

@@ -93,7 +93,7 @@ TEST(QualityEngine, a_value_of_another_type_than_declared_is_bad) {
     EXPECT_EQ(judged({.type = ValueType::integer}, {{0, 1}, {1, 1.5}}), (Codes{good, type}));
     EXPECT_EQ(judged({.type = ValueType::boolean}, {{0, 1}, {1, 0}, {2, 2}}),
               (Codes{good, good, type}));
-    EXPECT_EQ(judged({.max = 1, .type = ValueType::integer}, {{0, 1}, {1, 2}, {2, 2.5}}),
+    EXPECT_EQ(judged({.max = 1, .type = ValueType::integer}, {{0, 1}, {1, 2}, {2, 0.5}}),
               (Codes{good, range, type}));
 }
 

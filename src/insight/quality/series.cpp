@@ -83,13 +83,21 @@ unsigned Series::common_faults(const Run& run) const {
     return found;
 }
 
+inline void Series::count(unsigned found, Quality source) {
+    for (unsigned rest = found; rest != 0; rest &= rest - 1)
+        ++faults[static_cast<std::size_t>(std::countr_zero(rest))];
+    ++classes[code_of(found, source).code >> 6];
+}
+
 unsigned Series::judge(Timestamp time, double value, Quality source, unsigned common,
-                       const Moment& moment, Episode& gap, const std::string_view* text) {
+                       const Moment& moment, Episode& gap) {
     unsigned found = common | source_faults(source);
     if (!std::isfinite(value)) [[unlikely]]
-        found |= text ? faults_of_text(*text) : bit(Fault::not_a_number);
-    else
-        found |= faults_of_number(value);
+        found |= bit(Fault::not_a_number);
+    else if (value < rules->min || value > rules->max)
+        found |= bit(Fault::range);
+    else if (has_states)
+        found |= faults_of_state(value);
     const unsigned timely = judge_timeliness(time, moment);
     found |= timely;
     // A point from the future would make everything after it look out of order.
@@ -97,15 +105,32 @@ unsigned Series::judge(Timestamp time, double value, Quality source, unsigned co
         const bool advances = !started || time > last;
         found |= judge_order(time, value, gap);
         if (advances && (found & bad_faults) == 0) {
-            if (judges_change && !text) found |= judge_change(time, value);
+            if (judges_change) found |= judge_change(time, value);
             last_value = value;
             value_time = time;
             has_value = true;
         }
     }
-    for (unsigned rest = found; rest != 0; rest &= rest - 1)
-        ++faults[static_cast<std::size_t>(std::countr_zero(rest))];
-    ++classes[code_of(found, source).code >> 6];
+    count(found, source);
+    return found;
+}
+
+// As a number is judged, but for its change.
+unsigned Series::judge_text(Timestamp time, std::string_view text, Quality source, unsigned common,
+                            const Moment& moment, Episode& gap) {
+    const double mark = mark_of(text);
+    const unsigned timely = judge_timeliness(time, moment);
+    unsigned found = common | source_faults(source) | faults_of_text(text) | timely;
+    if ((timely & bit(Fault::clock)) == 0) {
+        const bool advances = !started || time > last;
+        found |= judge_order(time, mark, gap);
+        if (advances && (found & bad_faults) == 0) {
+            last_value = mark;
+            value_time = time;
+            has_value = true;
+        }
+    }
+    count(found, source);
     return found;
 }
 
@@ -163,16 +188,15 @@ bool Series::note_timely(std::span<const Timestamp> times, const Moment& moment)
     return true;
 }
 
-unsigned Series::faults_of_number(double value) const {
-    const unsigned outside = value < rules->min || value > rules->max ? bit(Fault::range) : 0;
-    if (!has_states) return outside;
+// Of a number that is in its range.
+unsigned Series::faults_of_state(double value) const {
     const bool fits = rules->type == ValueType::boolean   ? value == 0 || value == 1
                       : rules->type == ValueType::integer ? value == std::trunc(value)
                                                           : !rules->wants_texts();
-    if (!fits) return outside | bit(Fault::type);
+    if (!fits) return bit(Fault::type);
     const auto& values = rules->values;
     const bool known = values.empty() || std::binary_search(values.begin(), values.end(), value);
-    return known ? outside : bit(Fault::range);
+    return known ? 0 : bit(Fault::range);
 }
 
 unsigned Series::faults_of_text(std::string_view text) const {

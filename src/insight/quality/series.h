@@ -133,9 +133,11 @@ struct alignas(64) Series {
     void use(const SignalRules& now, bool is_declared, std::uint64_t epoch);
     // Faults of the message's points that do not depend on the point: unit, undeclared.
     unsigned common_faults(const Run& run) const;
-    // All faults of one point; moves the state on. text: it is the value, `value` its mark.
+    // All faults of one point; moves the state on.
     unsigned judge(Timestamp time, double value, Quality source, unsigned common,
-                   const Moment& moment, Episode& gap, const std::string_view* text = nullptr);
+                   const Moment& moment, Episode& gap);
+    unsigned judge_text(Timestamp time, std::string_view text, Quality source, unsigned common,
+                        const Moment& moment, Episode& gap);
     // The same for rows that turn out to be without any fault, all at once; false: nothing was
     // done, judge them one by one. Not more than plain_rows_max.
     bool judge_plain(std::span<const Timestamp> times, std::span<const double> values,
@@ -150,7 +152,8 @@ struct alignas(64) Series {
     unsigned judge_timeliness(Timestamp time, const Moment& moment);
     unsigned judge_order(Timestamp time, double value, Episode& gap);
     unsigned judge_change(Timestamp time, double value);
-    unsigned faults_of_number(double value) const;
+    unsigned faults_of_state(double value) const;
+    void count(unsigned found, Quality source);
     unsigned faults_of_text(std::string_view text) const;
     bool restarts(double value, nanoseconds step) const;
     void note_gap(Timestamp time, std::int64_t step, Episode& gap);

@@ -20,26 +20,36 @@ void Columns::abandon() {
     batch_->times.clear();
     batch_->values.clear();
     batch_->quality.clear();
-    batch_->boxes.clear();
+    if (!batch_->boxes.empty()) batch_->boxes.clear();
     slots_.clear();
     segments_.clear();
+    if (!is_odd_) return;
     booleans_.clear();
-    has_bad_ = false;
+    is_odd_ = false;
 }
 
 void Columns::add_bad(double value) {
     pad_quality();
     batch_->values.push_back(value);
     batch_->quality.push_back(Quality::bad(Reason::not_a_number));
-    has_bad_ = true;
+    is_odd_ = true;
 }
 
 void Columns::add_boolean(bool value) {
+    is_odd_ = true;
     booleans_.push_back(static_cast<std::uint32_t>(size()));
     add(value ? 1 : 0);
 }
 
-void Columns::add_text(std::string_view text) { add(batch_->boxes.add(text)); }
+void Columns::add_text(std::string_view text) {
+    is_odd_ = true;
+    add(batch_->boxes.add(text));
+}
+
+double Columns::box(std::int64_t integer) {
+    is_odd_ = true;
+    return batch_->boxes.add(integer);
+}
 
 void Columns::weaken(std::size_t begin, std::size_t end, Quality source) {
     if (source.is_good()) return;
@@ -59,9 +69,8 @@ bool Columns::claim(std::string_view signal, std::string_view unit, std::size_t 
     if (begin == end) return true;
     const std::uint32_t slot = slots_.insert({signal, unit});
     if (slot == NameTable::none) return false;
-    const bool plain = booleans_.empty() && batch_->boxes.empty() && !has_bad_;
     segments_.push_back({slot, static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end),
-                         plain ? ValueType::number : type_of(begin, end)});
+                         is_odd_ ? type_of(begin, end) : ValueType::number});
     return true;
 }
 
@@ -101,7 +110,8 @@ void Columns::add_run(std::uint32_t slot, std::uint32_t begin, std::uint32_t end
     run.begin = begin;
     run.end = end;
     run.type = type;
-    run.boxed = !batch_->boxes.empty() && type != ValueType::boolean && type != ValueType::none;
+    run.boxed =
+        is_odd_ && !batch_->boxes.empty() && type != ValueType::boolean && type != ValueType::none;
     batch_->runs.push_back(std::move(run));
 }
 

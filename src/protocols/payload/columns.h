@@ -21,7 +21,7 @@ class Columns {
     void add_bad(double value);  // not a number
     void add_boolean(bool value);
     void add_text(std::string_view text);
-    double box(std::int64_t integer) { return batch_->boxes.add(integer); }
+    double box(std::int64_t integer);
     void pad_quality() { batch_->quality.resize(batch_->values.size(), Quality::good()); }
     void weaken(std::size_t begin, std::size_t end, Quality source);
     void set_times(std::size_t begin, std::size_t end, Timestamp start, std::int64_t step);
@@ -46,8 +46,8 @@ class Columns {
     std::vector<Segment> segments_;
     std::vector<Run> spare_runs_;
     std::vector<std::uint32_t> booleans_;  // which values were true or false, in their order
-    bool has_bad_ = false;
-    std::vector<std::uint32_t> ends_;  // scratch of regroup()
+    bool is_odd_ = false;                  // other values than finite numbers have come
+    std::vector<std::uint32_t> ends_;      // scratch of regroup()
     std::vector<ValueType> types_;
     std::vector<Timestamp> times_;
     std::vector<double> values_;
