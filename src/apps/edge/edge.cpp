@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "device/agent/agent.h"
+#include "insight/native/native.h"
 
 namespace mw::edge {
 namespace {
@@ -95,7 +96,7 @@ Result<> measure(std::string bundle) {
     files::RealFiles files;
     RealClock clock;
     TRY(const Bytes bytes, files::read_all(files, std::move(bundle), bundle_bytes_max));
-    TRY(auto engine, inference::open_onnx_runtime());
+    TRY(auto engine, native::open_engine());
     TRY(const Json figures, agent::measure_bundle(bytes, *engine, clock));
     std::cout << to_json(figures) << '\n';
     return {};

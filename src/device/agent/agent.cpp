@@ -133,6 +133,8 @@ Json Agent::health() {
     for (const auto& [name, runner] : processor_->models()) {
         const Histogram& latency = runner->latency_us();
         models[name] = {{"version", runner->assignment().version},
+                        {"engine", runner->engine()},
+                        {"engine_remark", runner->engine_remark()},
                         {"decisions", runner->decisions()},
                         {"alarms", runner->alarms()},
                         {"fallbacks", runner->fallbacks()},

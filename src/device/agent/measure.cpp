@@ -91,6 +91,12 @@ Result<std::vector<double>> time_vectors(pipeline::Pipeline& pipeline, const Tes
     return latencies;
 }
 
+// "native avx512", or "onnxruntime 1.30.0 (not native: operator Erf is not one of ...)".
+std::string engine_of(const inference::Model& model, const inference::Engine& engine) {
+    const std::string name = model.engine().empty() ? engine.name() : model.engine();
+    return model.remark().empty() ? name : name + " (" + model.remark() + ")";
+}
+
 }  // namespace
 
 Result<Json> measure_bundle(ByteView tar, inference::Engine& engine, Clock& clock,
@@ -117,7 +123,7 @@ Result<Json> measure_bundle(ByteView tar, inference::Engine& engine, Clock& cloc
     };
     TRY(const std::uint64_t rss, peak_rss());
     return Json(JsonObject{{"bundle", loaded.id},
-                           {"engine", engine.name()},
+                           {"engine", engine_of(loaded.pipeline.model(), engine)},
                            {"windows", latencies.size()},
                            {"latency_us_p50", at(0.5)},
                            {"latency_us_p99", at(0.99)},

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "device/agent/measure.h"
+#include "insight/native/native.h"
 #include "platform/process/process.h"
 
 namespace mw::agent {
@@ -27,7 +28,7 @@ Task<pipeline::LoadedBundle> ModelInstaller::load(std::string file, std::string 
     auto job = [this, file, sha256]() -> Result<pipeline::LoadedBundle> {
         TRY(const Bytes bytes, files::read_all(parts_.files, file, bundle_bytes_max));
         if (!engine_) {
-            TRY(engine_, inference::open_onnx_runtime());
+            TRY(engine_, native::open_engine());
         }
         return pipeline::load_bundle(bytes, *engine_, parts_.clock, sha256);
     };
@@ -81,6 +82,9 @@ Task<Json> ModelInstaller::measure(std::string file) {
 Task<> ModelInstaller::install(updates::Artifact artifact, pipeline::LoadedBundle bundle) {
     Surroundings around = parts_.surroundings();
     Assignment assignment{parts_.device, around.asset, artifact.name, artifact.version};
+    log::info("edge.model.opened", {{"model", artifact.name},
+                                    {"engine", bundle.pipeline.model().engine()},
+                                    {"remark", bundle.pipeline.model().remark()}});
     auto runner = std::make_unique<ModelRunner>(std::move(assignment), std::move(bundle));
     auto recordings = around.recordings;
     co_return co_await parts_.processor.install(std::move(runner), std::move(recordings));

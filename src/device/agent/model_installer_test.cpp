@@ -81,6 +81,8 @@ TEST_F(Gateway, tests_beside_what_runs_then_switches_between_two_batches) {
     ok(installer_->switch_over(first));
     EXPECT_EQ(running(), "1");
     EXPECT_EQ(processor_->models().at("pump")->assignment().asset, "pump-1");
+    EXPECT_TRUE(processor_->models().at("pump")->engine().starts_with("native "));
+    EXPECT_EQ(processor_->models().at("pump")->engine_remark(), "");
     feed(32);
     feed(33);
     EXPECT_EQ(installer_->figures("pump").decisions, 2u);

@@ -30,6 +30,10 @@ class ModelRunner {
     // Rows it must see again to be as if it had never stopped.
     features::Memory memory() const { return bundle_.pipeline.memory(); }
 
+    // What runs it, and what is to be said about that: why it is not the native engine, say.
+    std::string engine() const { return bundle_.pipeline.model().engine(); }
+    std::string engine_remark() const { return bundle_.pipeline.model().remark(); }
+
     // Feeds a batch; appends the decisions it led to.
     void feed(const Batch& batch, std::vector<Decision>& decisions);
 

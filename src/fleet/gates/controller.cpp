@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "domain/each_resource.h"
 #include "domain/story.h"
+#include "insight/native/native.h"
 #include "platform/crypto/crypto.h"
 
 namespace mw::gates {
@@ -280,7 +281,7 @@ Task<Gates::Accuracy> Gates::accuracy(Run run) {
             return Error{Errc::corrupt, "the dataset's bytes are not those that were frozen"};
         TRY(const auto content, datasets::read_dataset(text_of(order.dataset)));
         if (!engine_) {
-            TRY(engine_, inference::open_onnx_runtime());
+            TRY(engine_, native::open_engine());
         }
         Accuracy found;
         found.self_test = {"self-test", nullptr, "loads and gives its known scores", false, ""};
@@ -300,7 +301,7 @@ Task<Gates::Accuracy> Gates::accuracy(Run run) {
             return found;
         }
         found.self_test.passed = true;
-        found.self_test.detail = "on the hub, " + engine_->name();
+        found.self_test.detail = "on the hub, " + bundle->pipeline.model().engine();
         found.challenger = std::move(*judged);
         if (order.champion.empty()) return found;
         auto champion = order.champion_bytes

@@ -43,7 +43,7 @@ Result<void> test(const ort::Runtime& runtime, Engine& engine) {
 }  // namespace
 
 Result<std::shared_ptr<Engine>> open_onnx_runtime(OnnxRuntimeOptions options) {
-    TRY(const auto runtime, ort::Runtime::open(options.library));
+    TRY(const auto runtime, ort::Runtime::open(options.library, options.arena));
     auto engine = std::make_shared<OrtEngine>(runtime, options.limits);
     TRY_VOID(test(*runtime, *engine));
     return std::shared_ptr<Engine>(std::move(engine));

@@ -68,6 +68,8 @@ struct OnnxRuntimeOptions {
     // folder of the build.
     std::string library = {};
     ModelLimits limits = {};
+    // Its memory arena and patterns: more megabytes resident, and quicker where graphs are large.
+    bool arena = false;
 };
 
 // Loads the library and tests it (version, an error path, a tiny model with known output).

@@ -70,7 +70,7 @@ Result<Library> find_library(const std::string& wanted) {
 
 }  // namespace
 
-Result<std::shared_ptr<Runtime>> Runtime::open(const std::string& wanted) {
+Result<std::shared_ptr<Runtime>> Runtime::open(const std::string& wanted, bool arena) {
     TRY(const Library library, find_library(wanted));
     using GetBase = const ApiBase*();
     auto* get_base = reinterpret_cast<GetBase*>(dlsym(library.handle, "OrtGetApiBase"));
@@ -82,7 +82,7 @@ Result<std::shared_ptr<Runtime>> Runtime::open(const std::string& wanted) {
         return Error{Errc::invalid_input, library.path + " does not offer ONNX Runtime API " +
                                               std::to_string(api_version) + "; use 1.14 or later"};
     std::shared_ptr<Runtime> runtime(new Runtime(table, version));
-    TRY_VOID(runtime->start().context(library.path));
+    TRY_VOID(runtime->start(arena).context(library.path));
     return runtime;
 }
 
@@ -95,7 +95,7 @@ Runtime::~Runtime() {
     if (env_) api_.release_env.call(env_);
 }
 
-Result<void> Runtime::start() {
+Result<void> Runtime::start(bool arena) {
     // Only fatal: its errors come to us as statuses, and we report them once.
     Status* created = nullptr;
     {
@@ -108,8 +108,10 @@ Result<void> Runtime::start() {
     TRY_VOID(check(api_.set_intra_threads.call(options_, 1), "set threads"));
     TRY_VOID(check(api_.set_inter_threads.call(options_, 1), "set threads"));
     // No arena and no memory patterns: a little slower, several megabytes less resident.
-    TRY_VOID(check(api_.disable_cpu_arena.call(options_), "switch the arena off"));
-    TRY_VOID(check(api_.disable_memory_pattern.call(options_), "switch memory patterns off"));
+    if (!arena) {
+        TRY_VOID(check(api_.disable_cpu_arena.call(options_), "switch the arena off"));
+        TRY_VOID(check(api_.disable_memory_pattern.call(options_), "switch memory patterns off"));
+    }
     TRY_VOID(check(api_.set_optimization_level.call(options_, optimize_all), "set optimization"));
     for (const char* key : {"session.intra_op.allow_spinning", "session.inter_op.allow_spinning"})
         TRY_VOID(check(api_.add_config.call(options_, key, "0"), key));

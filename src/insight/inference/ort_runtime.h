@@ -14,7 +14,7 @@ namespace mw::inference::ort {
 
 class Runtime {
  public:
-    static Result<std::shared_ptr<Runtime>> open(const std::string& library);
+    static Result<std::shared_ptr<Runtime>> open(const std::string& library, bool arena);
     ~Runtime();
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
@@ -31,7 +31,7 @@ class Runtime {
 
  private:
     Runtime(const void* const* table, std::string version);
-    Result<void> start();
+    Result<void> start(bool arena);
 
     Api api_;
     std::string version_;

@@ -34,15 +34,16 @@ struct Body {
         return from_bits((bits(v) & 0x7fffffff) | (bits(sign) & static_cast<int>(0x80000000u)));
     }
 
-    // exp: x = n ln 2 + r with ln 2 in two parts, then e^r by its series; below 2 units in the
-    // last place. Beyond the range of a float it ends at infinity and at zero.
-    MW_INLINE V exp(V x) {
-        const V low = all(-87.33654F), high = all(88.72283F);
-        const V inside = most(least(x, high), low);
+    // x = n ln 2 + r with ln 2 in two parts, and e^r - 1 by its series.
+    struct Reduced {
+        V rest;   // e^r - 1
+        N whole;  // n
+    };
+    MW_INLINE Reduced reduced(V x) {
         const V shift = all(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
-        const V shifted = Isa::fma(inside, all(1.44269504F), shift);
+        const V shifted = Isa::fma(x, all(1.44269504F), shift);
         const V n = shifted - shift;
-        V r = Isa::fma(n, all(-0.693359375F), inside);
+        V r = Isa::fma(n, all(-0.693359375F), x);
         r = Isa::fma(n, all(2.12194440e-4F), r);
         V p = all(1.0F / 5040);
         p = Isa::fma(p, r, all(1.0F / 720));
@@ -50,28 +51,39 @@ struct Body {
         p = Isa::fma(p, r, all(1.0F / 24));
         p = Isa::fma(p, r, all(1.0F / 6));
         p = Isa::fma(p, r, all(0.5F));
-        p = Isa::fma(p, r * r, r) + 1.0F;
+        return {Isa::fma(p, r * r, r), bits(shifted) - bits(shift)};
+    }
+    MW_INLINE V power_of_2(N n) { return from_bits((n + 127) << 23); }
+
+    // Below 2 units in the last place. Beyond the range of a float it ends at infinity and zero.
+    MW_INLINE V exp(V x) {
+        const V low = all(-87.33654F), high = all(88.72283F);
+        const Reduced e = reduced(most(least(x, high), low));
         // 2^n in two factors, since 2^128 is no float.
-        const N whole = bits(shifted) - bits(shift);
-        const N half = whole >> 1;
-        const V y = p * from_bits((half + 127) << 23) * from_bits((whole - half + 127) << 23);
+        const N half = e.whole >> 1;
+        const V y = (e.rest + 1.0F) * power_of_2(half) * power_of_2(e.whole - half);
         const V up = x > high ? all(__builtin_inff()) : y;
         return x < low ? V{} : up;
     }
-    MW_INLINE V sigmoid(V x) { return 1.0F / (1.0F + exp(-x)); }
-    // Near zero by its series in x^2, where 1 - e^-2x would cancel.
+    // For x <= 0, where most of the care above is not needed.
+    MW_INLINE V exp_below_0(V x) {
+        const Reduced e = reduced(most(x, all(-87.0F)));
+        const V scale = power_of_2(e.whole);
+        return Isa::fma(scale, e.rest, scale);
+    }
+    // e^x - 1 for x <= 0: nothing cancels near zero, where n is 0.
+    MW_INLINE V expm1_below_0(V x) {
+        const Reduced e = reduced(most(x, all(-87.0F)));
+        const V scale = power_of_2(e.whole);
+        return Isa::fma(scale, e.rest, scale - 1.0F);
+    }
+    MW_INLINE V sigmoid(V x) {
+        const V e = exp_below_0(-magnitude(x));
+        return (x < V{} ? e : all(1.0F)) / (1.0F + e);
+    }
     MW_INLINE V tanh(V x) {
-        const V a = magnitude(x);
-        const V e = exp(-2.0F * a);
-        const V far = with_sign((1.0F - e) / (1.0F + e), x);
-        const V s = x * x;
-        V p = all(-5.70498872745e-3F);
-        p = Isa::fma(p, s, all(2.06390887954e-2F));
-        p = Isa::fma(p, s, all(-5.37397155531e-2F));
-        p = Isa::fma(p, s, all(1.33314422036e-1F));
-        p = Isa::fma(p, s, all(-3.33332819422e-1F));
-        const V near = Isa::fma(p * s, x, x);
-        return a < 0.625F ? near : far;
+        const V e = expm1_below_0(-2.0F * magnitude(x));
+        return with_sign(e / (2.0F + e), x);
     }
     MW_INLINE V softplus(V x) {
         V y = x;
@@ -89,7 +101,7 @@ struct Body {
             case Curve::leaky_relu:
                 return x < V{} ? x * how.alpha : x;
             case Curve::elu:
-                return x < V{} ? (exp(x) - 1.0F) * how.alpha : x;
+                return x < V{} ? expm1_below_0(x) * how.alpha : x;
             case Curve::clip:
                 return least(most(x, all(how.alpha)), all(how.beta));
             case Curve::hard_sigmoid:
@@ -162,17 +174,26 @@ struct Body {
         for (std::uint32_t b = 0; b < B; ++b) store(out + b * lanes, curve(how, sum[b]));
     }
 
-    // out = curve(weights * x + bias) for `vectors` vectors.
+    // out = curve(weights * x + bias) for `vectors` vectors, packed in blocks of `Block`.
+    template <std::uint32_t Block>
     MW_INLINE void row(const float* weights, const float* bias, const float* x,
                        std::uint32_t inputs, std::uint32_t vectors, const Activation& how,
                        float* out) {
-        for (; vectors >= 4; vectors -= 4) {
-            block_row<4, 2>(weights, bias, x, inputs, how, out);
-            weights += std::uint64_t{inputs} * 4 * lanes, bias += 4 * lanes, out += 4 * lanes;
+        for (; vectors >= Block; vectors -= Block) {
+            block_row<Block, 2>(weights, bias, x, inputs, how, out);
+            weights += std::uint64_t{inputs} * Block * lanes;
+            bias += Block * lanes, out += Block * lanes;
         }
+        if (Block > 5 && vectors == 5) block_row<5, 2>(weights, bias, x, inputs, how, out);
+        if (Block > 4 && vectors == 4) block_row<4, 2>(weights, bias, x, inputs, how, out);
         if (vectors == 3) block_row<3, 2>(weights, bias, x, inputs, how, out);
         if (vectors == 2) block_row<2, 4>(weights, bias, x, inputs, how, out);
         if (vectors == 1) block_row<1, 8>(weights, bias, x, inputs, how, out);
+    }
+    // For gates, which have no curve of their own.
+    MW_INLINE void gates(const float* weights, const float* bias, const float* x,
+                         std::uint32_t inputs, std::uint32_t vectors, float* out) {
+        row<gate_block>(weights, bias, x, inputs, vectors, Activation{}, out);
     }
 
     static std::uint32_t vectors_of(std::uint32_t count) { return (count + lanes - 1) / lanes; }
@@ -180,8 +201,8 @@ struct Body {
     static void dense(const Dense& d) {
         const std::uint32_t vectors = vectors_of(d.outputs);
         for (std::uint32_t r = 0; r < d.rows; ++r)
-            row(d.weights, d.bias, d.in + std::uint64_t{r} * d.inputs, d.inputs, vectors,
-                d.activation, d.out + std::uint64_t{r} * d.outputs);
+            row<dense_block>(d.weights, d.bias, d.in + std::uint64_t{r} * d.inputs, d.inputs,
+                             vectors, d.activation, d.out + std::uint64_t{r} * d.outputs);
     }
 
     MW_INLINE N lane_numbers() {
@@ -209,7 +230,7 @@ struct Body {
             for (std::uint32_t v = 0; v < vectors; ++v) {
                 V x = load(in + v * lanes);
                 if (v + 1 == vectors) x = inside ? x : never;
-                const V e = exp(x - largest);
+                const V e = exp_below_0(x - largest);
                 sums += v + 1 < vectors ? e : (inside ? e : V{});
                 store(out + v * lanes, e);
             }
@@ -351,11 +372,9 @@ struct Body {
         __builtin_memcpy(to, from, count * sizeof(float));
     }
 
-    MW_INLINE void gru_step(const Recurrent& r, const float* x) {
-        const std::uint32_t hp = r.hidden_padded, gate = hp / lanes;
-        const Activation plain{};
+    MW_INLINE void gru_finish(const Recurrent& r, const float* x) {
+        const std::uint32_t hp = r.hidden_padded;
         if (r.linear_before_reset) {
-            row(r.hidden_weights, r.hidden_bias, r.state, r.hidden, 3 * gate, plain, r.gates);
             for (std::uint32_t i = 0; i < hp; i += lanes) {
                 const V reset = sigmoid(load(x + hp + i) + load(r.gates + hp + i));
                 const V update = sigmoid(load(x + i) + load(r.gates + i));
@@ -366,11 +385,10 @@ struct Body {
             }
             return;
         }
-        row(r.hidden_weights, r.hidden_bias, r.state, r.hidden, 2 * gate, plain, r.gates);
         for (std::uint32_t i = 0; i < hp; i += lanes)
             store(r.cell + i,
                   sigmoid(load(x + hp + i) + load(r.gates + hp + i)) * load(r.state + i));
-        row(r.candidate_weights, r.hidden_bias, r.cell, r.hidden, gate, plain, r.gates + 2 * hp);
+        gates(r.candidate_weights, r.hidden_bias, r.cell, r.hidden, hp / lanes, r.gates + 2 * hp);
         for (std::uint32_t i = 0; i < hp; i += lanes) {
             const V update = sigmoid(load(x + i) + load(r.gates + i));
             const V candidate = tanh(load(x + 2 * hp + i) + load(r.gates + 2 * hp + i));
@@ -379,9 +397,8 @@ struct Body {
         }
     }
 
-    MW_INLINE void lstm_step(const Recurrent& r, const float* x) {
+    MW_INLINE void lstm_finish(const Recurrent& r) {
         const std::uint32_t hp = r.hidden_padded;
-        row(r.hidden_weights, x, r.state, r.hidden, 4 * hp / lanes, Activation{}, r.gates);
         for (std::uint32_t i = 0; i < hp; i += lanes) {
             const V in = sigmoid(load(r.gates + i)), out = sigmoid(load(r.gates + hp + i));
             const V forget = sigmoid(load(r.gates + 2 * hp + i));
@@ -392,20 +409,34 @@ struct Body {
         }
     }
 
+    // What a step takes from its input, which needs no earlier step: two of them are kept.
+    MW_INLINE const float* project(const Recurrent& r, std::uint32_t step) {
+        const std::uint32_t t = r.backwards ? r.steps - 1 - step : step;
+        const std::uint32_t width = (r.lstm ? 4 : 3) * r.hidden_padded;
+        float* out = r.projected + (step % 2) * width;
+        gates(r.input_weights, r.input_bias, r.in + std::uint64_t{t} * r.inputs, r.inputs,
+              width / lanes, out);
+        return out;
+    }
+
     static void recurrent(const Recurrent& r) {
-        const std::uint32_t hp = r.hidden_padded, width = (r.lstm ? 4 : 3) * hp;
-        for (std::uint32_t t = 0; t < r.steps; ++t)
-            row(r.input_weights, r.input_bias, r.in + std::uint64_t{t} * r.inputs, r.inputs,
-                width / lanes, Activation{}, r.projected + std::uint64_t{t} * width);
+        const std::uint32_t hp = r.hidden_padded;
         for (std::uint32_t i = 0; i < hp; ++i) {
-            r.state[i] = r.first_hidden ? r.first_hidden[i] : 0;
-            r.cell[i] = r.first_cell ? r.first_cell[i] : 0;
+            const bool inside = i < r.hidden;
+            r.state[i] = r.first_hidden && inside ? r.first_hidden[i] : 0;
+            r.cell[i] = r.first_cell && inside ? r.first_cell[i] : 0;
         }
-        for (std::uint32_t s = 0; s < r.steps; ++s) {
-            const std::uint32_t t = r.backwards ? r.steps - 1 - s : s;
-            const float* x = r.projected + std::uint64_t{t} * width;
-            r.lstm ? lstm_step(r, x) : gru_step(r, x);
+        const std::uint32_t vectors = (r.lstm ? 4 : r.linear_before_reset ? 3 : 2) * (hp / lanes);
+        const float* x = project(r, 0);
+        for (std::uint32_t step = 0; step < r.steps; ++step) {
+            gates(r.hidden_weights, r.lstm ? x : r.hidden_bias, r.state, r.hidden, vectors,
+                  r.gates);
+            // Here, since curves leave the multipliers idle.
+            const float* next = step + 1 < r.steps ? project(r, step + 1) : x;
+            r.lstm ? lstm_finish(r) : gru_finish(r, x);
+            const std::uint32_t t = r.backwards ? r.steps - 1 - step : step;
             if (r.out) copy(r.out + std::uint64_t{t} * r.out_step, r.state, r.hidden);
+            x = next;
         }
         if (r.last) copy(r.last, r.state, r.hidden);
         if (r.last_cell) copy(r.last_cell, r.cell, r.hidden);

@@ -160,19 +160,21 @@ struct Pool {
     std::uint32_t pad_end;  // what pads_count may count behind the end
 };
 
+constexpr std::uint32_t gate_block = 6;
+
 // Gates are padded to whole vectors, hidden_padded each; in ONNX's order: z, r, h or i, o, f, c.
 struct Recurrent {
     const float* in;  // [steps][inputs]
     std::uint32_t steps, inputs, hidden, hidden_padded;
     bool lstm, backwards, linear_before_reset;
-    const float* input_weights;      // packed as Dense's
+    const float* input_weights;      // packed as Dense's, in gate_blocks
     const float* input_bias;         // with the recurrent bias added where that is the same
     const float* hidden_weights;     // all gates; without linear_before_reset z and r
     const float* candidate_weights;  // GRU's h without linear_before_reset
     const float* hidden_bias;        // of GRU's h with linear_before_reset, else zeros
     const float* first_hidden;       // or null: zeros
     const float* first_cell;
-    float* projected;  // [steps][gates * hidden_padded]
+    float* projected;  // [2][gates * hidden_padded], of this step and the next
     float* gates;      // [gates * hidden_padded]
     float* state;      // [hidden_padded]
     float* cell;       // [hidden_padded], LSTM; the reset state of a GRU

@@ -1,5 +1,6 @@
 // Activations, arithmetic of two tensors, and sums over axes.
 #include <algorithm>
+#include <limits>
 
 #include "insight/native/matcher.h"
 

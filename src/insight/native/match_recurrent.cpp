@@ -62,7 +62,7 @@ Result<float*> pack_gates(Matcher& matcher, const Cell& cell, const Tensor& matr
     const auto columns = static_cast<std::uint32_t>(matrix.dims[2]);
     const float* from =
         matrix.floats.data() + std::size_t{direction} * cell.gates * cell.hidden * columns;
-    return pack_blocks(matcher, gates * padded, columns, dense_block,
+    return pack_blocks(matcher, gates * padded, columns, gate_block,
                        [&](std::uint32_t o, std::uint32_t i) {
                            const std::uint32_t gate = first + o / padded, unit = o % padded;
                            if (unit >= cell.hidden) return 0.0F;
@@ -126,7 +126,7 @@ Result<Recurrent> direction_of(Matcher& matcher, const Node& node, const Cell& c
     if (cell.lstm) {
         TRY(step.first_cell, first_state(matcher, node, 6, cell, direction));
     }
-    TRY(step.projected, matcher.room({cell.steps, cell.gates * padded}));
+    TRY(step.projected, matcher.room({2, cell.gates * padded}));
     TRY(step.gates, matcher.room({cell.gates * padded}));
     TRY(step.state, matcher.room({padded}));
     TRY(step.cell, matcher.room({padded}));

@@ -243,6 +243,29 @@ TEST(Native, networks_give_no_number_for_no_number) {
     }
 }
 
+// First states are given for the hidden units only, which are no multiple of a vector's floats.
+TEST(Native, one_step_of_a_gru_is_what_its_definition_says) {
+    for (const Isa isa : usable_isas()) {
+        W graph;
+        graph.input("x", {1, 1, 1});
+        graph.constant("w", {1, 3, 1}, std::vector<float>{0.5F, -1, 2});
+        graph.constant("r", {1, 3, 1}, std::vector<float>{1, 0.25F, -0.5F});
+        graph.constant("b", {1, 6}, std::vector<float>{0.1F, 0.2F, 0.3F, 0.4F, 0.5F, 0.6F});
+        graph.constant("h", {1, 1, 1}, std::vector<float>{0.75F});
+        graph.node("GRU", {"x", "w", "r", "b", "", "h"}, {"", "y"},
+                   {W::attribute("hidden_size", std::int64_t{1}),
+                    W::attribute("linear_before_reset", std::int64_t{1})});
+        graph.output("y", {1, 1, 1});
+        auto model = native_engine(isa)->load(graph.model(), {});
+        ASSERT_TRUE(model.ok()) << model.error().message;
+        const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
+        const double z = sigmoid(0.5 * 0.5 + 0.1 + 0.75 + 0.4);
+        const double r = sigmoid(-0.5 + 0.2 + 0.25 * 0.75 + 0.5);
+        const double n = std::tanh(2 * 0.5 + 0.3 + r * (-0.5 * 0.75 + 0.6));
+        EXPECT_NEAR(ask(**model, {0.5F}), (1 - z) * n + z * 0.75, 1e-6) << to_string(isa);
+    }
+}
+
 TEST(Native, wrong_sizes_are_an_error_with_both_sizes) {
     auto model = native_engine()->load(stump("BRANCH_LT", 1, false), {});
     std::vector<float> in(3), out(1);

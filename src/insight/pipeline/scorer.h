@@ -34,6 +34,7 @@ class Pipeline {
     std::optional<Outcome> push(const features::Row& row);
     void reset();  // forget everything, as after opening
     inference::Model& model() { return *model_; }
+    const inference::Model& model() const { return *model_; }
     bool alarmed() const { return alarmed_; }
     std::uint64_t refused_rows() const { return extractor_.refused_rows(); }
     // Features of the last outcome, in the signals' units (for counting into reference bins).
