@@ -181,9 +181,7 @@ class Planner {
             segments::RowSelection selection{
                 devices_of(wanted), signals_of(wanted), {wanted.from, wanted.to}};
             if (selection.devices) rows /= 64;  // a guess, for the order of joins
-            const char* boxes = points ? ", NULL::VARCHAR AS text, NULL::BIGINT AS whole " : " ";
-            sql = std::string("SELECT *") + boxes +
-                  from(sealed_->rows(table, ours, std::move(selection), rows));
+            sql = "SELECT * " + from(sealed_->rows(table, ours, std::move(selection), rows));
         }
         if (others.empty() && boxed.empty()) return sql;
         if (!sql.empty()) sql += " UNION ALL ";

@@ -20,6 +20,8 @@ constexpr SealedColumn point_table[] = {
     {"unit", Kind::varchar, Form::text, "", "", 2},
     {"asset", Kind::varchar, Form::text, "", "", 3},
     {"site", Kind::varchar, Form::text, "", "", 4},
+    {"text", Kind::varchar, Form::null},  // files that have some are left to DuckDB
+    {"whole", Kind::bigint, Form::null},
 };
 
 constexpr SealedColumn rollup_table[] = {
@@ -169,6 +171,9 @@ void SealedColumn::write(const GroupReader& reader, const RowPiece& piece, Outpu
             break;
         case Form::byte:
             bytes_of_codes(reader[stored], piece, out.column<std::uint8_t>(at).data() + to);
+            break;
+        case Form::null:
+            for (std::size_t row = to; row < to + size; ++row) out.set_null(at, row);
             break;
         case Form::scaled:
             scaled_values(reader, *this, piece, out, at, to);

@@ -26,6 +26,7 @@ struct SealedColumn {
         time,       // of the row
         integer,    // INT64, delta encoded
         some_time,  // the same, or null
+        null,       // of no row
         byte,       // INT32 in a dictionary
         scaled      // a stored integer above the series' divisor, or a stored double, or null
     };

@@ -233,6 +233,7 @@ bool SealedFiles::reads(history::Table table, const std::string& path) const {
     if (table == history::Table::decisions) return false;
     const auto footer = footer_of(state_->cache, state_->files, path);
     if (!footer) return false;
+    if ((*footer)->column("text")) return false;
     return table == history::Table::points ? (*footer)->is_ours("millwright.points", "1")
                                            : (*footer)->is_ours("millwright.rollups", "2");
 }

@@ -25,7 +25,8 @@ class SealedFiles {
     SealedFiles(files::Files& files, std::size_t bytes_max);
     ~SealedFiles();
 
-    // Whether the file is of our own writer, in the version that it writes now. False for what
+    // Whether the file is of our own writer, in the version that it writes now, and without texts
+    // or integers that no double says. False for what
     // can't be read: whoever reads it then will say why.
     bool reads(history::Table table, const std::string& path) const;
     // Columns of points_sql(), or of rollups_sql(); `paths` are files for which reads() is true.

@@ -10,7 +10,6 @@ namespace mw::files {
 namespace {
 
 constexpr std::size_t read_chunk = std::size_t{256} << 10;
-constexpr std::size_t ahead_share = 16;  // of a segment: zeros written at a time
 
 Result<std::optional<format::Header>> read_header(Files& files, const std::string& path) {
     TRY(auto file, files.open(path, Mode::read));
@@ -41,7 +40,7 @@ AppendLog::AppendLog(Files& files, AppendLogOptions options)
     : files_(&files), options_(std::move(options)) {}
 AppendLog::AppendLog(AppendLog&&) noexcept = default;
 AppendLog& AppendLog::operator=(AppendLog&&) noexcept = default;
-AppendLog::~AppendLog() { leave_segment(); }
+AppendLog::~AppendLog() = default;
 
 Result<AppendLog> AppendLog::open(Files& files, AppendLogOptions options, const Visitor& visit) {
     ASSERT(options.purpose.size() <= format::purpose_bytes);
@@ -87,7 +86,7 @@ Result<std::uint64_t> AppendLog::append(ByteView payload) {
 // The header is durable before the first frame is written, so a bad header in front of frames is
 // rot, and one without frames is a crash.
 Result<> AppendLog::start_segment() {
-    leave_segment();
+    active_.reset();
     auto id = next_id_++;  // never reused: a leftover that can't be removed must not be in the way
     auto path = join(options_.directory, format::segment_name(id));
     TRY(auto file, files_->open(path, Mode::create_new));
@@ -102,39 +101,7 @@ Result<> AppendLog::start_segment() {
     }
     segments_.push_back({id, next_, header.size(), path});
     active_ = std::move(file);
-    file_bytes_ = header.size();
     rotate_ = false;
-    return {};
-}
-
-// No more is written to the active file; without its zeros, if that can be had.
-void AppendLog::leave_segment() {
-    if (active_ && file_bytes_ > segments_.back().bytes)
-        ignore(active_->truncate(segments_.back().bytes),
-               "zeros behind the last frame are no frame");
-    active_.reset();
-}
-
-// Behind the last group. Zeros are written far ahead of small groups, which then take their place:
-// a file that doesn't grow is synced without a commit of the file system's journal. Large groups
-// are not worth it: all would be written twice.
-Result<> AppendLog::write(Bytes& bytes) {
-    const std::uint64_t at = segments_.back().bytes;
-    const std::size_t size = bytes.size();
-    const std::uint64_t end = at + size;
-    const std::uint64_t room = options_.segment_bytes > end ? options_.segment_bytes - end : 0;
-    const std::uint64_t ahead = std::min<std::uint64_t>(options_.segment_bytes / ahead_share, room);
-    if (end > file_bytes_ && size <= ahead / 8) {
-        bytes.resize(size + ahead);
-        auto outcome = active_->write_at(at, bytes);
-        bytes.resize(size);
-        if (outcome) file_bytes_ = end + ahead;
-        if (outcome || outcome.error().code != Errc::overloaded) return outcome;
-        TRY_VOID(active_->truncate(at));  // no space for zeros, but perhaps for the group
-        file_bytes_ = at;
-    }
-    TRY_VOID(active_->write_at(at, bytes));
-    file_bytes_ = std::max(file_bytes_, end);
     return {};
 }
 
@@ -142,7 +109,7 @@ Result<> AppendLog::write_group(FrameGroup& group) {
     auto& segment = segments_.back();
     format::finish_item(std::span(group.bytes_).first(format::frame_head_bytes), format::mark_magic,
                         last_);
-    auto outcome = write(group.bytes_);
+    auto outcome = active_->append(group.bytes_);
     bool written = outcome.ok();
     if (written) outcome = active_->sync();
     if (outcome) {
@@ -154,7 +121,6 @@ Result<> AppendLog::write_group(FrameGroup& group) {
     // without having written, so the group must go into another file; the next segment's first
     // number makes what may be left of it here void.
     bool taken_back = active_->truncate(segment.bytes).ok();
-    file_bytes_ = segment.bytes;
     if (written || !taken_back) {
         active_.reset();
         rotate_ = true;
@@ -195,7 +161,6 @@ Result<> AppendLog::recover(const Visitor& visit) {
     next_ = std::max({next_, last_ + 1, options_.next_number_min});
     if (segments_.empty() || rotate_) return {};
     TRY(active_, files_->open(segments_.back().path, Mode::write));
-    file_bytes_ = segments_.back().bytes;
     return {};
 }
 
@@ -235,20 +200,16 @@ Result<> AppendLog::recover_segment(std::vector<Found>& found, std::size_t i,
     rotate_ = scan.rotten_tail || !scan.header_ok;  // the evidence stays
     bool is_last = i + 1 == found.size();
     if (is_last && !rotate_ && scan.good_bytes < segment.bytes)
-        TRY_VOID(cut_tail(segment, bytes, scan.good_bytes));
+        TRY_VOID(cut_tail(segment, scan.good_bytes));
     segments_.push_back(std::move(segment));
     return {};
 }
 
-Result<> AppendLog::cut_tail(Segment& segment, ByteView bytes, std::uint64_t good_bytes) {
+Result<> AppendLog::cut_tail(Segment& segment, std::uint64_t good_bytes) {
     TRY(auto file, files_->open(segment.path, Mode::write));
     TRY_VOID(file->truncate(good_bytes));
     TRY_VOID(file->sync());
-    std::size_t end = bytes.size();
-    while (end > good_bytes && bytes[end - 1] == 0) --end;
-    constexpr std::size_t of_a_frame = 64;  // so few zeros may be a part of it
-    if (bytes.size() - end < of_a_frame) end = bytes.size();
-    report_.torn_bytes += end - good_bytes;  // without zeros that were written ahead
+    report_.torn_bytes += segment.bytes - good_bytes;
     segment.bytes = good_bytes;
     return {};
 }

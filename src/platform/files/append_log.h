@@ -169,11 +169,9 @@ class AppendLog {
     AppendLog(Files& files, AppendLogOptions options);
     Result<> recover(const Visitor& visit);
     Result<> recover_segment(std::vector<Found>& found, std::size_t i, const Visitor& visit);
-    Result<> cut_tail(Segment& segment, ByteView bytes, std::uint64_t good_bytes);
+    Result<> cut_tail(Segment& segment, std::uint64_t good_bytes);
     Result<> start_segment();
     Result<> write_group(FrameGroup& group);
-    Result<> write(Bytes& bytes);
-    void leave_segment();
     const Segment* place(Cursor& cursor) const;
     Result<bool> load(Cursor& cursor, const Segment& segment, std::size_t wanted);
     std::uint64_t end_number(const Segment& segment) const;
@@ -182,7 +180,6 @@ class AppendLog {
     AppendLogOptions options_;
     std::vector<Segment> segments_;  // the last one is being written while active_ is set
     std::unique_ptr<File> active_;
-    std::uint64_t file_bytes_ = 0;  // of the active file: zeros come after segments_.back().bytes
     std::uint64_t next_id_ = 1;
     std::uint64_t next_ = 1;
     std::uint64_t last_ = 0;       // number of the last frame that was synced

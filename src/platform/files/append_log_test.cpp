@@ -66,60 +66,6 @@ TEST_F(Log, gives_back_what_was_appended_in_order_after_reopening) {
     EXPECT_EQ(read_all_frames(log, 3), (Frames{{3, "three"}, {7, "seven"}}));
 }
 
-TEST_F(Log, small_groups_take_the_place_of_zeros_and_leave_the_file_as_long_as_it_is) {
-    const std::string copy = join(folder_.path(), "copy");
-    std::uint64_t exact = 0;
-    {
-        auto log = std::move(open(real_, options())).value();
-        ASSERT_TRUE(log.append(bytes_of("one")).ok());
-        const std::uint64_t size = real_.size(segment_path(0)).value().value();
-        EXPECT_EQ(size, log.bytes() + (1 << 20) / 16);
-        for (int i = 0; i < 100; ++i) ASSERT_TRUE(log.append(bytes_of("more")).ok());
-        EXPECT_EQ(real_.size(segment_path(0)).value().value(), size);
-        EXPECT_EQ(read_all_frames(log, 1).size(), 101u);
-        // What another process would find after a kill.
-        ASSERT_TRUE(real_.make_directories(copy).ok());
-        const Bytes bytes = read_all(real_, segment_path(0)).value();
-        ASSERT_TRUE(atomic_replace(real_, join(copy, name_of(segment_path(0))), bytes).ok());
-        exact = log.bytes();
-    }
-    EXPECT_EQ(real_.size(segment_path(0)).value().value(), exact) << "closed without its zeros";
-    auto killed = options();
-    killed.directory = copy;
-    auto log = std::move(open(real_, killed)).value();
-    EXPECT_EQ(seen_.size(), 101u);
-    EXPECT_EQ(log.report().torn_bytes, 0u);
-    EXPECT_EQ(log.bytes(), exact);
-    ASSERT_TRUE(log.append(bytes_of("behind")).ok());
-    EXPECT_EQ(read_all_frames(log, 101).size(), 2u);
-}
-
-TEST_F(Log, large_groups_and_ends_of_segments_are_not_written_twice) {
-    auto log = std::move(open(real_, options(64'000))).value();
-    ASSERT_TRUE(log.append(bytes_of(std::string(61'000, 'a'))).ok());
-    EXPECT_EQ(real_.size(segment_path(0)).value().value(), log.bytes());
-    ASSERT_TRUE(log.append(bytes_of("small")).ok());
-    EXPECT_EQ(real_.size(segment_path(0)).value().value(), 64'000u);
-    ASSERT_TRUE(log.append(bytes_of(std::string(40'000, 'b'))).ok());
-    ASSERT_TRUE(log.append(bytes_of("behind")).ok());
-    EXPECT_EQ(log.segments(), 2u);
-    EXPECT_LT(real_.size(segment_path(0)).value().value(), 64'000u) << "left without its zeros";
-    EXPECT_EQ(read_all_frames(log, 1).size(), 4u);
-}
-
-TEST_F(Log, a_disk_without_space_for_zeros_may_have_some_for_a_group) {
-    ASSERT_TRUE(real_.make_directories(root()).ok());
-    auto files = std::move(FaultyFiles::open(root(), 1)).value();
-    auto log = std::move(open(*files, options())).value();
-    files->limit_space(200);
-    ASSERT_TRUE(log.append(bytes_of("one")).ok());
-    ASSERT_TRUE(log.append(bytes_of("two")).ok());
-    ASSERT_FALSE(log.append(bytes_of(std::string(200, 'x'))).ok());
-    files->limit_space(std::nullopt);
-    ASSERT_TRUE(log.append(bytes_of("three")).ok());
-    EXPECT_EQ(read_all_frames(log, 1).size(), 3u);
-}
-
 TEST_F(Log, rotates_and_drops_whole_segments) {
     auto log = std::move(open(real_, options(200))).value();
     for (int i = 1; i <= 20; ++i) ASSERT_TRUE(log.append(bytes_of(std::string(40, 'x'))).ok());
@@ -269,7 +215,7 @@ TEST_F(Log, a_group_that_failed_to_sync_is_written_again_elsewhere_and_read_once
 
 TEST_F(Log, a_full_disk_refuses_and_recovers) {
     auto files = std::move(FaultyFiles::open(root(), 5)).value();
-    auto log = std::move(open(*files, options(1'500))).value();  // too small for zeros
+    auto log = std::move(open(*files, options())).value();
     ASSERT_TRUE(log.append(bytes_of("one")).ok());
     files->limit_space(30);
     FrameGroup group;

@@ -1,7 +1,5 @@
 #include "platform/files/log_pieces.h"
 
-#include <algorithm>
-
 #include "platform/files/append_log_format.h"
 #include "platform/files/files.h"
 
@@ -20,20 +18,6 @@ Result<std::vector<std::string>> segment_names(Files& files, const std::string& 
     return names;
 }
 
-// Where the last item ends: behind it there may be zeros, whose place is taken by frames that were
-// not there at this instant.
-Result<std::uint64_t> end_of_items(Files& files, const std::string& path) {
-    TRY(const Bytes bytes, read_all(files, path));
-    std::size_t end = std::min(bytes.size(), format::header_bytes);
-    for (std::size_t at = end; at < bytes.size();) {
-        if (const auto item = format::item_at(bytes, at))
-            end = at += item->bytes();
-        else
-            at = format::next_item(bytes, at + 1);
-    }
-    return end;
-}
-
 }  // namespace
 
 // A segment gets no more frames once a newer one is there. So when no name came or went while all
@@ -50,17 +34,7 @@ Result<std::vector<LogPiece>> open_log_pieces(Files& files, const std::string& d
             pieces.push_back({name, std::move(*opened), bytes});
         }
         TRY(auto after, segment_names(files, directory));
-        if (pieces.size() == names.size() && after == names) {
-            if (pieces.empty()) return pieces;
-            const std::string last = join(directory, names.back());
-            const auto end = end_of_items(files, last);
-            if (end) {
-                pieces.back().bytes = std::min(pieces.back().bytes, *end);
-                return pieces;
-            }
-            if (end.error().code != Errc::not_found) return end.error();
-            TRY(after, segment_names(files, directory));
-        }
+        if (pieces.size() == names.size() && after == names) return pieces;
         names = std::move(after);
     }
     return Error{Errc::overloaded, directory + " changes too fast to be copied; try again later"};

@@ -35,18 +35,6 @@ class LogPieces : public testing::Test {
     RealFiles real_;
 };
 
-TEST_F(LogPieces, zeros_ahead_of_the_last_frame_are_no_part_of_it) {
-    RealFiles files;
-    auto large = options("log");
-    large.segment_bytes = 1 << 20;
-    auto log = std::move(AppendLog::open(files, large)).value();
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE(log.append(text_bytes(std::string(3, '\0'))).ok());
-    const auto pieces = std::move(open_log_pieces(files, large.directory)).value();
-    ASSERT_EQ(pieces.size(), 1u);
-    EXPECT_EQ(pieces[0].bytes, log.bytes()) << "a payload of zeros belongs to it";
-    EXPECT_GT(files.size(join(large.directory, pieces[0].name)).value().value(), log.bytes());
-}
-
 TEST_F(LogPieces, are_the_log_of_one_instant_whatever_is_dropped_and_written_afterwards) {
     auto log = std::move(AppendLog::open(real_, options("log"))).value();
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(text_bytes(std::string(100, 'x'))));
