@@ -31,10 +31,10 @@ struct ScanWork {
     std::atomic<std::size_t> next = 0;
 };
 
+// `names` are sorted, as all of a selection's are: a product may have thousands.
 bool any_between(const std::vector<std::string>& names, const FooterGroup& group) {
-    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-        return name >= group.device_min && (!group.device_max || name <= *group.device_max);
-    });
+    const auto first = std::lower_bound(names.begin(), names.end(), group.device_min);
+    return first != names.end() && (!group.device_max || *first <= *group.device_max);
 }
 
 bool may_hold(const FooterGroup& group, const RowSelection& selection) {
@@ -48,7 +48,7 @@ std::vector<bool> chosen(const std::vector<std::string>& texts,
     std::vector<bool> all(texts.size(), !wanted);
     if (wanted)
         for (std::size_t i = 0; i < texts.size(); ++i)
-            all[i] = std::find(wanted->begin(), wanted->end(), texts[i]) != wanted->end();
+            all[i] = std::binary_search(wanted->begin(), wanted->end(), texts[i]);
     return all;
 }
 
@@ -192,7 +192,10 @@ class SealedRows final : public duckdb::TableSource {
           table_(table),
           paths_(std::move(paths)),
           selection_(std::move(selection)),
-          expected_(expected) {}
+          expected_(expected) {
+        for (auto* names : {&selection_.devices, &selection_.signals})
+            if (*names) std::sort((*names)->begin(), (*names)->end());
+    }
 
     std::vector<duckdb::Column> columns() const override {
         std::vector<duckdb::Column> columns;
