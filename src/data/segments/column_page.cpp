@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "data/segments/byte_reader.h"
 #include "data/segments/thrift_reader.h"
 
 namespace mw::segments {
@@ -15,38 +16,6 @@ constexpr std::size_t word_room = 16;
 constexpr std::size_t page_bytes_max = std::size_t{1} << 30;
 
 Error bad_page(const char* what) { return Error{Errc::corrupt, what}; }
-
-// Bytes in turn; beyond their end `failed`.
-struct ByteReader {
-    ByteView bytes;
-    std::size_t at = 0;
-    bool failed = false;
-
-    std::uint8_t byte() {
-        if (at < bytes.size()) return bytes[at++];
-        failed = true;
-        return 0;
-    }
-    std::uint64_t varint() {
-        std::uint64_t value = 0;
-        for (unsigned shift = 0; shift < 64; shift += 7) {
-            const std::uint8_t next = byte();
-            value |= std::uint64_t{next & 0x7fu} << shift;
-            if (next < 0x80) return value;
-        }
-        failed = true;
-        return 0;
-    }
-    std::int64_t unfolded() {
-        const std::uint64_t folded = varint();
-        return static_cast<std::int64_t>(folded >> 1 ^ (~(folded & 1) + 1));
-    }
-    bool skip(std::size_t count) {
-        if (count > bytes.size() - at) failed = true;
-        if (!failed) at += count;
-        return !failed;
-    }
-};
 
 }  // namespace
 

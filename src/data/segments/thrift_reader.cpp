@@ -22,89 +22,61 @@ constexpr int thrift_depth_max = 64;
 
 }  // namespace
 
-std::uint8_t ThriftReader::byte() {
-    if (failed_ || at_ >= bytes_.size()) {
-        failed_ = true;
-        return 0;
-    }
-    return bytes_[at_++];
-}
-
-std::uint64_t ThriftReader::varint() {
-    std::uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64; shift += 7) {
-        const std::uint8_t next = byte();
-        value |= std::uint64_t{next & 0x7fu} << shift;
-        if (next < 0x80) return value;
-    }
-    failed_ = true;
-    return 0;
-}
-
-std::int64_t ThriftReader::integer() {
-    const std::uint64_t folded = varint();
-    return static_cast<std::int64_t>(folded >> 1 ^ (~(folded & 1) + 1));
-}
-
 std::string_view ThriftReader::binary() {
-    const std::uint64_t size = varint();
-    if (failed_ || size > bytes_.size() - at_) {
-        failed_ = true;
-        return {};
-    }
-    const ByteView bytes = bytes_.subspan(at_, size);
-    at_ += size;
-    return text_of(bytes);
+    const std::uint64_t size = in_.varint();
+    const std::size_t begin = in_.at;
+    if (failed() || !in_.skip(size)) return {};
+    return text_of(in_.bytes.subspan(begin, size));
 }
 
 ThriftReader::List ThriftReader::list() {
-    const std::uint8_t head = byte();
+    const std::uint8_t head = in_.byte();
     std::uint64_t size = head >> 4;
-    if (size == 15) size = varint();
+    if (size == 15) size = in_.varint();
     // An element has a byte at least, so a size that can't be true ends here.
-    if (failed_ || size > bytes_.size() - at_) {
-        failed_ = true;
+    if (failed() || size > in_.bytes.size() - in_.at) {
+        fail();
         return {};
     }
     return {static_cast<std::uint8_t>(head & 15), size};
 }
 
 bool ThriftStruct::next(ThriftReader& in, ThriftField& field) {
-    const std::uint8_t head = in.byte();
-    if (in.failed_ || (head & 15) == stop) return false;
+    const std::uint8_t head = in.in_.byte();
+    if (in.failed() || (head & 15) == stop) return false;
     const int step = head >> 4;
     last_ = step != 0 ? last_ + step : static_cast<int>(static_cast<std::int16_t>(in.integer()));
     field = {last_, static_cast<std::uint8_t>(head & 15)};
-    return !in.failed_;
+    return !in.failed();
 }
 
 void ThriftReader::skip_list() {
     const List elements = list();
-    for (std::size_t i = 0; i < elements.size && !failed_; ++i) {
+    for (std::size_t i = 0; i < elements.size && !failed(); ++i) {
         // In a list a boolean is a byte.
         if (elements.type == boolean_true || elements.type == boolean_false)
-            byte();
+            in_.byte();
         else
             skip(elements.type);
     }
 }
 
 void ThriftReader::skip(std::uint8_t type) {
-    if (++depth_ > thrift_depth_max) failed_ = true;
-    if (!failed_) switch (type) {
+    if (++depth_ > thrift_depth_max) fail();
+    if (!failed()) switch (type) {
             case boolean_true:
             case boolean_false:
                 break;
             case one_byte:
-                byte();
+                in_.byte();
                 break;
             case wire_i16:
             case wire_i32:
             case wire_i64:
-                varint();
+                in_.varint();
                 break;
             case eight_bytes:
-                for (int i = 0; i < 8; ++i) byte();
+                for (int i = 0; i < 8; ++i) in_.byte();
                 break;
             case wire_binary:
                 binary();
@@ -119,7 +91,7 @@ void ThriftReader::skip(std::uint8_t type) {
                 break;
             }
             default:  // maps are in no Parquet structure
-                failed_ = true;
+                fail();
         }
     --depth_;
 }

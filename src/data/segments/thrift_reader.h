@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "base/bytes.h"
+#include "data/segments/byte_reader.h"
 
 namespace mw::segments {
 
@@ -30,9 +30,9 @@ class ThriftStruct {
 
 class ThriftReader {
  public:
-    explicit ThriftReader(ByteView bytes) : bytes_(bytes) {}
+    explicit ThriftReader(ByteView bytes) : in_{bytes} {}
 
-    std::int64_t integer();  // i16, i32, i64
+    std::int64_t integer() { return in_.unfolded(); }  // i16, i32, i64
     std::string_view binary();
     struct List {
         std::uint8_t type = 0;
@@ -41,20 +41,16 @@ class ThriftReader {
     List list();  // its elements are then read one by one
     void skip(std::uint8_t type);
 
-    bool failed() const { return failed_; }
-    void fail() { failed_ = true; }
-    std::size_t position() const { return at_; }
+    bool failed() const { return in_.failed; }
+    void fail() { in_.failed = true; }
+    std::size_t position() const { return in_.at; }
 
  private:
     friend class ThriftStruct;
-    std::uint8_t byte();
-    std::uint64_t varint();
     void skip_list();
 
-    ByteView bytes_;
-    std::size_t at_ = 0;
+    ByteReader in_;
     int depth_ = 0;
-    bool failed_ = false;
 };
 
 }  // namespace mw::segments
