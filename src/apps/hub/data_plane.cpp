@@ -38,7 +38,7 @@ DataPlane::~DataPlane() { thread_->stop(); }
 Result<> DataPlane::build() {
     Loop& loop = thread_->loop();
     TRY(history_, history::History::open(options_.history, {parts_.files, loop, parts_.disk,
-                                                            writer_, parts_.metrics}));
+                                                            writer_, parts_.metrics, &preparing_}));
     ingest::DeadLetterOptions letters;
     letters.directory = files::join(options_.directory, "dead-letters");
     TRY(dead_letters_,
@@ -78,6 +78,7 @@ Result<> DataPlane::build() {
     if (options_.durable_sessions) {
         mqtt::JournalOptions sessions;
         sessions.directory = files::join(options_.directory, "sessions");
+        sessions.preparing = &preparing_;
         TRY_VOID(broker_->remember(parts_.files, parts_.disk, std::move(sessions)));
     } else {
         log::warn("hub.sessions.weak", {{"what", "MQTT sessions end with the hub"},

@@ -141,6 +141,7 @@ class DataPlane final : public query::HistorySource,
     };
     std::vector<Word> words_;  // for edge nodes, until the broker is at rest; the host limits them
     bool words_posted_ = false;
+    Workers preparing_{{.threads = 1, .queue = 16, .name = "log-space"}};  // next segments of logs
     segments::ParquetWriter writer_;
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;

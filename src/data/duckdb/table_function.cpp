@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "data/duckdb/handles.h"
+#include "platform/loop/loop.h"
 
 namespace mw::duckdb {
 namespace {
@@ -100,6 +101,7 @@ Result<> fill(duckdb_function_info info, duckdb_data_chunk raw) {
     if (mine->fork == nullptr) mine->fork = scan->fork();
     if (mine->fork != nullptr) scan = mine->fork.get();
     OutputChunk out{raw};
+    give_way();
     TRY(const std::size_t rows, scan->fill(out));
     ASSERT(rows <= chunk_rows_max);
     duckdb_data_chunk_set_size(raw, rows);

@@ -112,6 +112,7 @@ class History {
         Workers& workers;
         SegmentWriter& writer;
         metrics::Registry& metrics;
+        Workers* preparing = nullptr;  // see GroupLogOptions
     };
     // Blocks while it replays; the log is bounded by the head's limits.
     static Result<std::unique_ptr<History>> open(HistoryOptions options, Parts parts);

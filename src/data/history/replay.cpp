@@ -36,6 +36,7 @@ Result<> History::State::open() {
     options.log.next_number_min = sealed_through_ + 1;
     options.waiting_bytes_max = options_.waiting_bytes_max;
     options.retry_after = options_.retry_after;
+    options.preparing = parts_.preparing;
     TRY(log_, files::GroupLog::open(files, parts_.loop, log_workers_, options,
                                     [this](const files::LogFrame& frame) { replay(frame); }));
     const auto& found = log_->report();

@@ -5,11 +5,16 @@
 
 #include "platform/files/append_log_format.h"
 #include "platform/files/files.h"
+#include "platform/files/spare_segment.h"
 
 namespace mw::files {
 namespace {
 
 constexpr std::size_t read_chunk = std::size_t{256} << 10;
+// A spare segment is written twice, first as zeros: not worth it for large groups, which wait for
+// their own bytes most of the time, nor for a log that is hardly used.
+constexpr std::uint64_t small_group_bytes = std::uint64_t{64} << 10;
+constexpr std::uint64_t groups_before_spare = 16;
 
 Result<std::optional<format::Header>> read_header(Files& files, const std::string& path) {
     TRY(auto file, files.open(path, Mode::read));
@@ -63,10 +68,10 @@ std::uint64_t AppendLog::bytes() const {
 Result<> AppendLog::commit(FrameGroup& group) {
     if (group.empty()) return {};
     ASSERT(group.first() >= next_);
-    bool full = !segments_.empty() && segments_.back().bytes > format::header_bytes &&
-                segments_.back().bytes + group.bytes() > options_.segment_bytes;
-    if (!active_ || rotate_ || full) TRY_VOID(start_segment());
+    if (needs_segment(group)) TRY_VOID(start_segment());
     TRY_VOID(write_group(group));
+    ++groups_;
+    group_bytes_ += group.bytes();
     last_ = group.last();
     next_ = last_ + 1;
     return {};
@@ -83,33 +88,68 @@ Result<std::uint64_t> AppendLog::append(ByteView payload) {
     return last_;
 }
 
+bool AppendLog::wants_spare() const {
+    if (!active_ || spare_ || groups_ < groups_before_spare) return false;
+    if (group_bytes_ / groups_ > small_group_bytes) return false;
+    const auto bytes = segments_.back().bytes;
+    return zeros_end_ <= bytes || bytes > options_.segment_bytes / 2;
+}
+
+void AppendLog::use_spare(SpareSegment spare) {
+    spare_ = std::make_unique<SpareSegment>(std::move(spare));
+}
+
+bool AppendLog::needs_segment(const FrameGroup& group) const {
+    if (!active_ || rotate_) return true;
+    const auto bytes = segments_.back().bytes;
+    if (spare_ && zeros_end_ <= bytes) return true;
+    return bytes > format::header_bytes && bytes + group.bytes() > options_.segment_bytes;
+}
+
 // The header is durable before the first frame is written, so a bad header in front of frames is
 // rot, and one without frames is a crash.
 Result<> AppendLog::start_segment() {
     active_.reset();
     auto id = next_id_++;  // never reused: a leftover that can't be removed must not be in the way
     auto path = join(options_.directory, format::segment_name(id));
-    TRY(auto file, files_->open(path, Mode::create_new));
-    auto header = format::encode_header(options_.purpose, next_, last_);
-    auto outcome = file->append(header);
-    if (outcome) outcome = file->sync();
-    if (outcome) outcome = files_->sync_directory(options_.directory);
+    const auto header = format::encode_header(options_.purpose, next_, last_);
+    zeros_end_ = spare_ ? spare_->bytes : header.size();
+    auto file = spare_ ? name_spare(path, header) : make_segment(path, header);
+    auto outcome = file ? files_->sync_directory(options_.directory) : std::move(file).error();
     if (!outcome) {
-        file.reset();
         ignore(files_->remove(path), "a segment without frames is harmless");
         return outcome;
     }
+    active_ = std::move(*file);
     segments_.push_back({id, next_, header.size(), path});
-    active_ = std::move(file);
+    groups_ = group_bytes_ = 0;
     rotate_ = false;
     return {};
+}
+
+Result<std::unique_ptr<File>> AppendLog::make_segment(const std::string& path, ByteView header) {
+    TRY(auto file, files_->open(path, Mode::create_new));
+    TRY_VOID(file->append(header));
+    TRY_VOID(file->sync());
+    return file;
+}
+
+Result<std::unique_ptr<File>> AppendLog::name_spare(const std::string& path, ByteView header) {
+    const auto spare = std::move(spare_);
+    TRY_VOID(spare->file->write_at(0, header));
+    TRY_VOID(spare->file->sync());
+    spare->file.reset();
+    TRY_VOID(files_->rename(spare->path, path));
+    return files_->open(path, Mode::write);
 }
 
 Result<> AppendLog::write_group(FrameGroup& group) {
     auto& segment = segments_.back();
     format::finish_item(std::span(group.bytes_).first(format::frame_head_bytes), format::mark_magic,
                         last_);
-    auto outcome = active_->append(group.bytes_);
+    const bool grows = zeros_end_ <= segment.bytes;
+    auto outcome =
+        grows ? active_->append(group.bytes_) : active_->write_at(segment.bytes, group.bytes_);
     bool written = outcome.ok();
     if (written) outcome = active_->sync();
     if (outcome) {
@@ -121,6 +161,7 @@ Result<> AppendLog::write_group(FrameGroup& group) {
     // without having written, so the group must go into another file; the next segment's first
     // number makes what may be left of it here void.
     bool taken_back = active_->truncate(segment.bytes).ok();
+    zeros_end_ = segment.bytes;
     if (written || !taken_back) {
         active_.reset();
         rotate_ = true;
@@ -130,8 +171,9 @@ Result<> AppendLog::write_group(FrameGroup& group) {
 
 Result<> AppendLog::drop(std::uint64_t through) {
     while (segments_.size() > 1 && segments_[1].first_number <= through + 1) {
-        auto removed = files_->remove(segments_.front().path);
-        if (!removed && removed.error().code != Errc::not_found) return removed;
+        const auto& path = segments_.front().path;
+        auto gone = options_.recycles ? recycle_segment(*files_, path) : files_->remove(path);
+        if (!gone && gone.error().code != Errc::not_found) return gone;
         segments_.erase(segments_.begin());
     }
     return {};
@@ -143,6 +185,7 @@ struct AppendLog::Found : AppendLog::Segment {
 
 Result<> AppendLog::recover(const Visitor& visit) {
     TRY_VOID(files_->make_directories(options_.directory));
+    TRY_VOID(remove_spare_segments(*files_, options_.directory));
     TRY(auto entries, files_->list(options_.directory));
     std::vector<Found> found;
     for (const auto& entry : entries) {
@@ -200,16 +243,19 @@ Result<> AppendLog::recover_segment(std::vector<Found>& found, std::size_t i,
     rotate_ = scan.rotten_tail || !scan.header_ok;  // the evidence stays
     bool is_last = i + 1 == found.size();
     if (is_last && !rotate_ && scan.good_bytes < segment.bytes)
-        TRY_VOID(cut_tail(segment, scan.good_bytes));
+        TRY_VOID(cut_tail(segment, bytes, scan.good_bytes));
+    if (!rotate_) segment.bytes = scan.good_bytes;  // zeros that stayed behind them do not count
     segments_.push_back(std::move(segment));
     return {};
 }
 
-Result<> AppendLog::cut_tail(Segment& segment, std::uint64_t good_bytes) {
+Result<> AppendLog::cut_tail(Segment& segment, ByteView bytes, std::uint64_t good_bytes) {
     TRY(auto file, files_->open(segment.path, Mode::write));
     TRY_VOID(file->truncate(good_bytes));
     TRY_VOID(file->sync());
-    report_.torn_bytes += segment.bytes - good_bytes;
+    const auto tail = bytes.subspan(static_cast<std::size_t>(good_bytes));
+    if (std::any_of(tail.begin(), tail.end(), [](std::uint8_t byte) { return byte != 0; }))
+        report_.torn_bytes += tail.size();
     segment.bytes = good_bytes;
     return {};
 }

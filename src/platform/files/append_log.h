@@ -20,6 +20,7 @@ namespace mw::files {
 
 class Files;
 class File;
+struct SpareSegment;
 
 struct AppendLogOptions {
     std::string directory;
@@ -28,6 +29,9 @@ struct AppendLogOptions {
     std::size_t frame_bytes_max = std::size_t{4} << 20;
     // The next frame's number is at least this: numbers that a catalog elsewhere has used up.
     std::uint64_t next_number_min = 1;
+    // A dropped segment becomes the next spare one and is overwritten: not if others may be reading
+    // it (open_log_pieces), nor if what is dropped must be gone.
+    bool recycles = false;
 };
 
 // Frames numbered in order, on their way into a log. Building them needs no I/O, so a loop fills
@@ -133,6 +137,13 @@ class AppendLog {
     // Starts a new segment with the next commit.
     void rotate() { rotate_ = true; }
 
+    // Whether a segment of zeros should be made now (make_spare_segment, on any thread): groups are
+    // small, and the segment being written grows, or is more than half full.
+    bool wants_spare() const;
+    // The next commit goes into it at once if the segment being written grows, else when it is
+    // full.
+    void use_spare(SpareSegment spare);
+
     std::uint64_t next() const { return next_; }  // number of the next frame
     std::uint64_t first() const;                  // oldest number kept; next() when empty
     std::uint64_t bytes() const;                  // on disk
@@ -169,8 +180,11 @@ class AppendLog {
     AppendLog(Files& files, AppendLogOptions options);
     Result<> recover(const Visitor& visit);
     Result<> recover_segment(std::vector<Found>& found, std::size_t i, const Visitor& visit);
-    Result<> cut_tail(Segment& segment, std::uint64_t good_bytes);
+    Result<> cut_tail(Segment& segment, ByteView bytes, std::uint64_t good_bytes);
+    bool needs_segment(const FrameGroup& group) const;
     Result<> start_segment();
+    Result<std::unique_ptr<File>> make_segment(const std::string& path, ByteView header);
+    Result<std::unique_ptr<File>> name_spare(const std::string& path, ByteView header);
     Result<> write_group(FrameGroup& group);
     const Segment* place(Cursor& cursor) const;
     Result<bool> load(Cursor& cursor, const Segment& segment, std::size_t wanted);
@@ -180,6 +194,10 @@ class AppendLog {
     AppendLogOptions options_;
     std::vector<Segment> segments_;  // the last one is being written while active_ is set
     std::unique_ptr<File> active_;
+    std::uint64_t zeros_end_ = 0;    // of the active file; no more than its bytes: it grows
+    std::uint64_t groups_ = 0;       // since the active segment was begun or opened
+    std::uint64_t group_bytes_ = 0;  // their sum
+    std::unique_ptr<SpareSegment> spare_;
     std::uint64_t next_id_ = 1;
     std::uint64_t next_ = 1;
     std::uint64_t last_ = 0;       // number of the last frame that was synced

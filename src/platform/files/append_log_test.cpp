@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "platform/files/files.h"
+#include "platform/files/spare_segment.h"
 
 namespace mw::files {
 namespace {
@@ -13,7 +14,7 @@ class Log : public testing::Test {
  protected:
     std::string root() const { return join(folder_.path(), "root"); }
     AppendLogOptions options(std::size_t segment_bytes = 1 << 20) const {
-        return {root(), "test", segment_bytes, 1 << 16, 1};
+        return {root(), "test", segment_bytes, 1 << 16, 1, false};
     }
     // Opens and replays into `seen_`.
     Result<AppendLog> open(Files& files, AppendLogOptions options) {
@@ -229,8 +230,106 @@ TEST_F(Log, a_full_disk_refuses_and_recovers) {
     EXPECT_EQ(seen_.size(), 2u);
 }
 
+TEST_F(Log, small_groups_take_the_place_of_zeros_and_the_file_does_not_grow) {
+    const std::string copy = join(folder_.path(), "copy");
+    std::uint64_t exact = 0;
+    {
+        auto log = std::move(open(real_, options())).value();
+        EXPECT_FALSE(log.wants_spare()) << "hardly used";
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(bytes_of("grows")).ok());
+        EXPECT_TRUE(log.wants_spare());
+        log.use_spare(std::move(make_spare_segment(real_, root(), 1 << 20)).value());
+        EXPECT_FALSE(log.wants_spare()) << "it has one";
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(log.append(bytes_of("does not")).ok());
+        EXPECT_FALSE(log.wants_spare()) << "there is room";
+        EXPECT_EQ(log.segments(), 2u);
+        EXPECT_EQ(real_.size(segment_path(1)).value().value(), std::uint64_t{1} << 20);
+        EXPECT_EQ(read_all_frames(log, 1).size(), 40u);
+        exact = log.bytes();
+        // What another process finds after a kill.
+        ASSERT_TRUE(real_.make_directories(copy).ok());
+        for (std::size_t i = 0; i < 2; ++i) {
+            const Bytes bytes = read_all(real_, segment_path(i)).value();
+            ASSERT_TRUE(atomic_replace(real_, join(copy, name_of(segment_path(i))), bytes).ok());
+        }
+    }
+    auto killed = options();
+    killed.directory = copy;
+    auto log = std::move(open(real_, killed)).value();
+    EXPECT_EQ(seen_.size(), 40u);
+    EXPECT_EQ(log.report().torn_bytes, 0u) << "zeros are not torn";
+    EXPECT_EQ(log.bytes(), exact);
+    ASSERT_TRUE(log.append(bytes_of("behind")).ok());
+    EXPECT_EQ(read_all_frames(log, 40).size(), 2u);
+}
+
+TEST_F(Log, a_full_segment_is_followed_by_the_spare_and_dropped_ones_are_recycled) {
+    auto recycling = options(2'000);
+    recycling.recycles = true;
+    auto log = std::move(open(real_, recycling)).value();
+    for (int i = 0; i < 16; ++i) ASSERT_TRUE(log.append(bytes_of("small")).ok());
+    log.use_spare(std::move(make_spare_segment(real_, root(), 2'000)).value());
+    for (int i = 0; i < 25; ++i) ASSERT_TRUE(log.append(bytes_of("small")).ok());
+    ASSERT_TRUE(log.wants_spare()) << "half full";
+    log.use_spare(std::move(make_spare_segment(real_, root(), 2'000)).value());
+    ASSERT_TRUE(log.append(bytes_of(std::string(1'200, 'x'))).ok());  // does not fit behind them
+    EXPECT_EQ(log.segments(), 3u);
+    EXPECT_EQ(real_.size(segment_path(2)).value().value(), 2'000u);
+    EXPECT_EQ(read_all_frames(log, 1).size(), 42u);
+    ASSERT_TRUE(log.drop(41));
+    EXPECT_EQ(log.segments(), 1u);
+    // The dropped one is the next one, with zeros instead of what it held.
+    auto spare = std::move(make_spare_segment(real_, root(), 2'000)).value();
+    Bytes bytes(3'000);
+    EXPECT_EQ(spare.file->read_at(0, bytes).value(), 2'000u);
+    EXPECT_EQ(std::count(bytes.begin(), bytes.end(), 0), 3'000);
+    log.use_spare(std::move(spare));
+    ASSERT_TRUE(log.append(bytes_of(std::string(1'200, 'y'))).ok());
+    EXPECT_EQ(log.segments(), 2u);
+    auto again = std::move(open(real_, options(2'000))).value();
+    EXPECT_EQ(seen_.size(), 2u);
+    EXPECT_TRUE(again.report().damage.empty());
+}
+
+TEST_F(Log, large_groups_want_no_spare) {
+    auto log = std::move(open(real_, options(16 << 20))).value();
+    const std::string large(40'000, 'x');
+    for (int i = 0; i < 40; ++i) {
+        FrameGroup group;
+        group.add(log.next(), bytes_of(large));
+        group.add(log.next() + 1, bytes_of(large));
+        ASSERT_TRUE(log.commit(group));
+    }
+    EXPECT_FALSE(log.wants_spare());
+}
+
+TEST_F(Log, a_spare_that_cannot_be_made_or_taken_is_no_harm) {
+    ASSERT_TRUE(real_.make_directories(root()));
+    auto files = std::move(FaultyFiles::open(root(), 5)).value();
+    auto log = std::move(open(*files, options())).value();
+    ASSERT_TRUE(log.append(bytes_of("one")).ok());
+    files->limit_space(100'000);
+    EXPECT_EQ(make_spare_segment(*files, root(), 1 << 20).error().code, Errc::overloaded);
+    EXPECT_EQ(files->list(root()).value().size(), 1u) << "nothing is left behind";
+    files->limit_space(std::nullopt);
+    std::stop_source stopped;
+    stopped.request_stop();
+    EXPECT_EQ(make_spare_segment(*files, root(), 1 << 20, stopped.get_token()).error().code,
+              Errc::cancelled);
+    log.use_spare(std::move(make_spare_segment(*files, root(), 1 << 20)).value());
+    files->fail(Call::rename, 1, Fault::io_error);
+    EXPECT_EQ(log.append(bytes_of("two")).error().code, Errc::io_failed);
+    ASSERT_TRUE(log.append(bytes_of("two")).ok());
+    EXPECT_EQ(read_all_frames(log, 1).size(), 2u);
+    auto again = std::move(open(*files, options())).value();
+    EXPECT_EQ(seen_, (Frames{{1, "one"}, {2, "two"}}));
+    const auto entries = files->list(root()).value();
+    for (const auto& entry : entries) EXPECT_TRUE(entry.name.ends_with(".mwlog")) << entry.name;
+}
+
 // Appends numbered texts until a call fails; returns how many were acknowledged.
-std::uint64_t append_until_failure(Result<AppendLog>& log, std::uint64_t from) {
+std::uint64_t append_until_failure(Result<AppendLog>& log, std::uint64_t from, Files& files,
+                                   const std::string& directory, std::uint64_t spare_every) {
     if (!log) return 0;
     std::uint64_t acknowledged = 0;
     for (std::uint64_t n = from; n < from + 12; ++n) {
@@ -240,20 +339,26 @@ std::uint64_t append_until_failure(Result<AppendLog>& log, std::uint64_t from) {
         if (!log->commit(group)) break;
         acknowledged = 2 * n;
         if (n % 4 == 0) ignore(log->drop(2 * n - 6), "old frames");
+        if (spare_every == 0 || n % spare_every != 0) continue;
+        if (auto spare = make_spare_segment(files, directory, 1'500))
+            log->use_spare(std::move(*spare));
     }
     return acknowledged;
 }
 
 TEST_F(Log, a_power_cut_at_any_call_keeps_what_was_acknowledged_and_no_gap) {
-    for (std::uint64_t call = 1; call < 60; ++call) {
-        for (std::uint64_t seed = 0; seed < 3; ++seed) {
+    for (std::uint64_t call = 1; call < 90; ++call) {
+        for (std::uint64_t seed = 0; seed < 6; ++seed) {
+            const std::uint64_t spare_every = seed % 3;  // none, for each group, for each second
             folder_ = std::move(TemporaryDirectory::make()).value();
             auto files = std::move(FaultyFiles::open(root(), seed * 1000 + call)).value();
             files->fail(Call::any, call, Fault::power_cut);
             std::uint64_t acknowledged = 0;
             {
-                auto log = open(*files, options(1500));
-                acknowledged = append_until_failure(log, 1);
+                auto recycling = options(1500);
+                recycling.recycles = seed >= 3;
+                auto log = open(*files, recycling);
+                acknowledged = append_until_failure(log, 1, *files, root(), spare_every);
             }
             ignore(files->power_cut(), "it may be cut already");
             auto log = open(real_, options(1500));

@@ -1,13 +1,17 @@
 #include "platform/files/group_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "platform/files/append_log_format.h"
 #include "platform/files/files.h"
+#include "platform/files/spare_segment.h"
 
 namespace mw::files {
 namespace {
+
+constexpr seconds prepare_again_after{60};
 
 // Not dropping costs space, nothing else: the next drop tries again.
 void drop_segments(AppendLog& log, std::uint64_t through) {
@@ -40,6 +44,7 @@ GroupLog::GroupLog(Files& files, Loop& loop, Workers& workers, GroupLogOptions o
       index_(std::move(index)),
       next_(log_.next()),
       durable_(next_ - 1),
+      preparations_(loop),
       scope_(loop) {}
 
 GroupLog::~GroupLog() = default;
@@ -104,6 +109,8 @@ Task<> GroupLog::flush() {
 Task<> GroupLog::stop() {
     stopping_ = true;
     retry_now_.set();
+    preparations_.cancel();
+    CO_TRY_VOID(co_await preparations_.join());
     CO_TRY_VOID(co_await scope_.join());
     if (durable_ == last()) co_return Result<>{};
     co_return failure_ ? *failure_
@@ -133,8 +140,29 @@ Task<> GroupLog::commit_until_idle() {
     co_return Result<>{};
 }
 
+// Beside the commits. Without space, or whatever else is in the way, segments grow; the next commit
+// that wants a spare segment tries again, but no more often than the disk may be asked.
+Task<> GroupLog::prepare_segment() {
+    auto job = [files = &files_, directory = options_.log.directory,
+                bytes = options_.log.segment_bytes](std::stop_token stop) {
+        return make_spare_segment(*files, directory, bytes, std::move(stop));
+    };
+    auto made = co_await options_.preparing->run(std::move(job));
+    if (made) {
+        spare_ = std::make_unique<SpareSegment>(std::move(*made));
+        ++figures_.spares;
+    } else if (made.error().code != Errc::cancelled) {
+        log::warn("files.log.not_prepared",
+                  {{"log", options_.log.directory}, {"why", made.error()}});
+        CO_TRY_VOID(co_await sleep_for(prepare_again_after));
+    }
+    preparing_ = false;
+    co_return Result<>{};
+}
+
 // One write and one sync on a worker. A failure keeps the group for the next try.
 Task<> GroupLog::commit_once() {
+    if (spare_) log_.use_spare(std::move(*std::exchange(spare_, nullptr)));
     auto job = [log = &log_, group = &in_flight_, through = drop_through_]() -> Result<Committed> {
         RealClock clock;
         auto before = clock.steady();
@@ -159,6 +187,10 @@ Task<> GroupLog::commit_once() {
     failure_.reset();
     if (drop_through > 0) index_.drop(drop_through);
     if (drop_through == drop_through_) drop_through_ = 0;
+    if (options_.preparing && !preparing_ && !spare_ && !stopping_ && log_.wants_spare()) {
+        preparing_ = true;
+        preparations_.spawn(prepare_segment());
+    }
     if (!in_flight_.empty()) {
         if (sync_seconds_) sync_seconds_->observe(outcome->seconds);
         made_durable(*outcome);

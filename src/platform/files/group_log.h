@@ -20,6 +20,9 @@ struct GroupLogOptions {
     std::size_t waiting_bytes_max = std::size_t{16} << 20;  // not yet given to a sync
     nanoseconds retry_after = milliseconds{250};            // when the disk refused
     bool readable = false;  // keeps an index for read(): 16 bytes for about each 32 KiB
+    // Prepare the next segment, so that small groups do not make a file grow; null: segments grow.
+    // Must outlive the object; not the workers that commit, which would wait.
+    Workers* preparing = nullptr;
 };
 
 // Figures the owner may put into its metrics; all on the loop.
@@ -28,7 +31,10 @@ struct GroupLogFigures {
     std::uint64_t failures = 0;
     std::uint64_t bytes = 0;
     std::size_t waiting_bytes = 0;
+    std::uint64_t spares = 0;  // segments prepared
 };
+
+struct SpareSegment;
 
 class GroupLog {
  public:
@@ -86,6 +92,7 @@ class GroupLog {
     void wake();
     Task<> commit_until_idle();
     Task<> commit_once();
+    Task<> prepare_segment();
 
     struct Committed {
         double seconds = 0;
@@ -106,13 +113,16 @@ class GroupLog {
     std::uint64_t drop_through_ = 0;
     bool committing_ = false;
     bool stopping_ = false;
+    bool preparing_ = false;
+    std::unique_ptr<SpareSegment> spare_;  // for the next commit
     std::optional<Error> failure_;
     std::vector<std::function<void(std::uint64_t)>> listeners_;
     Event progressed_;  // durable_ grew, or a commit failed
     Event retry_now_;
     GroupLogFigures figures_;
     metrics::Histogram* sync_seconds_ = nullptr;
-    Scope scope_;  // last: its tasks use everything above
+    Scope preparations_;
+    Scope scope_;  // last: their tasks use everything above
 };
 
 }  // namespace mw::files

@@ -21,6 +21,7 @@ class Group : public testing::Test {
         options.waiting_bytes_max = 4096;
         options.retry_after = milliseconds{1};
         options.readable = true;
+        if (prepares_) options.preparing = &preparing_;
         seen_ = 0;
         auto count = [this](const LogFrame&) { ++seen_; };
         log_ = std::move(GroupLog::open(*files_, *loop_, workers_, options, count)).value();
@@ -30,9 +31,32 @@ class Group : public testing::Test {
     std::unique_ptr<FaultyFiles> files_;
     std::unique_ptr<Loop> loop_ = std::move(Loop::open()).value();
     Workers workers_{{1, 16, 0, "log"}};
+    Workers preparing_{{1, 16, 0, "space"}};
+    bool prepares_ = false;
     std::uint64_t seen_ = 0;
     std::unique_ptr<GroupLog> log_;
 };
+
+TEST_F(Group, prepares_segments_beside_small_commits_and_reads_back_what_is_in_them) {
+    ASSERT_TRUE(sync_wait(*loop_, log_->stop()));
+    prepares_ = true;
+    segment_bytes_ = 4096;
+    open();
+    while (log_->figures().spares < 3) {
+        ASSERT_TRUE(log_->append(bytes_of("small")).ok());
+        ASSERT_TRUE(sync_wait(*loop_, log_->flush()));
+    }
+    const std::uint64_t last = log_->last();
+    auto read = sync_wait(*loop_, log_->read({1, last / 2, last})).value();
+    for (const auto& frame : read) {
+        ASSERT_TRUE(frame.ok()) << frame.error().message;
+        EXPECT_EQ(text_of(*frame), "small");
+    }
+    ASSERT_TRUE(sync_wait(*loop_, log_->stop()));
+    open();
+    EXPECT_EQ(seen_, last);
+    EXPECT_EQ(log_->report().torn_bytes, 0u);
+}
 
 TEST_F(Group, one_sync_covers_what_was_appended_in_one_turn) {
     std::vector<std::uint64_t> told;

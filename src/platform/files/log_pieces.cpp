@@ -1,5 +1,7 @@
 #include "platform/files/log_pieces.h"
 
+#include <algorithm>
+
 #include "platform/files/append_log_format.h"
 #include "platform/files/files.h"
 
@@ -18,6 +20,21 @@ Result<std::vector<std::string>> segment_names(Files& files, const std::string& 
     return names;
 }
 
+// Where the last item ends: zeros may come behind it, which were written ahead.
+Result<std::uint64_t> end_of_items(File& file) {
+    TRY(const auto size, file.size());
+    Bytes bytes(static_cast<std::size_t>(size));
+    TRY(const auto got, file.read_at(0, bytes));
+    bytes.resize(got);
+    std::size_t end = std::min(bytes.size(), format::header_bytes);
+    for (std::size_t at = end; at < bytes.size();) {
+        const auto item = format::item_at(bytes, at);
+        if (item) end = at + item->bytes();
+        at = item ? end : format::next_item(bytes, at + 1);
+    }
+    return end;
+}
+
 }  // namespace
 
 // A segment gets no more frames once a newer one is there. So when no name came or went while all
@@ -30,7 +47,7 @@ Result<std::vector<LogPiece>> open_log_pieces(Files& files, const std::string& d
             auto opened = files.open(join(directory, name), Mode::read);
             if (!opened && opened.error().code == Errc::not_found) break;  // dropped meanwhile
             if (!opened) return std::move(opened).error();
-            TRY(const auto bytes, (*opened)->size());
+            TRY(const auto bytes, end_of_items(**opened));
             pieces.push_back({name, std::move(*opened), bytes});
         }
         TRY(auto after, segment_names(files, directory));

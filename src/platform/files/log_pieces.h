@@ -22,9 +22,9 @@ struct LogPiece {
 };
 
 // The pieces together are the log of one instant: every frame that was durable before the call and
-// was not dropped, in order. Behind the last of them there may be the beginning of a group that was
-// never acknowledged, which opening the copy cuts as after a crash. Empty when there is no log.
-// overloaded: the log changed its segments faster than they could be opened.
+// was not dropped, in order, and perhaps frames of a group that was not acknowledged yet, without
+// the zeros that stand behind the last one. Empty when there is no log. overloaded: the log changed
+// its segments faster than they could be opened.
 Result<std::vector<LogPiece>> open_log_pieces(Files& files, const std::string& directory);
 
 }  // namespace mw::files

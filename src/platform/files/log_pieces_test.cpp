@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "platform/files/files.h"
+#include "platform/files/spare_segment.h"
 
 namespace mw::files {
 namespace {
@@ -11,7 +12,7 @@ class LogPieces : public testing::Test {
  protected:
     static Bytes text_bytes(std::string_view text) { return {text.begin(), text.end()}; }
     AppendLogOptions options(const std::string& name) const {
-        return {join(folder_.path(), name), "test", 400, 1 << 16, 1};
+        return {join(folder_.path(), name), "test", 400, 1 << 16, 1, false};
     }
     static std::vector<std::uint64_t> numbers_in(Files& files, AppendLogOptions options,
                                                  LogOpenReport* report = nullptr) {
@@ -53,6 +54,19 @@ TEST_F(LogPieces, are_the_log_of_one_instant_whatever_is_dropped_and_written_aft
     EXPECT_EQ(numbers.back(), 20u);
     EXPECT_EQ(numbers.size(), 21 - oldest);
     EXPECT_TRUE(report.damage.empty());
+}
+
+TEST_F(LogPieces, end_where_the_items_end_not_the_zeros_behind_them) {
+    auto log = std::move(AppendLog::open(real_, options("log"))).value();
+    ASSERT_TRUE(log.append(text_bytes("one")));
+    log.use_spare(std::move(make_spare_segment(real_, options("log").directory, 400)).value());
+    ASSERT_TRUE(log.append(Bytes(30)));  // its own zeros belong to it
+    ASSERT_TRUE(log.append(Bytes(30)));
+    auto pieces = *open_log_pieces(real_, options("log").directory);
+    ASSERT_EQ(pieces.size(), 2u);
+    EXPECT_EQ(pieces[0].bytes + pieces[1].bytes, log.bytes());
+    write_copy(real_, pieces, "copy");
+    EXPECT_EQ(numbers_in(real_, options("copy")), (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
 TEST_F(LogPieces, of_no_log_are_none) {

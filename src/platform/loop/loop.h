@@ -20,6 +20,7 @@
 #include "platform/loop/published.h"
 #include "platform/loop/run_on.h"
 #include "platform/loop/scope.h"
+#include "platform/loop/short_turns.h"
 #include "platform/loop/signals.h"
 #include "platform/loop/task.h"
 #include "platform/loop/wait.h"

@@ -1,10 +1,12 @@
 #include "platform/loop/short_turns.h"
 
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 
 namespace mw {
@@ -33,6 +35,14 @@ void ask_for_short_turns() {
     const SchedulerWish wish{.nice = niceness, .runtime = shortest_ns};
     // Refused by a sandbox, or by an older kernel: turns stay as they are.
     [[maybe_unused]] const long outcome = syscall(SYS_sched_setattr, 0, &wish, 0);
+}
+
+void give_way() {
+    constexpr std::chrono::milliseconds turn{1};
+    thread_local std::chrono::steady_clock::time_point began;
+    if (std::chrono::steady_clock::now() - began < turn) return;
+    sched_yield();
+    began = std::chrono::steady_clock::now();
 }
 
 }  // namespace mw

@@ -8,4 +8,9 @@ namespace mw {
 // (sched_setattr(2): a slice for SCHED_OTHER); without it nothing changes.
 void ask_for_short_turns();
 
+// Long work at low priority calls this between its pieces: at most once a millisecond the thread
+// lets others go first. Else somebody who was interrupted waits until the kernel's next tick, 4 ms
+// on many systems.
+void give_way();
+
 }  // namespace mw

@@ -65,7 +65,8 @@ void Workers::work_loop(int index) {
     // On Linux this is the thread's own nice value. Failing leaves it as urgent as the loops.
     [[maybe_unused]] int outcome =
         setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), options_.niceness);
-    ask_for_short_turns();
+    // A thread of shorter turns takes the processor from one of longer turns: loops from scans.
+    if (options_.niceness <= 0) ask_for_short_turns();
     for (;;) {
         std::shared_ptr<Work> work;
         {

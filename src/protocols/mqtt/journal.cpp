@@ -32,7 +32,9 @@ Result<std::unique_ptr<Journal>> Journal::open(files::Files& files, Loop& loop, 
     log.log.segment_bytes = options.segment_bytes;
     log.log.frame_bytes_max = frame_bytes_max;
     log.waiting_bytes_max = options.waiting_bytes + room_for_answers;
+    log.log.recycles = options.preparing != nullptr;
     log.readable = true;
+    log.preparing = options.preparing;
     JournalRecord record;
     Result<> fault;
     auto visit = [&](const files::LogFrame& frame) {

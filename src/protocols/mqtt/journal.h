@@ -22,6 +22,7 @@ struct JournalOptions {
     std::size_t segment_bytes = std::size_t{8} << 20;
     std::size_t waiting_bytes = std::size_t{16} << 20;  // more: the journal is not ready()
     std::size_t slack_bytes = std::size_t{16} << 20;
+    Workers* preparing = nullptr;  // see files::GroupLogOptions
 };
 
 class Journal {

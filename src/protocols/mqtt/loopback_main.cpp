@@ -80,12 +80,17 @@ Result<> run(int argc, char** argv) {
     }
     files::RealFiles files;
     Workers workers{{1, 16, 0, "log"}};
+    Workers preparing{{1, 16, 5, "log-space"}};
     TRY(auto loop, Loop::open());
     SystemRandom random;
     const LoadTopics topics;
     mqtt::Broker broker(*loop, random, limits(), topics, nullptr);
     TRY_VOID(broker.add_loops(loops - 1));
-    if (!journal.empty()) TRY_VOID(broker.remember(files, workers, {.directory = journal}));
+    if (!journal.empty()) {
+        mqtt::JournalOptions options{.directory = journal};
+        options.preparing = &preparing;
+        TRY_VOID(broker.remember(files, workers, std::move(options)));
+    }
     const std::uint16_t port = argc > 1 ? port_of(argv[1]) : std::uint16_t{0};
     TRY_VOID(serve(*loop, broker, {.port = port}));
     if (argc > 5) {
