@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::size_t text_bytes_max = 4096;  // of a name; the log could say 65,535
 constexpr std::size_t row_bytes = sizeof(Timestamp) + sizeof(double) + sizeof(Quality);
+constexpr std::size_t expected_max = 32;  // the rest of a long batch is fetched as it goes on
 
 Result<> check_texts(std::initializer_list<std::string_view> texts) {
     for (auto text : texts)
@@ -196,6 +197,18 @@ void History::State::keep_position(std::uint32_t index, std::uint64_t sequence, 
     stream.sequence = sequence;
     stream.ticket = ticket;
     stream.changed = true;
+}
+
+void History::State::expect_soon(std::span<const SeriesRef> series) const {
+    for (const auto ref : series.first(std::min(series.size(), expected_max))) {
+        active_->prefetch_slot(ref);
+        prefetch_newest(ref);
+    }
+}
+
+void History::State::expect_next(std::span<const SeriesRef> series) const {
+    for (const auto ref : series.first(std::min(series.size(), expected_max)))
+        active_->prefetch_block(ref);
 }
 
 // With many series each has a memory of its own: what the next ones need is fetched meanwhile.

@@ -33,6 +33,10 @@ Result<Ticket> History::append(const Batch& batch, std::span<const SeriesRef> se
 
 Result<Ticket> History::append(const Decision& decision) { return state_->append(decision); }
 
+void History::expect_soon(std::span<const SeriesRef> series) const { state_->expect_soon(series); }
+
+void History::expect_next(std::span<const SeriesRef> series) const { state_->expect_next(series); }
+
 Ticket History::durable() const { return {state_->log().durable()}; }
 
 void History::on_durable(std::function<void(Ticket)> listener) {

@@ -136,6 +136,10 @@ class History {
     // The same with the series of each run known.
     Result<Ticket> append(const Batch& batch, std::span<const SeriesRef> series);
     Result<Ticket> append(const Decision& decision);
+    // A batch of these series comes soon, or next: what it needs is on its way from memory while
+    // something else is done. Changes nothing.
+    void expect_soon(std::span<const SeriesRef> series) const;
+    void expect_next(std::span<const SeriesRef> series) const;
 
     Ticket durable() const;
     void on_durable(std::function<void(Ticket)> listener);

@@ -31,6 +31,8 @@ class History::State {
     Result<Ticket> append(const Batch& batch);
     Result<Ticket> append(const Batch& batch, std::span<const SeriesRef> series);
     Result<Ticket> append(const Decision& decision);
+    void expect_soon(std::span<const SeriesRef> series) const;
+    void expect_next(std::span<const SeriesRef> series) const;
 
     HistorySnapshot snapshot(const Bounds& bounds) const;
     std::optional<LastValue> last(SeriesRef series) const;

@@ -142,6 +142,18 @@ Result<Ticket> Ingest::accept(Batch& batch) {
     return store(*device, batch, nullptr);
 }
 
+void Ingest::expect(const Batch& next, const Batch& after) {
+    if (const Form* form = forms_.find(after.form, directory_.epoch())) {
+        __builtin_prefetch(form->device);
+        __builtin_prefetch(form->series.data());
+        __builtin_prefetch(form->places.get());
+    }
+    if (const Form* form = forms_.find(next.form, directory_.epoch())) {
+        parts_.history.expect_soon(form->series);
+        if (form->places) quality::Engine::expect(*form->places);
+    }
+}
+
 Result<Ticket> Ingest::accept(const Decision& decision) {
     if (!directory_.find(decision.device.text)) {
         metrics_.unknown_devices.add();
@@ -162,6 +174,7 @@ Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch, const Form* form
     const std::uint64_t number = batch.form;
     const auto& converted = form ? form->converted : converted_;
     if (!converted.empty()) convert(device, batch, converted);
+    if (form) parts_.history.expect_next(form->series);
     judge(device, batch, form);
     auto ticket = parts_.history.append(batch, form ? form->series : series_);
     if (!ticket) {

@@ -69,6 +69,9 @@ class Ingest final : public mqtt::Uplink, public PointSink {
 
     // PointSink. batch.device must be in the directory; arrival 0 becomes now.
     Result<Ticket> accept(Batch& batch) override;
+    // These are accepted next, and after that: what is known of their forms is on its way from
+    // memory while the batch before is stored. Changes nothing.
+    void expect(const Batch& next, const Batch& after);
     Result<Ticket> accept(const Decision& decision) override;
     Ticket durable() const override { return line_.durable(); }
     void on_durable(std::function<void(Ticket)> listener) override;

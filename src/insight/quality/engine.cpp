@@ -96,6 +96,13 @@ void Engine::Book::judge(const Batch& batch, const Rules& rules, bool judge_time
     }
 }
 
+void Engine::expect(const Places& places) {
+    constexpr std::size_t expected_max = 32;  // the rest of a long batch is fetched as it goes on
+    __builtin_prefetch(places.device, 1);
+    const std::size_t count = std::min(places.series.size(), expected_max);
+    for (std::size_t i = 0; i < count; ++i) __builtin_prefetch(places.series[i], 1);
+}
+
 void Engine::Book::judge(const Batch& batch, const Rules& rules, const Places& places,
                          Quality* codes) {
     Device& device = *places.device;

@@ -32,6 +32,8 @@ class Engine {
     struct Places;
     std::shared_ptr<const Places> places(const Batch& batch, const Rules& rules);
     void judge(Batch& batch, const Rules& rules, const Places& places);
+    // A batch for these places comes soon: brings them nearer, changes nothing.
+    static void expect(const Places& places);
 
     // After a restart: feeds stored points in their order, so that the next point is judged as if
     // nothing had happened. Codes that need the arrival time are not counted again. Source codes
