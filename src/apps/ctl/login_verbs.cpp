@@ -1,4 +1,4 @@
-// login, whoami, enroll (token, list, approve, deny), token.
+// login, whoami, device (its life), enroll (token, list, approve, deny), token.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -93,6 +93,36 @@ void add_enrollment_verbs(CLI::App& enroll, Context& context) {
     }
 }
 
+Result<> move_device(Context& context, const std::string& device, const char* event,
+                     const std::string& why) {
+    TRY(Hub * hub, context.hub());
+    const Json body = {{"event", event}, {"why", why}};
+    TRY(const Json answer, hub->send(http::Method::post, "/v1/devices/" + device + "/life", body));
+    std::cout << device << " is " << cell(answer, "state") << '\n';
+    return {};
+}
+
+void add_device_verbs(CLI::App& app, Context& context) {
+    auto* device = app.add_subcommand("device", "the life of a device");
+    device->require_subcommand(1);
+    struct Row {
+        const char *event, *says;
+    };
+    for (const Row row :
+         {Row{"quarantine", "it may renew its certificate, and not connect"},
+          Row{"release", "out of quarantine"},
+          Row{"suspend", "it may do nothing; its connections end now"},
+          Row{"resume", "as before it was suspended"}, Row{"retire", "out of service for good"}}) {
+        auto* sub = device->add_subcommand(row.event, row.says);
+        auto words = std::make_shared<std::pair<std::string, std::string>>();
+        sub->add_option("device", words->first, "a Device")->required();
+        sub->add_option("--why", words->second, "for the audit log");
+        sub->callback([&context, words, event = row.event] {
+            context.run([&] { return move_device(context, words->first, event, words->second); });
+        });
+    }
+}
+
 Result<> user_token(Context& context, const std::string& user) {
     TRY(Hub * hub, context.hub());
     TRY(const Json answer,
@@ -132,6 +162,7 @@ void add_login_verbs(CLI::App& app, Context& context) {
         [&context, group] { context.run([&] { return enroll_token(context, *group); }); });
 
     add_enrollment_verbs(*enroll, context);
+    add_device_verbs(app, context);
 
     auto* user = app.add_subcommand("token", "make a token for a user; shown once");
     auto name = std::make_shared<std::string>();

@@ -11,6 +11,7 @@
 namespace mw::edge {
 namespace {
 
+constexpr nanoseconds ask_again_every = seconds{5};
 constexpr std::uint64_t token_bytes_max = 4096;
 constexpr std::uint64_t bundle_bytes_max = std::uint64_t{300} << 20;
 
@@ -39,6 +40,24 @@ Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
     co_return co_await agent.stop();
 }
 
+// While the hub says "later", as where an operator must approve the device. The key stays the same:
+// another one would be another device to the operator.
+Result<est::Enrolled> enroll_patiently(Loop& loop, const est::EnrollOptions& options,
+                                       const crypto::PrivateKey& key, const Clock& clock,
+                                       nanoseconds patience) {
+    const SteadyTime end = clock.steady() + patience;
+    for (bool told = false;; told = true) {
+        auto enrolled = sync_wait(loop, est::enroll(options, key, clock));
+        if (enrolled || enrolled.error().code != Errc::overloaded) return enrolled;
+        if (end - clock.steady() < ask_again_every) return enrolled;
+        if (!told)
+            std::cerr << enrolled.error().message
+                      << "\nThis waits, and asks again. Its key: " << to_hex(key.public_key().pin())
+                      << '\n';
+        TRY_VOID(sync_wait(loop, sleep_for(ask_again_every)));
+    }
+}
+
 }  // namespace
 
 Result<> enroll(EnrollArguments a) {
@@ -49,6 +68,7 @@ Result<> enroll(EnrollArguments a) {
                                          known->device.text +
                                          "'. Next step: another --data, or remove that folder"};
     TRY(std::string token, token_of(files, a));
+    TRY(const nanoseconds patience, parse_duration(a.wait).context("--wait"));
     TRY(auto loop, Loop::open());
     WorkersOptions one;
     one.threads = 1;
@@ -60,7 +80,7 @@ Result<> enroll(EnrollArguments a) {
     options.token = std::move(token);
     options.pin = a.pin;
     options.resolver = &workers;
-    TRY(const auto enrolled, sync_wait(*loop, est::enroll(std::move(options), key, clock)));
+    TRY(const auto enrolled, enroll_patiently(*loop, options, key, clock, patience));
     TRY_VOID(agent::save_identity(files, a.directory, DeviceId{a.name}, a.hub, key, enrolled));
     std::cout << "enrolled '" << a.name << "', certificate valid until "
               << to_iso8601(enrolled.certificate.not_after)

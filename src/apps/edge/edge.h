@@ -14,6 +14,7 @@ struct EnrollArguments {
     std::string pin;  // SHA-256 of the root's public key, hex
     std::string name;
     std::string directory;
+    std::string wait = "1h";  // for an operator to approve it
 };
 Result<> enroll(EnrollArguments arguments);
 

@@ -34,6 +34,7 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     enroll->add_option("--name", a.enroll.name, "this device's name")->required();
     enroll->add_option("--data", a.enroll.directory, "where key and certificate are kept")
         ->required();
+    enroll->add_option("--wait", a.enroll.wait, "how long, when an operator must approve it");
     enroll->callback([&] { outcome = mw::edge::enroll(a.enroll); });
 
     auto* run = app.add_subcommand("run", "read sources, run models, forward to the hub");

@@ -345,6 +345,20 @@ void DataPlane::remove_device(const std::string& name) {
     if (!loop().post(std::move(there))) log::error("hub.device.lost", {{"device", name}});
 }
 
+void DataPlane::shut_out(const std::string& name) {
+    auto there = [this, name] { scope_->spawn(end_connections(name)); };
+    if (!loop().post(std::move(there))) log::error("hub.device.lost", {{"device", name}});
+}
+
+Task<> DataPlane::end_connections(std::string device) {
+    mqtt::KickOrder order;
+    order.identity = device;
+    auto kicking = broker_->kick(std::move(order));
+    CO_TRY(const auto kicked, co_await std::move(kicking));
+    log::info("hub.device.shut_out", {{"device", device}, {"connections", kicked.connections}});
+    co_return Result<>{};
+}
+
 void DataPlane::set_context(history::ContextSnapshot context) {
     auto there = [this, context = std::move(context)] { history_->set_context(context); };
     if (!loop().post(std::move(there))) log::error("hub.context.lost");

@@ -103,6 +103,8 @@ class DataPlane final : public query::HistorySource,
     void command(const std::string& device, const std::string& id, std::string body) override;
     void put_device(const std::string& name, ingest::DeviceFacts facts) override;
     void remove_device(const std::string& name) override;
+    // Its connections end now (it is suspended); what it subscribed stays.
+    void shut_out(const std::string& name);
     void set_context(history::ContextSnapshot context) override;
     void set_parents(std::shared_ptr<const projection::Parents> parents) override;
     void set_edge_nodes(sparkplug::AddressSnapshot addresses) override;
@@ -114,6 +116,7 @@ class DataPlane final : public query::HistorySource,
     Result<mqtt::Identity> admit(ByteView certificate) const;
     Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
+    Task<> end_connections(std::string device);
     void speak(std::string topic, Bytes payload, bool retain, mqtt::QoS qos);
     void say_all();
     Task<> keep_ticking();

@@ -104,6 +104,7 @@ Result<> Hub::open_data() {
     };
     doors.reports = [this](ingest::ReportBox box) { return receive_reports(std::move(box)); };
     doors.presence = [this](std::string device, bool connected, Timestamp at) {
+        if (connected) scope_->spawn(note_connection(device));
         convergence_->on_presence(device, connected, at);
     };
     doors.stored_sketch = [this](monitors::StoredSketch sketch) {
@@ -113,6 +114,7 @@ Result<> Hub::open_data() {
                                {*control_, world_.files, *disk_, world_.clock, world_.random,
                                 metrics_, onboarding_->admission()},
                                std::move(doors)));
+    onboarding_->on_shut_out([this](const std::string& device) { data_->shut_out(device); });
     broker_wiring_ = std::make_unique<BrokerWiring>(*data_);
     point_wiring_ = std::make_unique<PointWiring>(*data_);
     TRY_VOID(open_queries(history));
@@ -290,6 +292,19 @@ Task<Json> Hub::decide(std::string device, bool approve, std::string actor) {
     auto deciding = onboarding_->decide(std::move(device), approve, std::move(actor));
     CO_TRY(const auto decided, co_await std::move(deciding));
     co_return onboarding::json_of(decided);
+}
+
+Task<std::string> Hub::move(Move move) {
+    return onboarding_->move_device({std::move(move.device), std::move(move.event),
+                                     std::move(move.why), std::move(move.actor)});
+}
+
+Task<> Hub::note_connection(std::string device) {
+    auto noting = onboarding_->connected(device);
+    const auto noted = co_await std::move(noting);
+    if (!noted && noted.error().code != Errc::cancelled)
+        log::warn("hub.device.not_activated", {{"device", device}, {"reason", noted.error()}});
+    co_return Result<>{};
 }
 
 Task<> Hub::receive_reports(ingest::ReportBox box) {

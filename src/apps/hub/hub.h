@@ -81,6 +81,8 @@ class Hub final : private api::EnrollmentTokens {
     Task<> receive_reports(ingest::ReportBox box);
     Task<Issued> issue(Order order) override;
     JsonArray waiting() const override;
+    Task<std::string> move(Move move) override;
+    Task<> note_connection(std::string device);
     Task<Json> decide(std::string device, bool approve, std::string actor) override;
     http::Router api_routes();
     http::Router device_routes();

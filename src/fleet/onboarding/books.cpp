@@ -14,8 +14,15 @@ Onboarding::Parts::Group& Onboarding::Parts::books_of(const Resource& group) {
 
 void Onboarding::Parts::observe(const ResourceChange& change) {
     bool deleted = change.what == ResourceChange::What::deleted;
-    if (change.resource.kind == "Device")
+    if (change.resource.kind == "Device") {
+        const Enrolment* known = roster.find(change.resource.name);
+        const bool might_connect = known && known->may_connect;
         deleted ? roster.drop(change.resource.name) : roster.take(change.resource);
+        // Of deleted devices the hub knows already, and forgets their sessions as well.
+        const bool ends =
+            !deleted && might_connect && !roster.find(change.resource.name)->may_connect;
+        if (ends && shut_out) shut_out(change.resource.name);
+    }
     if (change.resource.kind == "EnrollmentGroup" && deleted) groups.erase(change.resource.name);
 }
 

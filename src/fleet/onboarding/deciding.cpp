@@ -2,6 +2,7 @@
 #include <regex>
 
 #include "base/log.h"
+#include "fleet/onboarding/lifecycle.h"
 #include "fleet/onboarding/parts.h"
 #include "trust/audit/audit.h"
 
@@ -40,10 +41,6 @@ Resource make_device(const std::string& name, const Resource& group) {
         if (auto value = find_string(group.spec, key)) spec[key] = *value;
     device.spec = std::move(spec);
     return device;
-}
-
-Error busy() {
-    return Error{Errc::overloaded, "this device or key is being enrolled right now; try again"};
 }
 
 Result<> check_label(const std::string& label, const std::string& group) {
@@ -156,6 +153,8 @@ Task<Decision> Onboarding::Parts::admit_new(Ask ask, TokenText token, Resource g
     Turn turn{under_way, {ask.device, ask.key}};
     if (!turn.is_mine()) co_return busy();
     const Enrolment* known = roster.find(ask.device);
+    if (known && !may(known->state, "enroll"))
+        co_return Error{Errc::denied, "device '" + ask.device + "' is " + known->state};
     const bool enrolled = known && !known->serial.empty();
     const bool again = enrolled && known->key == ask.key && known->group == group.name;
     if (enrolled && !again)
@@ -252,7 +251,7 @@ Task<Decision> Onboarding::Parts::reenroll(Ask ask) {
                         "renewal needs the client certificate that is to be replaced; "
                         "for a first one, use simpleenroll"};
     CO_TRY(auto old, crypto::certificate_from_der(ask.who.peer_certificate));
-    CO_TRY(auto principal, roster.admission()->admit(old));
+    CO_TRY(auto principal, roster.admission()->recognise(old));
     if (principal.kind != identity::Principal::Kind::device)
         co_return Error{Errc::denied, "the client certificate is not a device's"};
     ask.device = principal.name;
@@ -270,13 +269,17 @@ Task<Decision> Onboarding::Parts::reenroll(Ask ask) {
     CO_TRY_VOID(check(ask, spec));
     Turn turn{under_way, {ask.device, ask.key}};
     if (!turn.is_mine()) co_return busy();
+    // Now, for it may have been suspended while its group was read.
+    known = roster.find(ask.device);
+    if (!known || !may(known->state, "renew"))
+        co_return Error{Errc::denied, "device '" + ask.device + "' " +
+                                          (known ? "is " + known->state : "is gone")};
     auto certifying = certify(ask, spec);
     CO_TRY(auto decision, co_await std::move(certifying));
     AuditNote note{ask.actor(), "renew",
                    "serial " + decision.certificate->serial + " for " + old.serial +
                        (decision.key ? ", key made here" : "") + ", from " + ask.who.peer};
-    JsonObject status{{"state", "enrolled"},
-                      {"certificate", certificate_status(*decision.certificate)},
+    JsonObject status{{"certificate", certificate_status(*decision.certificate)},
                       {"previous_certificate", certificate_status(old)}};
     auto merging = store.merge_status("Device", ask.device, std::move(status), std::move(note));
     CO_TRY_VOID(co_await std::move(merging));

@@ -4,6 +4,7 @@
 // group, 20 refusals a second in the audit log (the rest are counted), and rates by address and
 // device.
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -45,6 +46,14 @@ struct Token {
     std::uint64_t uses = 0;
 };
 
+// What a person says about a device's life (lifecycle.h).
+struct Move {
+    std::string device;
+    std::string event;  // quarantine, release, suspend, resume, retire
+    std::string why;    // may be empty
+    std::string actor;
+};
+
 // A device that asks to be let into a group where an operator decides.
 struct Waiting {
     std::string group;
@@ -66,6 +75,13 @@ class Onboarding final : public est::Enroller {
     std::vector<Waiting> waiting() const;  // and those decided that have not come back yet
     // not_found: nobody waits by that name; conflict: decided already.
     Task<WaitingRequest> decide(std::string device, bool approve, std::string actor);
+
+    // The state that it is in then. not_found; conflict: the table has no such move.
+    Task<std::string> move_device(Move move);
+    // It has been let in with its certificate: active, if it was not.
+    Task<> connected(std::string device);
+    // Called when a device that might connect may not any more; deleted ones are not told.
+    void on_shut_out(std::function<void(const std::string& device)> listener);
 
     nanoseconds wait_for(const est::Credentials& who) override;
     Task<> refused(Error error, est::Credentials who) override;

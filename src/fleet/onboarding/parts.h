@@ -63,6 +63,10 @@ class Turn {
     bool free_ = true;
 };
 
+inline Error busy() {
+    return Error{Errc::overloaded, "this device or key is being enrolled right now; try again"};
+}
+
 class Seat {
  public:
     Seat(std::size_t& taken, metrics::Gauge& gauge) : taken_(taken), gauge_(gauge) {
@@ -149,4 +153,5 @@ struct mw::onboarding::Onboarding::Parts {
     std::set<std::string> under_way;  // devices, and keys in hex: each is decided one at a time
     std::size_t at_once = 0;
     std::shared_ptr<void> subscription;
+    std::function<void(const std::string&)> shut_out;  // may be empty
 };

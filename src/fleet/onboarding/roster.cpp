@@ -1,13 +1,22 @@
 #include "fleet/onboarding/roster.h"
 
+#include "fleet/onboarding/lifecycle.h"
+
 namespace mw::onboarding {
 
 Enrolment enrolment_of(const Resource& device) {
     auto text = [&](std::string_view path) {
         return find_string(device.status, path).value_or("");
     };
-    return {device.domain, text("group"), text("certificate.serial"),
-            text("previous_certificate.serial"), text("certificate.key")};
+    std::string state = device_state(device);
+    const bool may_connect = may(state, "connect");
+    return {device.domain,
+            text("group"),
+            text("certificate.serial"),
+            text("previous_certificate.serial"),
+            text("certificate.key"),
+            std::move(state),
+            may_connect};
 }
 
 JsonObject certificate_status(const crypto::Certificate& certificate) {
@@ -48,6 +57,15 @@ Result<identity::Principal> Admission::admit(ByteView der) const {
 }
 
 Result<identity::Principal> Admission::admit(const crypto::Certificate& certificate) const {
+    return check(certificate, true);
+}
+
+Result<identity::Principal> Admission::recognise(const crypto::Certificate& certificate) const {
+    return check(certificate, false);
+}
+
+Result<identity::Principal> Admission::check(const crypto::Certificate& certificate,
+                                             bool connects) const {
     TRY(auto principal, peers_.load()->principal(certificate, clock_.now()));
     if (principal.kind != identity::Principal::Kind::device) return principal;
     auto shards = shards_.load();
@@ -61,6 +79,7 @@ Result<identity::Principal> Admission::admit(const crypto::Certificate& certific
     const auto& enrolment = found->second;
     if (enrolment.serial != certificate.serial && enrolment.previous_serial != certificate.serial)
         return refuse("has another certificate now; enrol it again");
+    if (connects && !enrolment.may_connect) return refuse(("is " + enrolment.state).c_str());
     principal.domain = enrolment.domain;
     return principal;
 }

@@ -20,6 +20,8 @@ struct Enrolment {
     std::string serial;           // of the certificate in use; empty: known, and never enrolled
     std::string previous_serial;  // of the one that it replaced
     std::string key;              // SHA-256 of its SPKI, hex
+    std::string state;            // of its life (lifecycle.h)
+    bool may_connect = false;
     bool operator==(const Enrolment&) const = default;
 };
 using Enrolments = std::unordered_map<std::string, Enrolment>;
@@ -31,12 +33,15 @@ JsonObject certificate_status(const crypto::Certificate& certificate);
 
 // Tells who holds a client certificate, as identity::Peers says, and for devices whether one by
 // that name still exists with this certificate or with the one before it (a renewal's answer may
-// have been lost): a device that was deleted is refused at once. Any thread; reads one snapshot.
+// have been lost), and whether the state of its life lets it: a device that was deleted or
+// suspended is refused at once. Any thread; reads one snapshot.
 class Admission {
  public:
     Admission(identity::Peers peers, const Clock& clock);
     Result<identity::Principal> admit(ByteView certificate) const;
     Result<identity::Principal> admit(const crypto::Certificate& certificate) const;
+    // The same, in whatever state of its life the device is.
+    Result<identity::Principal> recognise(const crypto::Certificate& certificate) const;
     // Of a certificate that was admitted once.
     bool is_revoked(ByteView certificate) const { return peers_.load()->is_revoked(certificate); }
 
@@ -45,6 +50,7 @@ class Admission {
     // A change copies one shard of 256, not the whole fleet.
     using Shards = std::array<std::shared_ptr<const Enrolments>, 256>;
     static std::size_t shard_of(const std::string& device);
+    Result<identity::Principal> check(const crypto::Certificate& certificate, bool connects) const;
     void publish(const std::string& device, std::optional<Enrolment> enrolment);
 
     std::atomic<std::shared_ptr<const identity::Peers>> peers_;

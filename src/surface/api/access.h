@@ -37,6 +37,12 @@ class EnrollmentTokens {
     virtual JsonArray waiting() const = 0;
     // The request as it is then. not_found: nobody waits by that name; conflict: decided already.
     virtual Task<Json> decide(std::string device, bool approve, std::string actor) = 0;
+    // What a person says about a device's life: quarantine, release, suspend, resume, retire.
+    struct Move {
+        std::string device, event, why, actor;
+    };
+    // The state that it is in then. not_found; invalid_input; conflict: not from its state.
+    virtual Task<std::string> move(Move move) = 0;
 };
 
 // Alarms as the live page and the command line show them. An alarm is a JSON object with at least

@@ -171,6 +171,7 @@ void add_enrollment_routes(Routes& routes) {
     routes.add(Method::get, "/v1/enrollments", list_enrollments);
     routes.add(Method::post, "/v1/enrollments/{name}/approve", approve_enrollment);
     routes.add(Method::post, "/v1/enrollments/{name}/deny", deny_enrollment);
+    routes.add(Method::post, "/v1/devices/{name}/life", move_device);
 }
 
 // Whether data can be trusted: where it came from, how good it is, what is in quarantine.

@@ -41,6 +41,11 @@ class FakeEnrollment final : public EnrollmentTokens {
         Issued issued{"enrol-me", {1'800'000'000'000'000'000}, 3};
         co_return std::move(issued);
     }
+    Task<std::string> move(Move move) override {
+        if (move.event == "release") co_return Error{Errc::conflict, "not from its state"};
+        decided = move.actor + " " + move.event + " " + move.device + " " + move.why;
+        co_return std::string("suspended");
+    }
     std::string decided;  // "user:root approves gw-9"
     JsonArray waiting() const override {
         return {JsonObject{{"device", "gw-9"}, {"group", "pumps"}, {"state", "waiting"}}};

@@ -27,6 +27,8 @@ constexpr RouteWords all_words[] = {
     {"GET", "/v1/enrollments", "Devices that wait to be let in, or that were decided about"},
     {"POST", "/v1/enrollments/{name}/approve", "Let a device that waits enrol"},
     {"POST", "/v1/enrollments/{name}/deny", "Refuse a device that waits"},
+    {"POST", "/v1/devices/{name}/life", "Quarantine, release, suspend, resume or retire a device",
+     "", "application/json"},
     {"POST", "/v1/query", "SQL over history; the form of the answer follows Accept", "",
      "application/json"},
     {"DELETE", "/v1/query/{id}", "End one's own statement that runs under this id", "user"},

@@ -204,6 +204,25 @@ Task<Response> list_enrollments(State& state, Caller caller, Request request) {
     co_return Response::json(200, JsonObject{{"items", std::move(items)}});
 }
 
+// Who may let devices in may shut them out.
+Task<Response> move_device(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    if (!state.parts.enrollment)
+        co_return Error{Errc::not_found, "this hub does not enrol devices"};
+    std::string kind = "Device", name = request.param("name");
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY_VOID(check_keys(body, {"event", "why"}));
+    CO_TRY(auto event, want_string(body, "event"));
+    const auto stored = co_await state.parts.registry.get(std::move(kind), name);
+    const std::string domain = stored ? stored->domain : "default";
+    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", domain}));
+    EnrollmentTokens::Move move{std::move(name), std::string(event),
+                                find_string(body, "why").value_or(""), caller.who.name};
+    auto moving = state.parts.enrollment->move(std::move(move));
+    CO_TRY(auto to, co_await std::move(moving));
+    co_return Response::json(200, JsonObject{{"state", std::move(to)}});
+}
+
 Result<> check_escalation(State& state, const Caller& caller, const Resource& wanted,
                           const Resource* stored) {
     const auto policy = state.parts.registry.policy();

@@ -124,6 +124,20 @@ TEST_F(ApiServices, people_who_may_make_tokens_decide_about_devices_that_wait) {
     EXPECT_EQ(as(user("walt", {"writer"}), get, "/v1/enrollments").status, 403);
 }
 
+TEST_F(ApiServices, a_devices_life_is_in_the_hands_of_who_may_let_it_in) {
+    const char* const life = "/v1/devices/gw-1/life";
+    EXPECT_EQ(call(post, life, R"({"event":"suspend","why":"stolen"})").status, 200);
+    EXPECT_EQ(enrollment.decided, "user:root suspend gw-1 stolen");
+    EXPECT_EQ(call(post, life, R"({"event":"release"})").status, 409);
+    EXPECT_EQ(call(post, life, "{}").status, 400);
+    EXPECT_EQ(call(post, life, R"({"event":"suspend","because":"x"})").status, 400);
+    enrollment.decided.clear();
+    EXPECT_EQ(as(user("vera", {"viewer"}), post, life).status, 400);  // says nothing
+    auto asking = request(post, life, R"({"event":"suspend"})", user("vic", {"viewer"}));
+    EXPECT_EQ(send(std::move(asking)).status, 403);
+    EXPECT_EQ(enrollment.decided, "");
+}
+
 TEST_F(ApiServices, queries_give_the_format_that_is_asked_for) {
     struct Case {
         const char *accept, *content_type;

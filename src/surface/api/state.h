@@ -127,6 +127,7 @@ Task<Response> issue_enrollment_token(State&, Caller, Request);
 Task<Response> list_enrollments(State&, Caller, Request);
 Task<Response> approve_enrollment(State&, Caller, Request);
 Task<Response> deny_enrollment(State&, Caller, Request);
+Task<Response> move_device(State&, Caller, Request);
 
 // admission.cpp
 // What the kind itself says to a person's write: the resource to be written, with its author in
