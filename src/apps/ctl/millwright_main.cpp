@@ -31,6 +31,8 @@ void add_hub_verb(CLI::App& app, Context& context) {
                     "MQTT over WebSocket without TLS, loopback only; off by default");
     sub->add_option("--plain-api-port", options->plain_api_port,
                     "HTTP without TLS, loopback only; off by default");
+    sub->add_option("--status-port", options->status_port,
+                    "lists of revoked certificates and OCSP over HTTP for anybody; off by default");
     sub->add_option("--name", options->names, "DNS name in the hub's certificate; repeatable");
     sub->add_option("--address", options->addresses, "IP address in it; repeatable");
     sub->add_option("--log-level", options->log_level, "debug, info, warn, error, off");
@@ -121,6 +123,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_usecase_verbs(app, context);
     mw::ctl::add_approve_verbs(app, context);
     mw::ctl::add_user_verbs(app, context);
+    mw::ctl::add_certificate_verbs(app, context);
     mw::ctl::add_teaching_verbs(app, context);
     mw::ctl::add_audit_verbs(app, context);
     mw::ctl::add_gate_verbs(app, context);

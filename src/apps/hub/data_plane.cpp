@@ -195,12 +195,21 @@ Task<std::size_t> DataPlane::reload_tls(std::shared_ptr<const net::TlsContext> t
     auto there = [this, tls]() -> Task<std::size_t> {
         for (const Entrance& entrance : entrances_)
             if (auto open = entrance.listener.lock(); open && entrance.tls) open->set_tls(tls);
-        const auto revoked = [this](ByteView certificate) {
-            return parts_.admission->is_revoked(certificate);
-        };
-        return broker_->drop_connections(revoked, "its certificate is revoked");
+        return end_revoked();
     };
     co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::size_t> DataPlane::drop_revoked() {
+    auto there = [this] { return end_revoked(); };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::size_t> DataPlane::end_revoked() {
+    const auto revoked = [this](ByteView certificate) {
+        return parts_.admission->is_revoked(certificate);
+    };
+    return broker_->drop_connections(revoked, "its certificate is revoked");
 }
 
 Result<mqtt::Identity> DataPlane::admit(ByteView certificate) const {

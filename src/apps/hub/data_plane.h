@@ -76,6 +76,8 @@ class DataPlane final : public query::HistorySource,
     // For connections from now on, of the listeners that speak TLS; then those leave whose
     // certificate the admission knows to be revoked. Gives how many.
     Task<std::size_t> reload_tls(std::shared_ptr<const net::TlsContext> tls);
+    // Those leave alone.
+    Task<std::size_t> drop_revoked();
 
     Loop& loop() { return thread_->loop(); }
     mqtt::Broker& broker() { return *broker_; }    // on loop() only
@@ -117,6 +119,7 @@ class DataPlane final : public query::HistorySource,
     Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
     Task<> end_connections(std::string device);
+    Task<std::size_t> end_revoked();  // there
     void speak(std::string topic, Bytes payload, bool retain, mqtt::QoS qos);
     void say_all();
     Task<> keep_ticking();

@@ -56,6 +56,7 @@ Result<> Hub::open_trust() {
     authority.directory = path("pki");
     authority.server_names = options_.names;
     authority.server_addresses = options_.addresses;
+    authority.status = told_urls();
     TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,
                                                          std::move(authority)));
     TRY(release_key_, identity::SigningKey::open(world_.files, world_.clock, *authority_,
@@ -76,6 +77,14 @@ Result<> Hub::open_trust() {
     TRY(onboarding_,
         sync_wait(*control_, onboarding::Onboarding::open(*registry_, *authority_, world_.clock,
                                                           world_.random, metrics_, enrolment)));
+    revocation::Options revocation;
+    revocation.delta_at = told_urls().delta;
+    TRY(revocation_,
+        sync_wait(*control_, revocation::Desk::open({*control_, *disk_, world_.files, world_.clock,
+                                                     *registry_, *authority_, metrics_},
+                                                    std::move(revocation))));
+    revocation_->end_sessions_by([this] { return end_revoked_sessions(); });
+    revocation_wiring_ = std::make_unique<RevocationWiring>(*revocation_);
     return {};
 }
 
@@ -198,6 +207,7 @@ Task<> Hub::start_parts() {
     scope_->spawn(history_wiring_->keep_retention());
     scope_->spawn(audit_wiring_->keep_signing());
     scope_->spawn(keep_server_certificate());
+    scope_->spawn(revocation_->keep_lists());
     co_return Result<>{};
 }
 
@@ -222,6 +232,7 @@ Result<> Hub::open_surface() {
     parts.points = point_wiring_.get();
     parts.history = history_wiring_.get();
     parts.backups = backup_wiring_.get();
+    parts.certificates = revocation_wiring_.get();
     parts.quarantine = trust_wiring_.get();
     parts.lineage = trust_wiring_.get();
     parts.scorecards = trust_wiring_.get();
@@ -333,6 +344,7 @@ Task<> Hub::stop() {
     co_await scope_->join();
     api_->stop();
     co_await device_server_->stop();
+    if (status_server_) co_await status_server_->stop();
     co_await api_server_->stop();
     if (plain_api_server_) co_await plain_api_server_->stop();
     ignore(co_await backup_wiring_->end(), "what it had copied is removed");

@@ -18,6 +18,7 @@
 #include "apps/hub/hub_options.h"
 #include "apps/hub/monitor_wiring.h"
 #include "apps/hub/point_wiring.h"
+#include "apps/hub/revocation_wiring.h"
 #include "apps/hub/rollout_wiring.h"
 #include "apps/hub/trust_wiring.h"
 #include "data/access/access.h"
@@ -34,7 +35,7 @@ namespace mw::hub {
 
 struct Ports {
     std::uint16_t mqtt = 0, websocket = 0, api = 0, devices = 0;
-    std::uint16_t plain_mqtt = 0, plain_websocket = 0, plain_api = 0;
+    std::uint16_t plain_mqtt = 0, plain_websocket = 0, plain_api = 0, status = 0;
 };
 
 class Hub final : private api::EnrollmentTokens {
@@ -74,6 +75,8 @@ class Hub final : private api::EnrollmentTokens {
     Result<net::ListenOptions> tls_listener(std::uint16_t port, net::ClientCertificate certificate);
     Result<std::shared_ptr<const net::TlsContext>> tls_context(net::ClientCertificate certificate);
     Task<> keep_server_certificate();
+    Task<std::size_t> end_revoked_sessions();
+    std::size_t drop_devices();  // from their HTTPS listener
     Result<> write_hub_file();
     Task<> start_parts();
     Task<std::uint64_t> blob_size(std::string sha256);
@@ -86,6 +89,8 @@ class Hub final : private api::EnrollmentTokens {
     Task<Json> decide(std::string device, bool approve, std::string actor) override;
     http::Router api_routes();
     http::Router device_routes();
+    Result<> listen_for_status();
+    crypto::StatusUrls told_urls() const;
     std::string path(std::string_view name) const;
 
     HubOptions options_;
@@ -105,6 +110,8 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<registry::Registry> registry_;
     std::unique_ptr<AuditWiring> audit_wiring_;
     std::unique_ptr<onboarding::Onboarding> onboarding_;
+    std::unique_ptr<revocation::Desk> revocation_;
+    std::unique_ptr<RevocationWiring> revocation_wiring_;
     std::unique_ptr<blobs::Blobs> blobs_;
     monitors::SketchIndex sketches_;
     std::unique_ptr<DataPlane> data_;
@@ -132,6 +139,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<http::Server> api_server_;
     std::unique_ptr<http::Server> plain_api_server_;
     std::unique_ptr<http::Server> device_server_;
+    std::unique_ptr<http::Server> status_server_;
     std::optional<Error> storage_;  // why the last pulse was bad
     std::unique_ptr<Scope> scope_;
 };

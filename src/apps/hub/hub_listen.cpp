@@ -38,8 +38,12 @@ Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
     tls.private_key = authority_->server_key_pem();
     tls.trusted = authority_->trust_anchors_pem();
     tls.client_certificate = certificate;
-    if (certificate != net::ClientCertificate::none)
-        tls.revocation_lists = authority_->revocation_lists_pem();
+    tls.status_response = [desk = revocation_.get()] { return desk->staple(); };
+    if (certificate == net::ClientCertificate::none) return net::TlsContext::server(std::move(tls));
+    // By ourselves and not by OpenSSL, which would verify a whole list for each connection.
+    const auto admission = onboarding_->admission();
+    tls.revoked = [admission](ByteView peer) { return admission->is_revoked(peer); };
+    tls.admit = [admission](ByteView peer) { return admission->can_tell(peer); };
     return net::TlsContext::server(std::move(tls));
 }
 
@@ -58,12 +62,14 @@ http::Router Hub::device_routes() {
     http::Router router;
     api_->add_device_routes(router);
     est::add_routes(router, *onboarding_, metrics_);
+    ocsp::add_routes(router, *revocation_, metrics_);
     router.add(http::Method::get, "/v1/bootstrap", bootstrap_handler(ports_, world_.clock));
     return router;
 }
 
 Result<> Hub::listen() {
     TRY_VOID(listen_for_people_and_devices());
+    TRY_VOID(listen_for_status());
     TRY_VOID(listen_for_mqtt());
     return start_bridges();
 }
@@ -101,6 +107,27 @@ Result<> Hub::listen_for_people_and_devices() {
         http::Server::open(*control_, server_options(std::move(plain)), api_routes()));
     ports_.plain_api = plain_api_server_->address().port;
     log::warn("hub.listener.plain", {{"what", "HTTP without TLS, loopback only"}});
+    return {};
+}
+
+crypto::StatusUrls Hub::told_urls() const {
+    if (!options_.status_url.empty()) return status_urls(options_.status_url);
+    if (options_.status_port == 0) return {};
+    const std::string host = options_.names.empty() ? options_.listen : options_.names.front();
+    return status_urls("http://" + host + ":" + std::to_string(options_.status_port));
+}
+
+Result<> Hub::listen_for_status() {
+    if (options_.status_port == 0) return {};
+    net::ListenOptions plain;
+    plain.host = options_.listen;
+    plain.port = options_.status_port;
+    http::Router router;
+    ocsp::add_routes(router, *revocation_, metrics_);
+    TRY(status_server_,
+        http::Server::open(*control_, server_options(std::move(plain)), std::move(router)));
+    status_server_->on_served(api_->request_counter("status"));
+    ports_.status = status_server_->address().port;
     return {};
 }
 
@@ -146,6 +173,7 @@ Result<> Hub::write_hub_file() {
                         {"plain_mqtt_port", ports_.plain_mqtt},
                         {"plain_websocket_port", ports_.plain_websocket},
                         {"plain_api_port", ports_.plain_api},
+                        {"status_port", ports_.status},
                         {"root_pin", root_pin()}};
     return files::atomic_replace(world_.files, path("hub.json"),
                                  bytes_of(to_pretty_json(value) + "\n"));

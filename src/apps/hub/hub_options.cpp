@@ -46,6 +46,9 @@ config::Section listen_section(HubOptions& o) {
         .row("plain_websocket", o.plain_websocket_port,
              {.help = "MQTT over WebSocket without TLS, loopback only; 0: off"})
         .row("plain_api", o.plain_api_port, {.help = "HTTP without TLS, loopback only; 0: off"})
+        .row("status", o.status_port,
+             {.help = "lists of revoked certificates and OCSP without TLS, as is usual: what is "
+                      "told is signed; 0: off, the devices listener tells it too"})
         .row(
             "websocket_origins", o.websocket_origins,
             {.help = "pages that may connect by WebSocket, as https://tools.example:8080; those of "
@@ -88,7 +91,11 @@ line_protocol::Naming LineOptions::naming() const {
 std::vector<config::Section> describe(HubOptions& o) {
     config::Section server("server", "The hub's own certificate");
     server.row("names", o.names, {.help = "DNS names that clients use"})
-        .row("addresses", o.addresses, {.help = "IP addresses that clients use"});
+        .row("addresses", o.addresses, {.help = "IP addresses that clients use"})
+        .row("status_url", o.status_url,
+             {.max = 200,
+              .help = "where certificates say that their status is told, as http://hub.example:80; "
+                      "empty: http://NAME:PORT of listen.status, or nothing without it"});
     config::Section history("history", "Points and decisions");
     history
         .row(
@@ -154,6 +161,12 @@ Result<> read_config(HubOptions& options) {
     if (options.sparkplug.host_id.find_first_of("/+#") != std::string::npos)
         return Error{Errc::invalid_input,
                      path + ": sparkplug.host_id: one level of a topic, without / + #"};
+    const std::string& url = options.status_url;
+    if (!url.empty() && (!url.starts_with("http://") || url.ends_with('/')))
+        return Error{Errc::invalid_input,
+                     path +
+                         ": server.status_url: want http://HOST[:PORT][/PATH] without a slash at "
+                         "the end"};
     return check(options.bridges).context(path);
 }
 

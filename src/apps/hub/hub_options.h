@@ -33,6 +33,9 @@ struct HubOptions {
     std::uint16_t plain_mqtt_port = 0;
     std::uint16_t plain_websocket_port = 0;
     std::uint16_t plain_api_port = 0;
+    // Lists of revoked certificates and OCSP, without TLS for anybody who reaches `listen`.
+    std::uint16_t status_port = 0;
+    std::string status_url;         // what certificates name for it; empty: by the port, or nothing
     mqtt::Redirect redirect;        // MQTT clients; its server is empty: they may come in
     bool durable_sessions = true;   // MQTT; false: they end with the hub
     std::string scram_credentials;  // file, from DATA on; empty: certificates are enough

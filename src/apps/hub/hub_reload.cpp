@@ -12,7 +12,12 @@ constexpr nanoseconds renewal_check_every = hours{1};
 Task<> Hub::reload() {
     const crypto::Certificate server = authority_->server();
     const crypto::Certificate issuing = authority_->issuing();
-    CO_TRY_VOID(authority_->reload());
+    // On a worker: an operator's list may be long.
+    auto reopening = authority_->reopening();
+    CO_TRY(auto fresh, co_await disk_->run(std::move(reopening)));
+    CO_TRY_VOID(authority_->adopt(std::move(fresh)));
+    auto renewing = revocation_->renew();
+    CO_TRY_VOID(co_await std::move(renewing));
     using Wanted = net::ClientCertificate;
     CO_TRY(auto people, tls_context(Wanted::none));
     CO_TRY(auto devices, tls_context(Wanted::optional));
@@ -22,15 +27,32 @@ Task<> Hub::reload() {
     api_server_->set_tls(std::move(people));
     device_server_->set_tls(std::move(devices));
     auto reloading = data_->reload_tls(std::move(mqtt));
-    CO_TRY(const std::size_t dropped, co_await std::move(reloading));
+    CO_TRY(std::size_t dropped, co_await std::move(reloading));
+    dropped += drop_devices();
     const auto changed = [](bool is) { return is ? "changed" : "same"; };
     log::info("hub.certificates.reloaded",
               {{"server", changed(!(server == authority_->server()))},
                {"server_until", to_iso8601(authority_->server().not_after)},
                {"issuing", changed(!(issuing == authority_->issuing()))},
-               {"revoked", authority_->revoked()},
+               {"revoked", authority_->revoked() + authority_->book().size()},
                {"connections_ended", dropped}});
     co_return Result<>{};
+}
+
+std::size_t Hub::drop_devices() {
+    if (!device_server_) return 0;
+    const auto admission = onboarding_->admission();
+    return device_server_->drop_connections(
+        [&admission](ByteView certificate) { return admission->is_revoked(certificate); });
+}
+
+// Nobody who is revoked comes in any more; then those leave who are.
+Task<std::size_t> Hub::end_revoked_sessions() {
+    onboarding_->reload();
+    const std::size_t devices = drop_devices();
+    auto dropping = data_->drop_revoked();
+    CO_TRY(const std::size_t sessions, co_await std::move(dropping));
+    co_return devices + sessions;
 }
 
 // The server's certificate is renewed a month before it ends, and nobody has to restart for it.

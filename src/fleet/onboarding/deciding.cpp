@@ -133,6 +133,10 @@ Result<> Onboarding::Parts::check(const Ask& ask, const Json& group_spec) const 
     TRY(const auto policy, KeyPolicy::from_spec(group_spec));
     TRY_VOID(policy.check(ask.csr));
     const auto digest = crypto::sha256(ask.csr.spki);
+    if (authority.book().is_compromised(digest))
+        return Error{
+            Errc::denied,
+            "this key was reported as compromised and is good for nothing; make a new one"};
     const std::string* holder = roster.holder(to_hex(digest));
     if ((!holder || *holder == ask.device) && !authority.keys().is_of_another(digest, ask.actor()))
         return {};
@@ -155,7 +159,8 @@ Task<Decision> Onboarding::Parts::admit_new(Ask ask, TokenText token, Resource g
     const Enrolment* known = roster.find(ask.device);
     if (known && !may(known->state, "enroll"))
         co_return Error{Errc::denied, "device '" + ask.device + "' is " + known->state};
-    const bool enrolled = known && !known->serial.empty();
+    // Whose certificate was revoked comes back with a token and a new key, as if it were new.
+    const bool enrolled = known && !known->serial.empty() && !authority.book().find(known->serial);
     const bool again = enrolled && known->key == ask.key && known->group == group.name;
     if (enrolled && !again)
         co_return Error{Errc::conflict, "device '" + ask.device +

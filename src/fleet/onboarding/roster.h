@@ -44,6 +44,10 @@ class Admission {
     Result<identity::Principal> recognise(const crypto::Certificate& certificate) const;
     // Of a certificate that was admitted once.
     bool is_revoked(ByteView certificate) const { return peers_.load()->is_revoked(certificate); }
+    // denied: nobody can tell whether it is revoked, as the operator's list has ended.
+    Result<> can_tell(ByteView certificate) const {
+        return peers_.load()->can_tell(certificate, clock_.now());
+    }
 
  private:
     friend class Roster;

@@ -64,12 +64,21 @@ enum class Profile {
     code_signing,  // codeSigning: releases, heads of the audit log
 };
 
+// Where whoever sees a certificate may ask about it; empty ones are left out.
+struct StatusUrls {
+    std::string ocsp{};
+    std::string authority{};  // the issuer's certificate, DER
+    std::string list{};       // of revoked certificates
+    std::string delta{};      // named by the list alone
+};
+
 struct CertificateOrder {
     Profile profile = Profile::device;
     std::string subject_cn;  // at most 64 characters (X.520 ub-common-name)
     AlternativeNames names;  // dns, addresses, uris
     Timestamp not_before;
     Timestamp not_after;
+    StatusUrls status{};
 };
 
 struct Signer {

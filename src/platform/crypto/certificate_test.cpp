@@ -45,6 +45,24 @@ TEST(Certificate, what_was_issued_reads_back_the_same) {
     EXPECT_TRUE(certificate_from_der(authority.root.der)->is_ca);
 }
 
+TEST(Certificate, openssl_finds_where_its_status_is_told) {
+    samples::Authority authority;
+    const auto key = *PrivateKey::generate(KeyKind::p256);
+    auto order = samples::Authority::order(Profile::device, "gw-1", 90);
+    order.status = {
+        "http://hub/ocsp", "http://hub/pki/issuing.cer", "http://hub/pki/issuing.crl", {}};
+    const auto made = issue(order, key.public_key().spki(),
+                            {authority.issuing, authority.issuing_key}, authority.random);
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    samples::Folder folder;
+    folder.write("gw.pem", to_pem(*made));
+    const auto text = folder.run("openssl x509 -in gw.pem -noout -text");
+    for (const char* words : {"OCSP - URI:http://hub/ocsp", "URI:http://hub/pki/issuing.crl",
+                              "CA Issuers - URI:http://hub/pki/issuing.cer"})
+        EXPECT_NE(text.find(words), text.npos) << words << text;
+    EXPECT_TRUE(certificate_from_der(made->der).ok());
+}
+
 TEST(Certificate, serials_are_positive_and_never_repeat) {
     Authority authority;
     auto key = *PrivateKey::generate(KeyKind::p256);

@@ -8,4 +8,6 @@
 #include "platform/crypto/csr.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/key.h"
+#include "platform/crypto/ocsp.h"
+#include "platform/crypto/revocation_list.h"
 #include "platform/crypto/revocations.h"

@@ -53,6 +53,75 @@ void TrustStore_verify(benchmark::State& state) {
 }
 BENCHMARK(TrustStore_verify);
 
+// A list with that many entries.
+std::string long_list(const Authority& authority, std::int64_t entries) {
+    ListOrder order;
+    order.this_update = samples::now, order.next_update = samples::now + samples::day;
+    for (std::int64_t i = 0; i < entries; ++i) {
+        Bytes serial(16, 0x55);
+        for (std::size_t k = 0; k < 8; ++k) serial[8 + k] = std::uint8_t(i * 7919 >> 8 * k);
+        order.revoked.push_back(
+            {*serial_number_from(serial), samples::now, RevocationReason::cessation_of_operation});
+    }
+    const auto der = make_revocation_list(order, {authority.issuing, authority.issuing_key});
+    return revocation_list_to_pem(*der);
+}
+
+void RevocationList_make(benchmark::State& state) {
+    Authority authority;
+    for (auto _ : state) benchmark::DoNotOptimize(long_list(authority, state.range(0)));
+}
+BENCHMARK(RevocationList_make)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+// From PEM to what is asked: what a reload does on a worker.
+void RevocationList_load(benchmark::State& state) {
+    Authority authority;
+    const std::string pem = long_list(authority, state.range(0));
+    for (auto _ : state)
+        benchmark::DoNotOptimize(Revocations::from_pem(pem, authority.issuing).ok());
+}
+BENCHMARK(RevocationList_load)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+// What each handshake and each session costs.
+void Revocations_contains(benchmark::State& state) {
+    Authority authority;
+    const auto device = authority.device("gw", *PrivateKey::generate(KeyKind::p256));
+    const auto revoked =
+        Revocations::from_pem(long_list(authority, state.range(0)), authority.issuing);
+    for (auto _ : state) benchmark::DoNotOptimize(revoked->contains(ByteView{device.der}));
+}
+BENCHMARK(Revocations_contains)->Arg(1'000)->Arg(100'000);
+
+// With one more, as each revocation publishes it.
+void Revocations_add_one(benchmark::State& state) {
+    Authority authority;
+    const auto revoked =
+        Revocations::from_pem(long_list(authority, state.range(0)), authority.issuing);
+    const SerialNumber one = *serial_number_of("4242424242424242");
+    for (auto _ : state) {
+        Revocations next = *revoked;
+        next.add({&one, 1});
+        benchmark::DoNotOptimize(next.size());
+    }
+}
+BENCHMARK(Revocations_add_one)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+void Ocsp_answer(benchmark::State& state) {
+    Authority authority;
+    const auto device = authority.device("gw", *PrivateKey::generate(KeyKind::p256));
+    const Bytes request = *StatusRequest::about(device, authority.issuing, Bytes(16, 1));
+    const auto judge = [](const SerialNumber&) {
+        return StatusVerdict{StatusVerdict::Status::good};
+    };
+    for (auto _ : state) {
+        const auto read = StatusRequest::from_der(request);
+        benchmark::DoNotOptimize(read->answer({authority.issuing, authority.issuing_key}, judge,
+                                              {samples::now, samples::now + samples::day}));
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(Ocsp_answer);
+
 }  // namespace
 }  // namespace mw::crypto
 

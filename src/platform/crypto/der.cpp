@@ -24,7 +24,7 @@ Result<Element> Reader::next(std::string_view what) {
     if (length >= 0x80) {
         std::size_t bytes = length & 0x7f;
         if (bytes == 0) return wrong(what, "has an indefinite length; DER allows none");
-        if (bytes > 3 || rest_.size() < 2 + bytes) return wrong(what, "the DER ends too early");
+        if (bytes > 4 || rest_.size() < 2 + bytes) return wrong(what, "the DER ends too early");
         length = 0;
         for (std::size_t i = 0; i < bytes; ++i) length = length << 8 | rest_[2 + i];
         if (length < 0x80 || length < std::size_t{1} << 8 * (bytes - 1))
@@ -93,8 +93,8 @@ Bytes element(std::uint8_t tag, std::initializer_list<ByteView> parts) {
     if (length < 0x80) {
         out.push_back(static_cast<std::uint8_t>(length));
     } else {
-        int bytes = length < 0x100 ? 1 : length < 0x10000 ? 2 : 3;
-        ASSERT(length < 0x1000000);
+        int bytes = length < 0x100 ? 1 : length < 0x10000 ? 2 : length < 0x1000000 ? 3 : 4;
+        ASSERT(length < 0x100000000);
         out.push_back(static_cast<std::uint8_t>(0x80 | bytes));
         while (bytes-- > 0) out.push_back(static_cast<std::uint8_t>(length >> 8 * bytes));
     }

@@ -48,6 +48,25 @@ Bytes key_usage(Profile profile) {
     return x509::make_extension(x509::oid_key_usage, true, value);
 }
 
+// Where the certificate's status is told (RFC 5280 4.2.2.1, 4.2.1.13).
+Bytes make_status_extensions(const StatusUrls& urls) {
+    Bytes all, places;
+    const auto place = [&](ByteView method, const std::string& url) {
+        if (url.empty()) return;
+        der::append(places, der::element(der::sequence, {der::element(der::oid, {method}),
+                                                         der::element(der::context(6), url)}));
+    };
+    place(x509::oid_ocsp, urls.ocsp);
+    place(x509::oid_authority_file, urls.authority);
+    if (!places.empty())
+        der::append(all, x509::make_extension(x509::oid_authority_access, false,
+                                              der::element(der::sequence, {places})));
+    if (!urls.list.empty())
+        der::append(all, x509::make_extension(x509::oid_list_at, false,
+                                              x509::make_distribution_point(urls.list)));
+    return all;
+}
+
 Result<Bytes> make_extensions(const CertificateOrder& order, ByteView spki, ByteView authority_id) {
     Bytes all;
     der::append(all, basic_constraints(order.profile));
@@ -63,11 +82,8 @@ Result<Bytes> make_extensions(const CertificateOrder& order, ByteView spki, Byte
     TRY(auto id, x509::key_id(spki));
     der::append(all, x509::make_extension(x509::oid_subject_key_id, false,
                                           der::element(der::octet_string, {id})));
-    if (!authority_id.empty())
-        der::append(
-            all, x509::make_extension(
-                     x509::oid_authority_key_id, false,
-                     der::element(der::sequence, {der::element(der::context(0), {authority_id})})));
+    if (!authority_id.empty()) der::append(all, x509::make_authority_key_id(authority_id));
+    der::append(all, make_status_extensions(order.status));
     if (!order.names.empty()) {
         TRY(auto names, x509::make_alternative_names(order.names));
         der::append(all, x509::make_extension(x509::oid_alternative_name, false, names));

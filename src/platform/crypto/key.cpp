@@ -92,6 +92,7 @@ bool PublicKey::verify(ByteView message, ByteView signature) const {
 }
 
 const KeyHandle& handle_of(const PublicKey& key) { return *key.handle_; }
+const KeyHandle& handle_of(const PrivateKey& key) { return *key.handle_; }
 
 bool verify_signature(const KeyHandle& key, const char* digest, ByteView message,
                       ByteView signature) {

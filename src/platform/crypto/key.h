@@ -52,6 +52,7 @@ class PrivateKey {
     Result<Bytes> sign(ByteView message) const;
 
  private:
+    friend const KeyHandle& handle_of(const PrivateKey& key);
     PrivateKey() = default;
     std::shared_ptr<const KeyHandle> handle_;
     PublicKey public_;

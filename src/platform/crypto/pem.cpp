@@ -3,13 +3,15 @@
 namespace mw::crypto::pem {
 namespace {
 
-constexpr std::size_t text_bytes_max = std::size_t{1} << 20;
 constexpr std::size_t blocks_max = 256;
 
 }  // namespace
 
-Result<std::vector<Bytes>> decode(std::string_view text, std::string_view label) {
-    if (text.size() > text_bytes_max) return Error{Errc::invalid_input, "PEM: longer than 1 MiB"};
+Result<std::vector<Bytes>> decode(std::string_view text, std::string_view label,
+                                  std::size_t text_most) {
+    if (text.size() > text_most)
+        return Error{Errc::invalid_input,
+                     "PEM: longer than " + std::to_string(text_most >> 20) + " MiB"};
     std::string begin = "-----BEGIN " + std::string(label) + "-----";
     std::string end = "-----END " + std::string(label) + "-----";
     std::vector<Bytes> blocks;

@@ -11,7 +11,9 @@
 namespace mw::crypto::pem {
 
 // The DER of every block with that label; other blocks and text between blocks are skipped.
-Result<std::vector<Bytes>> decode(std::string_view text, std::string_view label);
+constexpr std::size_t text_bytes_max = std::size_t{1} << 20;
+Result<std::vector<Bytes>> decode(std::string_view text, std::string_view label,
+                                  std::size_t text_most = text_bytes_max);
 std::string encode(ByteView der, std::string_view label);
 
 }  // namespace mw::crypto::pem

@@ -5,10 +5,11 @@
 
 namespace mw::crypto {
 
-// digest null: the key kind's own (Ed25519).
 // The handle of a key, for this module alone.
 const KeyHandle& handle_of(const PublicKey& key);
+const KeyHandle& handle_of(const PrivateKey& key);
 
+// digest null: the key kind's own (Ed25519).
 bool verify_signature(const KeyHandle& key, const char* digest, ByteView message,
                       ByteView signature);
 

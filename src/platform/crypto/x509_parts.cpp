@@ -249,6 +249,18 @@ Bytes make_extension(ByteView oid, bool critical, ByteView value) {
                          der::element(der::octet_string, {value})});
 }
 
+Bytes make_distribution_point(std::string_view url) {
+    const Bytes name = der::element(der::context(6), url);
+    const Bytes full = der::element(der::context_constructed(0), {name});
+    const Bytes point = der::element(der::context_constructed(0), {full});
+    return der::element(der::sequence, {der::element(der::sequence, {point})});
+}
+
+Bytes make_authority_key_id(ByteView key_id) {
+    return make_extension(oid_authority_key_id, false,
+                          der::element(der::sequence, {der::element(der::context(0), {key_id})}));
+}
+
 Result<SpkiFacts> parse_spki(ByteView whole) {
     constexpr auto what = "public key";
     der::Reader outside{whole};

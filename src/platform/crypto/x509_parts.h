@@ -18,6 +18,16 @@ inline constexpr std::uint8_t oid_alternative_name[] = {0x55, 0x1d, 0x11};
 inline constexpr std::uint8_t oid_basic_constraints[] = {0x55, 0x1d, 0x13};
 inline constexpr std::uint8_t oid_authority_key_id[] = {0x55, 0x1d, 0x23};
 inline constexpr std::uint8_t oid_extended_key_usage[] = {0x55, 0x1d, 0x25};
+inline constexpr std::uint8_t oid_list_number[] = {0x55, 0x1d, 0x14};
+inline constexpr std::uint8_t oid_reason[] = {0x55, 0x1d, 0x15};
+inline constexpr std::uint8_t oid_delta_of[] = {0x55, 0x1d, 0x1b};
+inline constexpr std::uint8_t oid_list_at[] = {0x55, 0x1d, 0x1f};   // cRLDistributionPoints
+inline constexpr std::uint8_t oid_delta_at[] = {0x55, 0x1d, 0x2e};  // freshestCRL
+inline constexpr std::uint8_t oid_authority_access[] = {0x2b, 0x06, 0x01, 0x05,
+                                                        0x05, 0x07, 0x01, 0x01};
+inline constexpr std::uint8_t oid_ocsp[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01};
+inline constexpr std::uint8_t oid_authority_file[] = {0x2b, 0x06, 0x01, 0x05,
+                                                      0x05, 0x07, 0x30, 0x02};
 inline constexpr std::uint8_t oid_any_usage[] = {0x55, 0x1d, 0x25, 0x00};
 inline constexpr std::uint8_t oid_server_auth[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
 inline constexpr std::uint8_t oid_client_auth[] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02};
@@ -68,6 +78,9 @@ struct Extensions {
 };
 Result<Extensions> parse_extensions(ByteView content);  // content of SEQUENCE OF Extension
 Bytes make_extension(ByteView oid, bool critical, ByteView value);
+// CRLDistributionPoints with one URI (RFC 5280 4.2.1.13).
+Bytes make_distribution_point(std::string_view url);
+Bytes make_authority_key_id(ByteView key_id);  // the whole extension
 
 struct SpkiFacts {
     KeyKind kind = KeyKind::other;

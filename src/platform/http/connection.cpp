@@ -73,6 +73,8 @@ void Connection::wind_down() {
     if (!busy_) stream_->close();
 }
 
+void Connection::cut() { stream_->close(); }
+
 Task<> Connection::serve() {
     for (;;) {
         auto next = co_await serve_one();

@@ -25,6 +25,9 @@ class Connection : public ListNode {
     Task<> serve();
     // The server stops: ends now unless a handler is at work, else after its response.
     void wind_down();
+    // Ends now, whatever it is doing.
+    void cut();
+    const Bytes& certificate() const { return stream_->peer_certificate(); }
 
  private:
     enum class Next { go_on, close };

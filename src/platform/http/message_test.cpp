@@ -41,7 +41,10 @@ INSTANTIATE_TEST_SUITE_P(
         TargetRow{"slash_encoded", "/a%2Fb", nullptr}, TargetRow{"backslash", "/a%5c..", nullptr},
         TargetRow{"zero_byte", "/a%00b", nullptr}, TargetRow{"half_escape", "/a%2", nullptr},
         TargetRow{"no_hex", "/a%zz", nullptr}, TargetRow{"relative", "x", nullptr},
-        TargetRow{"star", "*", nullptr}, TargetRow{"nothing", "", nullptr}),
+        TargetRow{"base64", "/ocsp/MF%2FEw%2b/A//%3D", "/ocsp/MF_Ew-_A__="},
+        TargetRow{"base64_parent", "/ocsp/..%2fetc", nullptr},
+        TargetRow{"base64_zero", "/ocsp/a%00", nullptr}, TargetRow{"star", "*", nullptr},
+        TargetRow{"nothing", "", nullptr}),
     [](const auto& row) { return std::string(row.param.name); });
 
 TEST(Target, query_is_decoded_in_order) {

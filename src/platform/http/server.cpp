@@ -46,6 +46,16 @@ void Server::on_served(std::function<void(const Served&)> listener) {
 }
 ServerCounters Server::counters() const { return parts_->shared.counters; }
 
+std::size_t Server::drop_connections(const std::function<bool(ByteView certificate)>& unwanted) {
+    std::size_t dropped = 0;
+    for (Connection* c = parts_->connections.front(); c; c = parts_->connections.after(*c)) {
+        if (c->certificate().empty() || !unwanted(c->certificate())) continue;
+        c->cut();
+        ++dropped;
+    }
+    return dropped;
+}
+
 void Server::serve(std::unique_ptr<net::Stream> stream) {
     parts_->scope.spawn(parts_->serve(std::move(stream)));
 }

@@ -42,6 +42,9 @@ class Server {
     void set_tls(std::shared_ptr<const net::TlsContext> tls);
     void on_served(std::function<void(const Served&)> listener);
     ServerCounters counters() const;
+    // Cuts the connections whose client certificate (DER) is unwanted, requests under way included:
+    // how many there were.
+    std::size_t drop_connections(const std::function<bool(ByteView certificate)>& unwanted);
     // Serves a stream that came another way (tests).
     void serve(std::unique_ptr<net::Stream> stream);
     // Stops listening, lets running requests end for at most `grace`, cancels the rest.

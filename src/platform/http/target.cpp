@@ -1,4 +1,6 @@
 // Request targets: percent encoding (RFC 3986 2.1) and paths without surprises.
+#include <cctype>
+
 #include "platform/http/message.h"
 
 namespace mw::http {
@@ -30,8 +32,23 @@ Result<> split(std::string_view text, char separator, F use) {
     }
 }
 
+// RFC 6960 A.1 puts base64 into a path, slashes and all: one segment here, as base64url.
+constexpr std::string_view opaque_below = "/ocsp/";
+
+Result<std::string> parse_opaque(std::string_view rest) {
+    TRY(auto decoded, percent_decode(rest));
+    for (char& c : decoded) {
+        c = c == '/' ? '_' : c == '+' ? '-' : c;
+        const bool fits =
+            std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '=';
+        if (!fits) return bad_target("below /ocsp/ it must be base64");
+    }
+    return std::string(opaque_below) + decoded;
+}
+
 Result<std::string> parse_path(std::string_view text) {
     if (text.empty() || text[0] != '/') return bad_target("it must begin with '/'");
+    if (text.starts_with(opaque_below)) return parse_opaque(text.substr(opaque_below.size()));
     std::string path;
     auto segment = [&](std::string_view raw) -> Result<> {
         TRY(auto decoded, percent_decode(raw));

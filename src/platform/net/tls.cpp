@@ -151,6 +151,17 @@ int verify_pinned(X509_STORE_CTX* verification, void* pin) {
     return verified;
 }
 
+// The client asked for proof that our certificate is good; OpenSSL frees what it is given.
+int staple_status(SSL* ssl, void* options) {
+    const auto response = static_cast<const TlsOptions*>(options)->status_response();
+    if (!response || response->empty()) return SSL_TLSEXT_ERR_NOACK;
+    auto* copy = static_cast<unsigned char*>(OPENSSL_malloc(response->size()));
+    if (!copy) return SSL_TLSEXT_ERR_NOACK;
+    std::copy(response->begin(), response->end(), copy);
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response->size()));
+    return SSL_TLSEXT_ERR_OK;
+}
+
 int verify_mode(ClientCertificate wanted) {
     switch (wanted) {
         case ClientCertificate::none:
@@ -172,7 +183,13 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsOptions options)
         TRY_VOID(trust(context.get(), options, true));
     SSL_CTX_set_verify(context.get(), verify_mode(options.client_certificate), verify_peer);
     auto handle = std::make_unique<Handle>(Handle{std::move(context), true});
-    return std::shared_ptr<const TlsContext>(new TlsContext(std::move(options), std::move(handle)));
+    std::shared_ptr<TlsContext> made(new TlsContext(std::move(options), std::move(handle)));
+    if (made->options_.status_response) {
+        SSL_CTX* c = made->handle_->context.get();
+        SSL_CTX_set_tlsext_status_cb(c, staple_status);
+        SSL_CTX_set_tlsext_status_arg(c, &made->options_);  // it lives as long
+    }
+    return std::shared_ptr<const TlsContext>(std::move(made));
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::client(TlsOptions options) {

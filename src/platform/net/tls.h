@@ -30,6 +30,11 @@ struct TlsOptions {
     // Called on the connection's loop, for each connection: with several loops it must be
     // thread-safe. An error ends the handshake; the peer hears "bad certificate".
     std::function<Result<>(ByteView der)> admit{};
+    // Asked before it: true ends the handshake, and the peer hears "certificate revoked".
+    std::function<bool(ByteView der)> revoked{};
+    // Server: what proves to a client that asks (RFC 6066 8) that our own certificate is not
+    // revoked: an OCSP response, DER; null or empty: nothing is sent. On the connection's loop.
+    std::function<std::shared_ptr<const Bytes>()> status_response{};
 };
 
 // The same from files; each error names its file.

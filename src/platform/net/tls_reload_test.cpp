@@ -188,6 +188,7 @@ class Resuming {
         std::string outcome = "refused";
         SSL* ssl = SSL_new(context_);
         SSL_set_fd(ssl, fd);
+        SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
         if (session_) SSL_set_session(ssl, session_);
         char word[4] = {};
         if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
@@ -196,12 +197,19 @@ class Resuming {
             outcome = SSL_session_reused(ssl) ? "resumed" : "new";
             SSL_SESSION_free(session_);
             session_ = SSL_get1_session(ssl);
+            const unsigned char* response = nullptr;
+            const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &response);
+            staple.assign(response, response + std::max(size, 0L));
         }
+        const unsigned long error = ERR_peek_last_error();
+        heard_revoked = ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED;
         SSL_shutdown(ssl);
         SSL_free(ssl), ::close(fd);
         ERR_clear_error();
         return outcome;
     }
+    Bytes staple;  // of the last connection
+    bool heard_revoked = false;
 
  private:
     SSL_CTX* context_;
@@ -249,6 +257,34 @@ TEST_P(TlsResumption, ends_with_a_reload_so_revocation_counts) {
     options.revocation_lists = pki().revoke({pem.certificate});
     echo.reload(options);
     EXPECT_EQ(ask(echo, client), "refused");
+}
+
+TEST_P(TlsResumption, who_is_revoked_hears_it_also_when_it_resumes) {
+    TlsOptions options = hub_options();
+    bool revoked = false;
+    options.revoked = [&](ByteView) { return revoked; };
+    Echo echo(options);
+    Resuming client(pki().issue("pump-9"), GetParam()), late(pki().issue("pump-10"), GetParam());
+    EXPECT_EQ(ask(echo, client), "new");
+    revoked = true;
+    EXPECT_EQ(ask(echo, client), "refused");
+    EXPECT_EQ(ask(echo, late), "refused");
+    EXPECT_TRUE(late.heard_revoked);
+    revoked = false;
+    EXPECT_EQ(ask(echo, late), "new");
+}
+
+TEST_P(TlsResumption, a_client_that_asks_is_shown_that_our_certificate_is_good) {
+    TlsOptions options = hub_options();
+    std::shared_ptr<const Bytes> response;
+    options.status_response = [&] { return response; };
+    Echo echo(options);
+    Resuming client(pki().issue("pump-11"), GetParam()), other(pki().issue("pump-12"), GetParam());
+    EXPECT_EQ(ask(echo, client), "new");
+    EXPECT_TRUE(client.staple.empty());
+    response = std::make_shared<const Bytes>(Bytes{0x30, 3, 0x0a, 1, 0});
+    EXPECT_EQ(ask(echo, other), "new");
+    EXPECT_EQ(other.staple, *response);
 }
 
 INSTANTIATE_TEST_SUITE_P(Versions, TlsResumption, testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),

@@ -135,9 +135,17 @@ Result<Bytes> der_of(X509* certificate) {
 }  // namespace
 
 Result<> TlsStream::ask_to_admit(X509* certificate) {
-    if (!context_->options().admit) return {};
+    const TlsOptions& options = context_->options();
+    if (!options.admit && !options.revoked) return {};
     TRY(auto der, der_of(certificate));
-    return context_->options().admit(der);
+    if (options.revoked && options.revoked(der))
+        return Error{Errc::denied, "the client's certificate is revoked"};
+    return options.admit ? options.admit(der) : Result<>{};
+}
+
+bool TlsStream::is_revoked(X509* certificate) const {
+    const auto der = der_of(certificate);
+    return der && context_->options().revoked && context_->options().revoked(*der);
 }
 
 int verify_peer(int verified, X509_STORE_CTX* chain) {
@@ -145,10 +153,13 @@ int verify_peer(int verified, X509_STORE_CTX* chain) {
     auto* ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
-    auto admitted = stream.ask_to_admit(X509_STORE_CTX_get_current_cert(chain));
+    X509* leaf = X509_STORE_CTX_get_current_cert(chain);
+    auto admitted = stream.ask_to_admit(leaf);
     if (admitted) return 1;
     stream.refused_ = std::make_unique<Error>(std::move(admitted).error());
-    X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED);  // alert: bad_certificate
+    // The alert: certificate_revoked, or bad_certificate.
+    X509_STORE_CTX_set_error(
+        chain, stream.is_revoked(leaf) ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_CERT_REJECTED);
     return 0;
 }
 

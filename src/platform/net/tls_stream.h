@@ -42,6 +42,7 @@ class TlsStream final : public TcpStream {
     Result<> name_server(const std::string& server_name);
     Result<> keep_peer_certificate();
     Result<> ask_to_admit(X509* certificate);
+    bool is_revoked(X509* certificate) const;
     ByteView open_records();           // plaintext, valid until the next call in this thread
     Result<bool> flush_cipher();       // false: the socket is full
     void fail(std::string_view step);  // from OpenSSL's error queue

@@ -237,6 +237,9 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
     routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
     add_enrollment_routes(routes);
+    routes.add(Method::get, "/v1/certificates", list_certificates);
+    routes.add(Method::get, "/v1/certificates/{serial}", get_certificate);
+    routes.add(Method::post, "/v1/certificates:revoke", revoke_certificates);
     // The engine keeps the time limit; the route's is behind it, for what the engine can't cut.
     routes.add(Method::post, "/v1/query", run_query,
                {.limit = state_->options.query_max.time + seconds(10), .ends_with_client = true});
@@ -309,9 +312,9 @@ std::function<void(const http::Served&)> Api::request_counter(std::string listen
 
 void Api::stop() {
     state_->stopping = true;
-    for (const auto& stop : state_->watch_stops)
-        if (const auto ask = stop.lock()) (*ask)();
-    state_->watch_stops.clear();
+    for (const auto& open : state_->open_watches)
+        if (const auto watch = open.lock()) watch->stop();
+    state_->open_watches.clear();
 }
 
 }  // namespace mw::api

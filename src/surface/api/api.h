@@ -20,6 +20,7 @@
 #include "surface/api/access.h"
 #include "surface/api/backup_desk.h"
 #include "surface/api/broker_desk.h"
+#include "surface/api/certificate_desk.h"
 #include "surface/api/history_desk.h"
 #include "surface/api/write_door.h"
 
@@ -73,6 +74,7 @@ struct Parts {
     PointDesk* points = nullptr;
     HistoryDesk* history = nullptr;
     BackupDesk* backups = nullptr;
+    CertificateDesk* certificates = nullptr;
     QuarantineDesk* quarantine = nullptr;
     LineageDesk* lineage = nullptr;
     ScorecardDesk* scorecards = nullptr;

@@ -88,10 +88,11 @@ class PacketStream {
     PacketStream(State& state, Caller caller, std::shared_ptr<BrokerDesk::Trace> trace,
                  bool payloads)
         : state_(state), caller_(std::move(caller)), trace_(std::move(trace)), payloads_(payloads) {
-        stop_ = std::make_shared<std::function<void()>>([this] { trace_->close(); });
+        open_ = std::make_shared<OpenWatch>(
+            OpenWatch{[this] { trace_->close(); }, [this] { return still_allowed(); }});
         state_.metrics.watches.set(double(++state_.watches));
-        std::erase_if(state_.watch_stops, [](const auto& stop) { return stop.expired(); });
-        state_.watch_stops.push_back(stop_);
+        std::erase_if(state_.open_watches, [](const auto& open) { return open.expired(); });
+        state_.open_watches.push_back(open_);
     }
     ~PacketStream() { state_.metrics.watches.set(double(--state_.watches)); }
     PacketStream(const PacketStream&) = delete;
@@ -116,7 +117,7 @@ class PacketStream {
     Caller caller_;
     std::shared_ptr<BrokerDesk::Trace> trace_;
     bool payloads_;
-    std::shared_ptr<std::function<void()>> stop_;
+    std::shared_ptr<OpenWatch> open_;
     std::uint64_t sent_ = 0;
     std::uint64_t dropped_ = 0;
 };
@@ -132,8 +133,8 @@ Task<> PacketStream::run(http::EventWriter& writer) {
         }
         auto batch = co_await trace_->next(std::min(left, state_.options.watch_heartbeat));
         if (!batch && batch.error().code == Errc::cancelled && state_.stopping) break;
-        if (!batch) co_return std::move(batch).error();
         if (!still_allowed()) co_return Result<>{};  // the stream just ends
+        if (!batch) co_return std::move(batch).error();
         if (batch->packets.empty()) {
             CO_TRY_VOID(co_await writer.keep_alive());
             continue;

@@ -123,6 +123,7 @@ Task<Response> revoke_user_tokens(State& state, Caller caller, Request request) 
     AuditNote note{caller.who.name, std::string(audit::action::tokens_revoked), "of " + user};
     std::string name = user;
     CO_TRY_VOID(co_await state.parts.registry.revoke_tokens(std::move(name), std::move(note)));
+    state.end_unknown_watches();
     co_return Response::json(200, JsonObject{{"user", user}});
 }
 

@@ -38,6 +38,12 @@ struct RouteLine {
     std::string pattern;
 };
 
+// A stream of events that is open, for who may have to end it.
+struct OpenWatch {
+    std::function<void()> stop;
+    std::function<bool()> still_known;  // its token is good
+};
+
 struct Metrics {
     explicit Metrics(metrics::Registry& registry);
     metrics::Counter& logins;
@@ -65,7 +71,7 @@ struct mw::api::Api::State {
     WriteDoor writes;
     RunningQueries queries;
     std::size_t watches = 0;
-    std::vector<std::weak_ptr<std::function<void()>>> watch_stops;
+    std::vector<std::weak_ptr<OpenWatch>> open_watches;
     bool stopping = false;
     std::string openapi;  // the document, made with the routes
     Scope scope;          // last: what runs in it uses all of the above
@@ -81,6 +87,8 @@ struct mw::api::Api::State {
     Result<> authorize(const Caller& caller, const policy::Access& access);
     // Whether they may query history at all; which rows they see is the engine's to say.
     Result<> authorize_query(const Caller& caller);
+    // Ends the streams of tokens that are good no more. After tokens or roles changed.
+    void end_unknown_watches();
     bool knows(const Caller& caller, Verb verb, std::string_view kind,
                std::string_view domain) const;
 };
@@ -208,6 +216,11 @@ Task<Response> delete_history(State&, Caller, Request);
 Task<Response> create_backup(State&, Caller, Request);
 Task<Response> show_backup(State&, Caller, Request);
 Task<Response> stop_backup(State&, Caller, Request);
+
+// certificates.cpp
+Task<Response> list_certificates(State&, Caller, Request);
+Task<Response> get_certificate(State&, Caller, Request);
+Task<Response> revoke_certificates(State&, Caller, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);

@@ -21,10 +21,11 @@ class Watch {
         : state_(state),
           caller_(std::move(caller)),
           events_({.capacity = state.options.watch_events_max}),
-          stop_(std::make_shared<std::function<void()>>([this] { events_.close(); })) {
+          open_(std::make_shared<OpenWatch>(
+              OpenWatch{[this] { events_.close(); }, [this] { return still_known(); }})) {
         state_.metrics.watches.set(double(++state_.watches));
-        std::erase_if(state_.watch_stops, [](const auto& stop) { return stop.expired(); });
-        state_.watch_stops.push_back(stop_);
+        std::erase_if(state_.open_watches, [](const auto& open) { return open.expired(); });
+        state_.open_watches.push_back(open_);
     }
     ~Watch() { state_.metrics.watches.set(double(--state_.watches)); }
     Watch(const Watch&) = delete;
@@ -51,7 +52,7 @@ class Watch {
     State& state_;
     Caller caller_;
     Channel<Event> events_;
-    std::shared_ptr<std::function<void()>> stop_;
+    std::shared_ptr<OpenWatch> open_;
     bool expired_ = false;
 };
 
@@ -160,6 +161,11 @@ Task<std::uint64_t> starting_revision(State& state, const Request& request, std:
 }
 
 }  // namespace
+
+void State::end_unknown_watches() {
+    for (const auto& open : open_watches)
+        if (const auto watch = open.lock(); watch && !watch->still_known()) watch->stop();
+}
 
 Result<> admit_stream(const State& state) {
     if (state.stopping) return Error{Errc::cancelled, "the hub is stopping"};

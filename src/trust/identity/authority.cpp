@@ -12,12 +12,14 @@ namespace {
 constexpr unsigned secret = 0600;
 constexpr unsigned published = 0644;
 constexpr nanoseconds revocation_warning = hours{24} * 3;  // before lists end
-constexpr nanoseconds keys_kept = hours{24} * 400;         // past the end of their certificate
+constexpr std::uint64_t lists_bytes_max = std::uint64_t{64} << 20;
+constexpr nanoseconds keys_kept = hours{24} * 400;  // past the end of their certificate
 
-Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path) {
+Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path,
+                                             std::uint64_t bytes_max = pem_bytes_max) {
     TRY(auto size, files.size(path));
     if (!size) return std::optional<std::string>{};
-    TRY(auto bytes, files::read_all(files, path, pem_bytes_max));
+    TRY(auto bytes, files::read_all(files, path, bytes_max));
     return std::optional<std::string>{text_of(bytes)};
 }
 
@@ -78,13 +80,25 @@ Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(files::
     std::unique_ptr<CertificateAuthority> authority{
         new CertificateAuthority(files, clock, random, std::move(options))};
     TRY_VOID(files.make_directories(authority->options_.directory, 0700));
-    TRY_VOID(authority->open_root());
-    TRY_VOID(authority->open_issuing());
-    TRY_VOID(authority->open_peers());
-    TRY_VOID(authority->open_server());
+    TRY_VOID(authority->read_files());
+    TRY_VOID(authority->open_book());
     TRY(authority->issued_log_,
         files.open(authority->path("issued.jsonl"), files::Mode::write, secret));
     return authority;
+}
+
+Result<> CertificateAuthority::read_files() {
+    TRY_VOID(open_root());
+    TRY_VOID(open_issuing());
+    TRY_VOID(open_peers());
+    return open_server();
+}
+
+Result<> CertificateAuthority::open_book() {
+    std::vector<Revocation> found;
+    TRY(revocation_file_, RevocationFile::open(files_, path("revoked.jsonl"), found));
+    revoke(found);
+    return {};
 }
 
 std::string CertificateAuthority::path(std::string_view file) const {
@@ -150,26 +164,52 @@ Result<> CertificateAuthority::open_issuing() {
 }
 
 Result<> CertificateAuthority::open_peers() {
-    TRY(const auto pem, read_text(files_, path("crl.pem")));
-    crypto::Revocations revocations;
+    TRY(const auto pem, read_text(files_, path("crl.pem"), lists_bytes_max));
     if (pem) {
         auto read = crypto::Revocations::from_pem(*pem, issuing_);
         if (!read) return std::move(read).error().context(path("crl.pem"));
-        revocations = *std::move(read);
-        revocation_lists_pem_ = *pem;
-        revoked_ = revocations.size();
-        revocations_end_ = revocations.next_update();
-        if (revocations_end_ - revocation_warning < clock_.now())
+        listed_ = *std::move(read);
+        if (revocations_end() - revocation_warning < clock_.now())
             log::warn("identity.revocations.end",
-                      {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end_)}});
+                      {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end())}});
     }
-    TRY(auto peers, Peers::make(root_, issuing_, std::move(revocations)));
+    TRY(auto peers, Peers::make(root_, issuing_, all_revoked()));
     peers_ = std::make_unique<Peers>(std::move(peers));
     return {};
 }
 
+crypto::Revocations CertificateAuthority::all_revoked() const {
+    crypto::Revocations all = listed_;
+    all.add(own_serials_);
+    return all;
+}
+
+void CertificateAuthority::revoke(std::span<const Revocation> revocations) {
+    if (revocations.empty()) return;
+    book_.add(revocations);
+    std::vector<crypto::SerialNumber> serials;
+    for (const Revocation& each : revocations)
+        if (const auto serial = crypto::serial_number_of(each.serial)) serials.push_back(*serial);
+    own_serials_.insert(own_serials_.end(), serials.begin(), serials.end());
+    *peers_ = peers_->with_more(serials);
+}
+
 Result<> CertificateAuthority::reload() {
-    TRY(auto fresh, open(files_, clock_, random_, options_));
+    TRY(auto fresh, reopening()());
+    return adopt(std::move(fresh));
+}
+
+CertificateAuthority::Reopening CertificateAuthority::reopening() const {
+    return [&files = files_, &clock = clock_, &random = random_,
+            options = options_]() -> Result<std::unique_ptr<CertificateAuthority>> {
+        std::unique_ptr<CertificateAuthority> fresh{
+            new CertificateAuthority(files, clock, random, options)};
+        TRY_VOID(fresh->read_files());
+        return fresh;
+    };
+}
+
+Result<> CertificateAuthority::adopt(std::unique_ptr<CertificateAuthority> fresh) {
     if (!(fresh->root_ == root_))
         return Error{Errc::conflict, path("root.pem") +
                                          ": it is another root now, which makes another hub of "
@@ -180,10 +220,8 @@ Result<> CertificateAuthority::reload() {
     server_ = std::move(fresh->server_);
     server_key_pem_ = std::move(fresh->server_key_pem_);
     options_.server_addresses = std::move(fresh->options_.server_addresses);
-    revocation_lists_pem_ = std::move(fresh->revocation_lists_pem_);
-    revoked_ = fresh->revoked_;
-    revocations_end_ = fresh->revocations_end_;
-    peers_ = std::move(fresh->peers_);
+    listed_ = std::move(fresh->listed_);
+    peers_ = std::make_unique<Peers>(fresh->peers_->with(all_revoked()));
     return {};
 }
 
@@ -220,7 +258,8 @@ Result<> CertificateAuthority::make_server() {
         name.substr(0, 64),
         {options_.server_names, options_.server_addresses, {}, {}},
         clock_.now() - options_.clock_slack,
-        std::min(clock_.now() + options_.server_lifetime, issuing_.not_after)};
+        std::min(clock_.now() + options_.server_lifetime, issuing_.not_after),
+        options_.status};
     TRY(server_, crypto::issue(order, key.public_key().spki(), {issuing_, *issuing_key_}, random_));
     // As parsed: addresses in their canonical text, so that names compare equal next time.
     TRY(server_, crypto::certificate_from_der(server_.der));
@@ -251,7 +290,8 @@ Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view
                                    std::string(purpose),
                                    {},
                                    std::max(now - options_.clock_slack, issuing_.not_before),
-                                   std::min(now + lifetime, issuing_.not_after)};
+                                   std::min(now + lifetime, issuing_.not_after),
+                                   options_.status};
     TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
     TRY_VOID(record(certificate, "signing"));
     return certificate;
@@ -274,7 +314,8 @@ Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile p
                                    std::string(name),
                                    {{}, {}, {urn(kind, name)}, {}},
                                    std::max(now - options_.clock_slack, issuing_.not_before),
-                                   std::min(now + lifetime, issuing_.not_after)};
+                                   std::min(now + lifetime, issuing_.not_after),
+                                   options_.status};
     TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
     TRY_VOID(record(certificate, to_string(kind)));
     return certificate;
@@ -296,6 +337,7 @@ Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
     if (auto written = issued_log_->append(bytes_of(line)); !written)
         return std::move(written).error().context("record the certificate");
     ++issued_;
+    if (const auto serial = crypto::serial_number_of(certificate.serial)) keys_.add_serial(*serial);
     keys_.add(key, std::string(profile) + ":" + certificate.subject_cn);
     return {};
 }

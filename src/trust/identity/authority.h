@@ -5,6 +5,7 @@
 // authority exists: it is needed again only for a new issuing authority.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "platform/files/files.h"
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
+#include "trust/identity/revocation_book.h"
 
 namespace mw::identity {
 
@@ -30,6 +32,8 @@ struct AuthorityOptions {
     nanoseconds server_renewal = hours{24} * 30;  // this long before it ends
     nanoseconds device_lifetime = hours{24} * 90;
     nanoseconds clock_slack = minutes{10};  // certificates begin this much before now
+    // What certificates say about where to ask whether they are revoked.
+    crypto::StatusUrls status{};
 };
 
 class CertificateAuthority {
@@ -65,18 +69,38 @@ class CertificateAuthority {
     const std::string& server_key_pem() const { return server_key_pem_; }
     const crypto::Certificate& server() const { return server_; }
     // DATA/pki/crl.pem, if it is there: what is revoked, signed by our issuing authority.
-    const std::string& revocation_lists_pem() const { return revocation_lists_pem_; }
-    std::size_t revoked() const { return revoked_; }
-    Timestamp revocations_end() const { return revocations_end_; }
+    std::size_t revoked() const { return listed_.size(); }
+    Timestamp revocations_end() const { return listed_.next_update(); }
+    bool is_listed(const crypto::SerialNumber& serial) const { return listed_.contains(serial); }
+    // And what this hub has revoked, which counts as much.
+    const RevocationBook& book() const { return book_; }
+    // Written down already (RevocationFile): from now on peers() refuses them.
+    void revoke(std::span<const Revocation> revocations);
+    // The file that book() was read from, for the worker that writes it.
+    RevocationFile& revocation_file() { return *revocation_file_; }
 
     // What a start would read: server certificate, issuing authority, revocations. All of it or,
     // with the error, nothing. The root stays: another one is another hub.
     Result<> reload();
+    // The same in two steps, since a long list takes a while: what reopening() gives is called on a
+    // worker, adopt() on the control loop.
+    using Reopening = std::function<Result<std::unique_ptr<CertificateAuthority>>()>;
+    Reopening reopening() const;
+    Result<> adopt(std::unique_ptr<CertificateAuthority> fresh);
     // A new server key and certificate when the old one is due or its names differ: true when so.
     Result<bool> renew_server_if_due();
 
     // SHA-256 of the root's SPKI, hex: what a device is given to know us by.
     std::string root_pin() const;
+    // For lists and answers about certificates, which the issuing authority signs itself. Values:
+    // a worker may have its own.
+    struct Signing {
+        crypto::Certificate certificate;
+        crypto::PrivateKey key;
+    };
+    Signing signing() const { return {issuing_, *issuing_key_}; }
+    std::string issued_path() const { return path("issued.jsonl"); }
+    const std::string& directory() const { return options_.directory; }
     std::uint64_t issued() const { return issued_; }  // since this object was opened
 
     // Reads issued.jsonl into keys(): once, at the start; a million lines take some seconds. What
@@ -92,6 +116,9 @@ class CertificateAuthority {
     Result<> open_server();
     Result<> make_server();
     Result<> open_peers();
+    Result<> open_book();
+    Result<> read_files();
+    crypto::Revocations all_revoked() const;
     Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
                                              std::string_view name, ByteView spki,
                                              nanoseconds lifetime);
@@ -108,9 +135,10 @@ class CertificateAuthority {
     crypto::Certificate issuing_;
     crypto::Certificate server_;
     std::string server_key_pem_;
-    std::string revocation_lists_pem_;
-    std::size_t revoked_ = 0;
-    Timestamp revocations_end_{INT64_MAX};
+    crypto::Revocations listed_;  // by crl.pem
+    RevocationBook book_;
+    std::vector<crypto::SerialNumber> own_serials_;  // of the book
+    std::unique_ptr<RevocationFile> revocation_file_;
     std::unique_ptr<Peers> peers_;
     std::unique_ptr<files::File> issued_log_;
     std::uint64_t issued_ = 0;

@@ -4,8 +4,10 @@
 // Limits: names of 63 characters, certificates of 64 KiB.
 
 #include "trust/identity/authority.h"
+#include "trust/identity/issued_log.h"
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
 #include "trust/identity/principal.h"
 #include "trust/identity/release.h"
+#include "trust/identity/revocation_book.h"
 #include "trust/identity/signing_key.h"

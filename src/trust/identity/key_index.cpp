@@ -43,18 +43,38 @@ void KeyIndex::take_line(std::string_view line, Timestamp since) {
     if (line.size() > line_bytes_max) return;
     const auto record = parse_json(line);
     if (!record) return;
+    const auto end = parse_iso8601(find_string(*record, "not_after").value_or(""));
+    if (!end || *end < since) return;
+    if (const auto serial = crypto::serial_number_of(find_string(*record, "serial").value_or("")))
+        add_serial(*serial);
     const auto key = from_hex(find_string(*record, "key").value_or(""));
     const auto profile = find_string(*record, "profile"), subject = find_string(*record, "subject");
-    const auto end = parse_iso8601(find_string(*record, "not_after").value_or(""));
     crypto::Sha256Digest digest{};
-    if (!key || key->size() != digest.size() || !profile || !subject || !end || *end < since)
-        return;
+    if (!key || key->size() != digest.size() || !profile || !subject) return;
     std::copy(key->begin(), key->end(), digest.begin());
     add(digest, *profile + ":" + *subject);
 }
 
 void KeyIndex::add(const crypto::Sha256Digest& key, std::string_view principal) {
     owners_.try_emplace(first_word(key), word_of_name(principal));
+}
+
+namespace {
+
+std::uint64_t word_of_serial(const crypto::SerialNumber& serial) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, serial.bytes.data(), sizeof word);
+    return word;
+}
+
+}  // namespace
+
+void KeyIndex::add_serial(const crypto::SerialNumber& serial) {
+    serials_.insert(word_of_serial(serial));
+}
+
+bool KeyIndex::has_issued(const crypto::SerialNumber& serial) const {
+    return serials_.contains(word_of_serial(serial));
 }
 
 bool KeyIndex::is_of_another(const crypto::Sha256Digest& key, std::string_view principal) const {

@@ -1,5 +1,6 @@
 #include "trust/identity/peers.h"
 
+#include <algorithm>
 #include <array>
 
 namespace mw::identity {
@@ -7,7 +8,32 @@ namespace mw::identity {
 Result<Peers> Peers::make(const crypto::Certificate& root, const crypto::Certificate& issuing,
                           crypto::Revocations revoked) {
     TRY(auto trust, crypto::TrustStore::make({&root, 1}, {&issuing, 1}));
-    return Peers{std::move(trust), std::move(revoked)};
+    return Peers{std::move(trust), issuing.subject, std::move(revoked)};
+}
+
+Peers Peers::with(crypto::Revocations revoked) const {
+    return Peers{trust_, issuer_, std::move(revoked)};
+}
+
+Peers Peers::with_more(std::span<const crypto::SerialNumber> revoked) const {
+    crypto::Revocations all = *revoked_;
+    all.add(revoked);
+    return with(std::move(all));
+}
+
+bool Peers::is_revoked(ByteView der) const {
+    if (revoked_->size() == 0) return false;
+    const auto known = crypto::serial_and_issuer(der);
+    return known && std::ranges::equal(known->issuer, issuer_) && revoked_->contains(known->serial);
+}
+
+Result<> Peers::can_tell(ByteView der, Timestamp at) const {
+    if (at < revoked_->next_update()) return {};
+    const auto known = crypto::serial_and_issuer(der);
+    if (known && !std::ranges::equal(known->issuer, issuer_)) return {};
+    return Error{Errc::denied, "the list of revoked certificates pki/crl.pem ended at " +
+                                   to_iso8601(revoked_->next_update()) +
+                                   "; put a new one there, send SIGHUP"};
 }
 
 Result<Principal> Peers::principal(ByteView der, Timestamp at) const {
@@ -24,6 +50,7 @@ Result<Principal> Peers::principal(const crypto::Certificate& certificate, Times
     };
     TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
     if (revoked_->contains(certificate)) return refuse("it is revoked");
+    TRY_VOID(can_tell(certificate.der, at));
     if (certificate.is_ca) return refuse("it is an authority's and names nobody");
     const auto& names = certificate.names;
     if (names.uris.size() != 1 || !names.dns.empty() || !names.addresses.empty() ||

@@ -36,9 +36,10 @@ const std::vector<BuiltInRole>& built_in_roles() {
     static const std::vector<BuiltInRole> roles = {
         {"admin", "Everything, in every domain.", rules({rule(R"("*")", R"("*")")})},
         {"operator",
-         "Runs the plant: devices, models, products, rollouts, alerts, queries and the broker's "
-         "clients; reads users and roles.",
-         rules({rule(R"("*")", plant), rule(R"("*")", R"("MqttClient","MqttMessage")"),
+         "Runs the plant: devices and their certificates, models, products, rollouts, alerts, "
+         "queries and the broker's clients; reads users and roles.",
+         rules({rule(R"("*")", plant),
+                rule(R"("*")", R"("MqttClient","MqttMessage","Certificate")"),
                 rule(writes + R"(,"label")",
                      R"("GateSpec","GateReport","Rollout","Monitor","Dataset","LabelTask",
                         "Firmware")"),
@@ -71,7 +72,8 @@ const std::vector<BuiltInRole>& built_in_roles() {
          "sees "
          "the broker's clients.",
          rules({reads, signs, rule(R"("approve")", R"("UseCase","Rollout","Firmware")"),
-                rule(R"("get","list","watch")", R"("User","Role","AuditFact")"), sees_broker})},
+                rule(R"("get","list","watch")", R"("User","Role","AuditFact","Certificate")"),
+                sees_broker})},
         {"business",
          "Owns use cases: writes them, follows their KPIs and signs off for the business.",
          rules({reads, signs, rule(R"("create","replace","patch")", R"("UseCase")"),
