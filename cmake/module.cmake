@@ -70,7 +70,7 @@ endfunction()
 # Layers off the point's path are optimised less: a clean build takes a fifth less time for them.
 # Modules that are loops over columns of points gain from vectors.
 function(mw_optimise name layer)
-  if(name MATCHES "^(quality|segments)$" AND CMAKE_CXX_FLAGS MATCHES "-O2")
+  if(name MATCHES "^(quality|segments|features|detectors)$" AND CMAKE_CXX_FLAGS MATCHES "-O2")
     target_compile_options(mw_${name} PRIVATE -O3)
   endif()
   if(layer MATCHES "^(fleet|business|surface|apps)$" AND CMAKE_CXX_FLAGS MATCHES "-O2")

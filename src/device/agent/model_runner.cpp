@@ -11,11 +11,12 @@ ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
     : assignment_(std::move(assignment)),
       bundle_(std::move(bundle)),
       aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align),
+      grid_(bundle_.pipeline.spec().inputs.size(), bundle_.pipeline.spec().resample),
       observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id) {}
 
 void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
     aligner_.add(batch);
-    while (auto row = aligner_.next()) {
+    while (auto row = next_row()) {
         auto outcome = bundle_.pipeline.push(*row);
         if (!outcome) continue;
         Decision& d = decisions.emplace_back();
@@ -60,7 +61,16 @@ bool ModelRunner::restore(const Bytes& checkpoint) {
 void ModelRunner::look_back(const Batch& batch) {
     aligner_.add(batch);
     // What it says about the past was said before, or belongs to another model.
-    while (auto row = aligner_.next()) static_cast<void>(bundle_.pipeline.push(*row));
+    while (auto row = next_row()) static_cast<void>(bundle_.pipeline.push(*row));
+}
+
+std::optional<features::Row> ModelRunner::next_row() {
+    for (;;) {
+        if (auto row = grid_.next()) return row;
+        const auto aligned = aligner_.next();
+        if (!aligned) return std::nullopt;
+        grid_.add(*aligned);
+    }
 }
 
 }  // namespace mw::agent

@@ -54,9 +54,12 @@ class ModelRunner {
     std::uint64_t failures() const { return failures_; }
 
  private:
+    std::optional<features::Row> next_row();
+
     Assignment assignment_;
     pipeline::LoadedBundle bundle_;
     features::Aligner aligner_;
+    features::Resampler grid_;
     observation::Observer observer_;
     Histogram latency_us_;
     std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0, failures_ = 0;

@@ -29,8 +29,12 @@ Result<RowVerdicts> decide_rows(pipeline::Pipeline& pipeline, const Recording& r
     verdicts.alarm.reserve(recording.rows());
     verdicts.outcome.reserve(recording.rows());
     bool alarm = false;
+    features::Resampler grid(pipeline.spec().inputs.size(), pipeline.spec().resample);
     for (std::size_t row = 0; row < recording.rows(); ++row) {
-        const auto outcome = pipeline.push(reader.at(row));
+        std::optional<pipeline::Outcome> outcome;
+        grid.add(reader.at(row));
+        while (const auto even = grid.next())
+            if (auto said = pipeline.push(*even)) outcome = std::move(said);
         if (outcome) alarm = outcome->decision;
         verdicts.alarm.push_back(alarm);
         verdicts.outcome.push_back(!outcome                    ? Outcome::none

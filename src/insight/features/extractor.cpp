@@ -15,33 +15,15 @@ std::int64_t slot_of(Timestamp time, nanoseconds width) {
     return quotient - (time.ns % width.count() < 0);
 }
 
-// Four running sums in a fixed pattern: the same bits for the same window, whatever came before,
-// and no chain of dependent additions.
-double sum_of(std::span<const double> values) {
-    double sums[4] = {0, 0, 0, 0};
-    std::size_t i = 0;
-    for (; i + 4 <= values.size(); i += 4)
-        for (std::size_t j = 0; j < 4; ++j) sums[j] += values[i + j];
-    for (; i < values.size(); ++i) sums[0] += values[i];
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+// Windows by rows hold these, others as many as they may.
+std::size_t capacity_of(const Plan& plan) {
+    return plan.window.length.by_rows() ? plan.window.length.rows : plan.window.max_rows;
 }
 
-double mean_of(std::span<const double> values) {
-    return sum_of(values) / static_cast<double>(values.size());
-}
-
-// Two passes (Higham, Accuracy and Stability, 1.9): exact to rounding also far from zero.
-double deviation_of(std::span<const double> values) {
-    if (values.size() < 2) return 0;
-    const double mean = mean_of(values);
-    double squares = 0, rest = 0;
-    for (const double value : values) {
-        const double d = value - mean;
-        squares += d * d;
-        rest += d;
-    }
-    const auto n = static_cast<double>(values.size());
-    return std::sqrt(std::max(0.0, squares - rest * rest / n) / (n - 1));
+std::size_t longest_spectrum(const Plan& plan) {
+    for (const Feature& feature : plan.features)
+        if (needs_band(feature.statistic)) return capacity_of(plan);
+    return 1;
 }
 
 }  // namespace
@@ -55,12 +37,14 @@ Result<Extractor> Extractor::open(Plan plan) {
 
 Extractor::Extractor(Plan plan)
     : plan_(std::move(plan)),
-      capacity_(plan_.window.length.by_rows() ? plan_.window.length.rows : plan_.window.max_rows),
+      capacity_(capacity_of(plan_)),
       values_(capacity_ * plan_.inputs.size(), nan),
       times_(capacity_),
       row_quality_(capacity_),
       held_(plan_.inputs.size()),
       scratch_(capacity_),
+      second_scratch_(capacity_),
+      spectrum_(longest_spectrum(plan_)),
       out_(plan_.features.size()),
       scaled_(plan_.features.size()) {}
 
@@ -88,6 +72,8 @@ std::optional<Frame> Extractor::push(const Row& row) {
         ++refused_;
         return std::nullopt;
     }
+    if (plan_.window.kind == WindowKind::session) return push_session(row);
+    if (plan_.window.kind == WindowKind::event) return push_event(row);
     const bool tumbling = plan_.window.kind == WindowKind::tumbling;
     if (plan_.window.length.by_rows()) return push_by_rows(row, tumbling);
     return tumbling ? push_tumbling_time(row) : push_sliding_time(row);
@@ -127,10 +113,38 @@ std::optional<Frame> Extractor::push_tumbling_time(const Row& row) {
     return frame;
 }
 
+std::optional<Frame> Extractor::push_session(const Row& row) {
+    std::optional<Frame> frame;
+    if (after_gap(row)) {
+        frame = make_frame(*started_);
+        start_anew();
+    }
+    append(row);
+    return frame;
+}
+
+std::optional<Frame> Extractor::push_event(const Row& row) {
+    if (after_gap(row)) start_anew();
+    append(row);
+    const std::uint32_t length = plan_.window.length.rows;
+    if (filled_ < length || !triggered_rows_ago(plan_.window.trigger.after)) return std::nullopt;
+    return make_frame(times_[first_]);
+}
+
+// Whether the trigger rose at that row. A value that is missing neither was below nor is above.
+bool Extractor::triggered_rows_ago(std::size_t rows) const {
+    if (rows + 2 > filled_) return false;
+    const Trigger& trigger = plan_.window.trigger;
+    return at_rows_ago(trigger.input, rows) >= trigger.above &&
+           at_rows_ago(trigger.input, rows + 1) < trigger.above;
+}
+
 Memory Extractor::memory(std::size_t frames) const {
     const Window& window = plan_.window;
     frames = std::max<std::size_t>(frames, 1);
     const std::size_t held = plan_.on_bad == OnBad::hold ? plan_.hold_rows : 0;
+    if (window.kind == WindowKind::session) return {capacity_ + 2 + held, nanoseconds{0}};
+    if (window.kind == WindowKind::event) return {window.length.rows + held + 1, nanoseconds{0}};
     const bool tumbling = window.kind == WindowKind::tumbling;
     if (window.length.by_rows()) {
         const std::size_t step = tumbling ? window.length.rows : window.every.rows;
@@ -218,57 +232,6 @@ Frame Extractor::make_frame(Timestamp begin) {
     frame.values = out_;
     frame.scaled = scaled_;
     return frame;
-}
-
-double Extractor::compute(const Feature& feature) {
-    const std::size_t rows = rows_over(feature.over);
-    const std::span<const double> usable = gather(feature.input, rows);
-    if (usable.size() < min_rows_for(feature.over)) return nan;
-    switch (feature.statistic) {
-        case Statistic::last:
-            return usable.back();
-        case Statistic::mean:
-            return mean_of(usable);
-        case Statistic::min:
-            return *std::min_element(usable.begin(), usable.end());
-        case Statistic::max:
-            return *std::max_element(usable.begin(), usable.end());
-        case Statistic::range: {
-            const auto [low, high] = std::minmax_element(usable.begin(), usable.end());
-            return *high - *low;
-        }
-        case Statistic::deviation:
-            return deviation_of(usable);
-    }
-    return nan;
-}
-
-std::size_t Extractor::rows_over(const Extent& over) const {
-    if (over.empty()) return filled_;
-    if (over.by_rows()) return std::min<std::size_t>(over.rows, filled_);
-    const Timestamp after = times_[(first_ + filled_ - 1) % capacity_] - over.time;
-    std::size_t rows = 0;
-    while (rows < filled_ && times_[(first_ + filled_ - 1 - rows) % capacity_] > after) ++rows;
-    return rows;
-}
-
-// The usable values among the input's last `rows` ones, oldest first. Features of the same input
-// usually follow each other and share them.
-std::span<const double> Extractor::gather(std::uint32_t input, std::size_t rows) {
-    if (gathered_rows_ != rows || gathered_input_ != input) {
-        const double* ring = values_.data() + input * capacity_;
-        std::size_t at = (first_ + filled_ - rows) % capacity_;
-        std::size_t count = 0;
-        for (std::size_t i = 0; i < rows; ++i) {
-            scratch_[count] = ring[at];
-            count += !std::isnan(ring[at]);
-            at = at + 1 == capacity_ ? 0 : at + 1;
-        }
-        gathered_rows_ = rows;
-        gathered_input_ = input;
-        gathered_count_ = count;
-    }
-    return {scratch_.data(), gathered_count_};
 }
 
 std::uint32_t Extractor::min_rows_for(const Extent& over) const {

@@ -1,10 +1,13 @@
 #pragma once
 // Extractor: rows in, feature vectors out, in time order. One per pipeline, one thread.
-// Memory: window rows x inputs x 9 bytes, allocated at opening; push() allocates nothing.
+// Memory: window rows x inputs x 9 bytes, and 60 bytes a row where a feature needs frequencies,
+// allocated at opening; push() allocates nothing.
 
 #include <optional>
 
+#include "insight/features/moments.h"
 #include "insight/features/plan.h"
+#include "insight/features/spectrum.h"
 
 namespace mw::features {
 
@@ -51,6 +54,9 @@ class Extractor {
     std::optional<Frame> push_by_rows(const Row& row, bool tumbling);
     std::optional<Frame> push_sliding_time(const Row& row);
     std::optional<Frame> push_tumbling_time(const Row& row);
+    std::optional<Frame> push_session(const Row& row);
+    std::optional<Frame> push_event(const Row& row);
+    bool triggered_rows_ago(std::size_t rows) const;
     bool acceptable(const Row& row) const;
     bool after_gap(const Row& row) const;
     void start_anew();
@@ -59,8 +65,21 @@ class Extractor {
     void drop_before(Timestamp oldest_kept);
     Frame make_frame(Timestamp begin);
     double compute(const Feature& feature);
+    double of_moments(Statistic statistic);
+    double of_order(const Feature& feature);
+    double of_times(const Feature& feature, std::size_t rows);
+    double of_spectrum(const Feature& feature, std::size_t rows);
+    double of_pairs(const Feature& feature, std::size_t rows);
+    double at_rows_ago(std::uint32_t input, std::size_t rows) const;
+    std::size_t slot_at(std::size_t row) const;  // 0: the oldest
     std::size_t rows_over(const Extent& over) const;
     std::span<const double> gather(std::uint32_t input, std::size_t rows);
+    std::span<const double> gather_every(std::uint32_t input, std::size_t rows);
+    void gather_times(std::uint32_t input, std::size_t rows);
+    std::size_t gather_pairs(const Feature& feature, std::size_t rows);
+    const Moments& moments();
+    const Extremes& extremes();
+    double seconds_over(std::size_t rows) const;
     std::uint32_t min_rows_for(const Extent& over) const;
 
     Plan plan_;
@@ -80,6 +99,10 @@ class Extractor {
     std::size_t gathered_rows_ = 0;  // what scratch_ holds: the end of which input
     std::uint32_t gathered_input_ = 0;
     std::size_t gathered_count_ = 0;
+    std::optional<Moments> moments_;  // of what is gathered
+    std::optional<Extremes> extremes_;
+    std::vector<double> second_scratch_;  // times, ordered values, the other input
+    Spectrum spectrum_;
     std::vector<double> out_;
     std::vector<float> scaled_;
 };

@@ -7,3 +7,4 @@
 #include "insight/features/aligner.h"
 #include "insight/features/extractor.h"
 #include "insight/features/plan.h"
+#include "insight/features/resampler.h"

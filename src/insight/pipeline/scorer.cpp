@@ -1,6 +1,7 @@
 #include "insight/pipeline/scorer.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -11,10 +12,38 @@ namespace {
 
 constexpr std::size_t checkpoint_size = 26;
 constexpr std::uint8_t checkpoint_version = 1;
+constexpr std::uint8_t remembering_version = 2;  // of pipelines that remember more
 constexpr std::size_t warm_up_cells_max = 2 * features::max_window_cells;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 Error refuse(std::string message) { return Error{Errc::invalid_input, std::move(message)}; }
+
+Error bad_checkpoint(std::string why) {
+    return Error{Errc::corrupt, "pipeline checkpoint: " + std::move(why)};
+}
+
+template <class T>
+void append_le(Bytes& bytes, T value) {
+    bytes.resize(bytes.size() + sizeof value);
+    store_le(&bytes[bytes.size() - sizeof value], value);
+}
+
+void append_all(Bytes& bytes, const auto& numbers) {
+    append_le(bytes, static_cast<std::uint32_t>(numbers.size()));
+    for (const double number : numbers) append_le(bytes, std::bit_cast<std::uint64_t>(number));
+}
+
+// Reads a counted list of doubles from the front; false when the bytes end before it.
+bool take_all(ByteView& bytes, auto& numbers) {
+    if (bytes.size() < 4) return false;
+    const auto count = load_le<std::uint32_t>(bytes.data());
+    bytes = bytes.subspan(4);
+    if (bytes.size() / 8 < count) return false;
+    for (std::uint32_t i = 0; i < count; ++i)
+        numbers.push_back(std::bit_cast<double>(load_le<std::uint64_t>(&bytes[i * 8])));
+    bytes = bytes.subspan(std::size_t{count} * 8);
+    return true;
+}
 
 }  // namespace
 
@@ -40,13 +69,17 @@ Pipeline::Pipeline(Spec spec, features::Extractor extractor,
       model_(std::move(model)),
       clock_(&clock),
       model_out_(model_->output_size()),
+      level_(spec_.baseline, spec_.plan.features.size()),
       last_features_(spec_.plan.features.size(), nan),
+      last_scaled_(spec_.plan.features.size()),
       fingerprint_(crc32c(bytes_of(to_yaml(spec_)))) {}
 
 void Pipeline::reset() {
     extractor_.reset();
     recent_.clear();
     forget_scores_ = alarmed_ = false;
+    streak_ = 0;
+    level_.reset();
     std::fill(last_features_.begin(), last_features_.end(), nan);
     warm_up_.reset();
 }
@@ -100,7 +133,9 @@ double Pipeline::model_score(const features::Frame& frame, std::string& fallback
         fallback = "inputs_bad: " + std::string(frame.lacking);
         return nan;
     }
-    if (auto ran = model_->run(frame.scaled, model_out_); !ran) {
+    const auto left = level_.subtract(frame.scaled);
+    std::copy(left.begin(), left.end(), last_scaled_.begin());
+    if (auto ran = model_->run(left, model_out_); !ran) {
         fallback = "model_failed: " + ran.error().message;
         return nan;
     }
@@ -133,38 +168,77 @@ void Pipeline::decide(Outcome& outcome) {
                                : spec_.fallback == FallbackDecision::on;
         return;
     }
-    alarmed_ = alarmed_ ? outcome.score >= spec_.clear_at : outcome.score >= spec_.raise_at;
+    const bool high = outcome.score >= (alarmed_ ? spec_.clear_at : spec_.raise_at);
+    streak_ = high == alarmed_ ? 0 : streak_ + 1;
+    if (streak_ >= (alarmed_ ? spec_.clear_after : spec_.raise_after)) {
+        alarmed_ = !alarmed_;
+        streak_ = 0;
+    }
     outcome.decision = alarmed_;
+    level_.settle(alarmed_ || outcome.score >= spec_.raise_at);
 }
 
-features::Memory Pipeline::memory() const { return extractor_.memory(spec_.smoothing_scores); }
+features::Memory Pipeline::memory() const {
+    features::Memory memory = extractor_.memory(spec_.smoothing_scores);
+    const features::ResampleOptions& grid = spec_.resample;
+    if (grid.every.count() == 0) return memory;
+    // Rows are the grid's; the points before them are known by their time only.
+    const auto steps = static_cast<std::int64_t>(memory.rows);
+    const nanoseconds reach = grid.reach.count() > 0 ? grid.reach : grid.every * 10;
+    memory.span = std::max(memory.span, grid.every * steps) + reach;
+    return memory;
+}
 
 Bytes Pipeline::checkpoint() const {
-    Bytes bytes(checkpoint_size);
+    Bytes bytes(checkpoint_size - 4);
     const auto last = warm_up_ ? std::optional(warm_up_->until) : extractor_.last_time();
-    bytes[0] = checkpoint_version;
+    bytes[0] = spec_.remembers() ? remembering_version : checkpoint_version;
     bytes[1] = static_cast<std::uint8_t>((alarmed_ ? 1 : 0) | (last ? 2 : 0));
     store_le(&bytes[2], fingerprint_);
     store_le(&bytes[6], last.value_or(Timestamp{}).ns);
     store_le(&bytes[14], warm_up_ ? warm_up_->rows_seen : extractor_.rows_seen());
-    store_le(&bytes[22], crc32c(ByteView(bytes).first(22)));
+    if (spec_.remembers()) {
+        append_le(bytes, streak_);
+        append_le(bytes, level_.seen());
+        append_le(bytes, level_.frozen());
+        append_all(bytes, level_.levels());
+        append_all(bytes, warm_up_ ? warm_up_->recent : recent_);
+    }
+    append_le(bytes, crc32c(bytes));
     return bytes;
 }
 
 Result<void> Pipeline::restore(ByteView bytes) {
-    const auto bad = [](std::string why) {
-        return Error{Errc::corrupt, "pipeline checkpoint: " + std::move(why)};
-    };
-    if (bytes.size() != checkpoint_size || bytes[0] != checkpoint_version)
-        return bad("want 26 bytes of version 1, got " + std::to_string(bytes.size()));
-    if (crc32c(bytes.first(22)) != load_le<std::uint32_t>(&bytes[22])) return bad("wrong checksum");
+    const std::uint8_t version = spec_.remembers() ? remembering_version : checkpoint_version;
+    const bool sized =
+        spec_.remembers() ? bytes.size() >= checkpoint_size + 20 : bytes.size() == checkpoint_size;
+    if (bytes.empty() || bytes[0] != version || !sized)
+        return bad_checkpoint("want version " + std::to_string(version) + ", got " +
+                              std::to_string(bytes.size()) + " bytes of another");
+    const std::size_t body = bytes.size() - 4;
+    if (crc32c(bytes.first(body)) != load_le<std::uint32_t>(&bytes[body]))
+        return bad_checkpoint("wrong checksum");
     if (load_le<std::uint32_t>(&bytes[2]) != fingerprint_)
         return refuse("pipeline checkpoint: it is of another pipeline; start without it");
     reset();
+    WarmUp past{{load_le<std::int64_t>(&bytes[6])}, load_le<std::uint64_t>(&bytes[14]), {}, {}};
+    if (spec_.remembers())
+        TRY_VOID(restore_memory(bytes.first(body).subspan(checkpoint_size - 4), past));
     alarmed_ = (bytes[1] & 1) != 0;
-    if (bytes[1] & 2)
-        warm_up_ =
-            WarmUp{{load_le<std::int64_t>(&bytes[6])}, load_le<std::uint64_t>(&bytes[14]), {}};
+    if (bytes[1] & 2) warm_up_ = std::move(past);
+    return {};
+}
+
+Result<void> Pipeline::restore_memory(ByteView bytes, WarmUp& past) {
+    const auto streak = load_le<std::uint32_t>(&bytes[0]), seen = load_le<std::uint32_t>(&bytes[4]),
+               frozen = load_le<std::uint32_t>(&bytes[8]);
+    bytes = bytes.subspan(12);
+    std::vector<double> levels;
+    if (!take_all(bytes, levels) || !take_all(bytes, past.recent) || !bytes.empty() ||
+        levels.size() != level_.levels().size() || past.recent.size() > spec_.smoothing_scores)
+        return bad_checkpoint("its levels and scores are not this pipeline's");
+    streak_ = streak;
+    level_.restore(std::move(levels), seen, frozen);
     return {};
 }
 
@@ -190,11 +264,12 @@ void Pipeline::finish_warm_up() {
     extractor_.continue_from(past.rows_seen > rows ? past.rows_seen - rows : 0);
     Outcome ignored;
     for (const KeptRow& row : past.rows) {
-        if (const auto frame = advance({row.time, row.values, row.quality})) {
-            ignored.fallback.clear();
-            take(*frame, ignored);
-        }
+        const auto frame = advance({row.time, row.values, row.quality});
+        if (!frame || spec_.remembers()) continue;  // what is remembered needs no second opinion
+        ignored.fallback.clear();
+        take(*frame, ignored);
     }
+    if (spec_.remembers()) recent_ = past.recent;
 }
 
 }  // namespace mw::pipeline

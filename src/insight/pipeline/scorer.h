@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "insight/inference/inference.h"
+#include "insight/pipeline/slow_level.h"
 #include "insight/pipeline/spec.h"
 
 namespace mw::pipeline {
@@ -37,13 +38,15 @@ class Pipeline {
     const inference::Model& model() const { return *model_; }
     bool alarmed() const { return alarmed_; }
     std::uint64_t refused_rows() const { return extractor_.refused_rows(); }
+    // What the model saw last: scaled, above the baseline.
+    std::span<const float> last_scaled() const { return last_scaled_; }
     // Features of the last outcome, in the signals' units (for counting into reference bins).
     std::span<const double> last_features() const { return last_features_; }
 
     // The past rows that rebuild the state.
     features::Memory memory() const;
-    // 26 bytes: the state that rows alone don't give, as of the last pushed row
-    // (docs/formats/pipeline.md).
+    // The state that rows alone don't give, as of the last pushed row: 26 bytes, and more where
+    // spec().remembers() (docs/formats/pipeline.md).
     Bytes checkpoint() const;
     // On a fresh pipeline: then push rows from the past again. Those up to the checkpoint's time
     // warm it up and yield nothing; from there on it continues as if it had never stopped.
@@ -62,6 +65,7 @@ class Pipeline {
         Timestamp until;
         std::uint64_t rows_seen = 0;
         std::deque<KeptRow> rows;
+        std::deque<double> recent;  // where the pipeline remembers
     };
 
     void keep(const features::Row& row);
@@ -71,6 +75,7 @@ class Pipeline {
     double model_score(const features::Frame& frame, std::string& fallback);
     double smoothed() const;
     void decide(Outcome& outcome);
+    Result<void> restore_memory(ByteView bytes, WarmUp& past);
 
     Spec spec_;
     features::Extractor extractor_;
@@ -81,7 +86,10 @@ class Pipeline {
     mutable std::vector<double> sorted_;
     bool forget_scores_ = false;  // the extractor started anew after a gap
     bool alarmed_ = false;
+    std::uint32_t streak_ = 0;  // scores in a row that speak against alarmed_
+    SlowLevel level_;
     std::vector<double> last_features_;
+    std::vector<float> last_scaled_;
     std::optional<WarmUp> warm_up_;
     std::uint32_t fingerprint_ = 0;
 };

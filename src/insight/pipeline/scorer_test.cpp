@@ -196,6 +196,65 @@ TEST(Pipeline, continues_after_a_restart_as_if_it_had_never_stopped) {
     }
 }
 
+constexpr std::string_view remembering_part =
+    "score: {smoothing: median, scores: 4}\nbaseline: {rate: 0.05, frozen_max: 20}\n"
+    "threshold: {raise: 0.9, clear: 0.1, raise_after: 2, clear_after: 3}\n"
+    "on_bad: {policy: hold, hold_rows: 2}";
+
+TEST(Pipeline, levels_and_streaks_survive_a_restart_bit_by_bit) {
+    World world;
+    const Recorded rows = recorded(300);
+    for (const auto window : windows) {
+        for (std::size_t cut = 1; cut < rows.values.size(); cut += 11) {
+            auto running = world.open(remembering_part, window);
+            play(running, rows, 0, cut);
+            auto restarted = world.open(remembering_part, window);
+            ASSERT_TRUE(restarted.restore(running.checkpoint()).ok());
+            ASSERT_EQ(restarted.checkpoint(), running.checkpoint());
+            ASSERT_EQ(play(restarted, rows, 0, cut), "");
+            ASSERT_EQ(play(restarted, rows, cut, rows.values.size()),
+                      play(running, rows, cut, rows.values.size()))
+                << window << " cut at " << cut;
+        }
+    }
+}
+
+TEST(Pipeline, a_checkpoint_that_remembers_is_refused_when_broken_or_cut) {
+    World world;
+    auto pipeline = world.open(remembering_part);
+    for (int t = 1; t < 20; ++t) push(pipeline, t, t * 0.1);
+    const Bytes good = pipeline.checkpoint();
+    for (std::size_t i = 0; i < good.size(); ++i) {
+        Bytes broken = good;
+        broken[i] ^= 1;
+        EXPECT_FALSE(pipeline.restore(broken).ok()) << i;
+        EXPECT_FALSE(pipeline.restore(ByteView(good).first(i)).ok()) << i;
+    }
+    EXPECT_FALSE(world.open("").restore(good).ok());
+    EXPECT_TRUE(pipeline.restore(good).ok());
+}
+
+TEST(Pipeline, a_baseline_follows_slow_change_and_is_frozen_while_alarmed) {
+    World world;
+    auto pipeline = world.open("baseline: {rate: 0.1, frozen_max: 30}\nthreshold: {raise: 2}");
+    int t = 0;
+    for (int i = 0; i < 200; ++i) EXPECT_FALSE(push(pipeline, ++t, 50 + 0.05 * i)->decision) << i;
+    int alarmed = 0;
+    for (int i = 0; i < 60; ++i) alarmed += push(pipeline, ++t, 70)->decision;
+    EXPECT_GT(alarmed, 30);  // it doesn't learn the fault at once,
+    EXPECT_LT(alarmed, 60);  // and doesn't wait for ever
+}
+
+TEST(Pipeline, an_alarm_is_raised_and_cleared_by_several_scores_in_a_row) {
+    World world;
+    auto pipeline = world.open("threshold: {raise: 2, clear: 1, raise_after: 3, clear_after: 2}");
+    std::string story;
+    int t = 0;
+    for (const double value : {3, 3, 0, 3, 3, 3, 0, 3, 0, 0, 3})
+        story += push(pipeline, ++t, value)->decision ? '1' : '0';
+    EXPECT_EQ(story, "00000111100");
+}
+
 TEST(Pipeline, a_restart_in_the_middle_of_a_restart_changes_nothing) {
     World world;
     const Recorded rows = recorded(120);

@@ -37,7 +37,8 @@ std::vector<Level> levels_of(const Spec& spec) {
     using features::Statistic;
     std::vector<Level> levels(spec.inputs.size());
     for (const auto& feature : spec.plan.features)
-        if (feature.statistic != Statistic::deviation && feature.statistic != Statistic::range)
+        if (feature.statistic <= Statistic::max || feature.statistic == Statistic::ewma ||
+            feature.statistic == Statistic::median)
             levels[feature.input] = {feature.center, feature.scale};
     return levels;
 }

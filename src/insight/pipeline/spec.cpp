@@ -30,7 +30,18 @@ Result<void> read_align(const Section& align, Spec& spec) {
     TRY(spec.align.wait, align.duration_or("wait", spec.align.wait));
     TRY(spec.align.max_pending, align.count_or("max_pending", 8192, 1, 1'000'000));
     TRY(spec.align.max_ahead, align.duration_or("max_ahead", spec.align.max_ahead));
-    return align.only({"tolerance", "wait", "max_pending", "max_ahead"});
+    TRY(const Section resample, align.part("resample"));
+    features::ResampleOptions& grid = spec.resample;
+    TRY(grid.every, resample.duration_or("every", {}));
+    TRY(const auto fill, resample.choice("fill", {"linear", "hold"}, "linear"));
+    grid.fill = static_cast<features::Fill>(fill);
+    TRY(grid.reach, resample.duration_or("reach", {}));
+    if (grid.every.count() < 0 || grid.reach.count() < 0)
+        return resample.error("every: and reach must not be negative");
+    if (align.has("resample") && grid.every.count() == 0)
+        return resample.error("every: is missing");
+    TRY_VOID(resample.only({"every", "fill", "reach"}));
+    return align.only({"tolerance", "wait", "max_pending", "max_ahead", "resample"});
 }
 
 Result<Extent> read_extent(const Section& section, Extent fallback) {
@@ -47,22 +58,46 @@ Result<Extent> read_extent(const Section& section, Extent fallback) {
     return extent;
 }
 
+Result<std::uint32_t> input_index(const Section& item, std::string_view key, const Spec& spec) {
+    TRY(const std::string name, item.text(key));
+    for (std::size_t i = 0; i < spec.inputs.size(); ++i)
+        if (spec.inputs[i].name == name) return static_cast<std::uint32_t>(i);
+    return item.error(std::string(key) + ": there is no input '" + name + "'");
+}
+
+Result<void> read_trigger(const Section& section, Spec& spec) {
+    features::Window& window = spec.plan.window;
+    const bool event = window.kind == WindowKind::event;
+    if (event != section.has("trigger"))
+        return section.error(event ? "trigger: is missing" : "trigger: only with event windows");
+    if (!event) return {};
+    TRY(const Section trigger, section.part("trigger"));
+    TRY(window.trigger.input, input_index(trigger, "input", spec));
+    TRY(window.trigger.above, trigger.number_or("above", 0));
+    TRY(window.trigger.after, trigger.count_or("after", 0, 0, features::max_window_rows));
+    return trigger.only({"input", "above", "after"});
+}
+
 Result<void> read_window(const Section& section, Spec& spec) {
     features::Window& window = spec.plan.window;
-    TRY(const auto kind, section.choice("kind", {"sliding", "tumbling"}, "sliding"));
-    window.kind = kind == 1 ? WindowKind::tumbling : WindowKind::sliding;
+    TRY(const auto kind,
+        section.choice("kind", {"sliding", "tumbling", "session", "event"}, "sliding"));
+    window.kind = static_cast<WindowKind>(kind);
     TRY(window.length, read_extent(section, Extent{}));
-    if (window.length.empty()) return section.error("rows or time: is missing");
+    if (window.length.empty() && window.kind != WindowKind::session)
+        return section.error("rows or time: is missing");
     TRY(const Section every, section.part("every"));
-    if (window.kind == WindowKind::tumbling && section.has("every"))
-        return section.error("every: tumbling windows follow each other, leave it out");
+    if (window.kind != WindowKind::sliding && section.has("every"))
+        return section.error("every: only sliding windows overlap, leave it out");
+    TRY_VOID(read_trigger(section, spec));
     const Extent step = window.length.by_rows() ? Extent{1, {}} : Extent{0, window.length.time};
     TRY(window.every, read_extent(every, step));
     TRY_VOID(every.only({"rows", "time"}));
     TRY(window.min_rows, section.count_or("min_rows", 0, 0, features::max_window_rows));
     TRY(window.max_rows, section.count_or("max_rows", 4096, 1, features::max_window_rows));
     TRY(window.max_gap, section.duration_or("max_gap", {}));
-    return section.only({"kind", "rows", "time", "every", "min_rows", "max_rows", "max_gap"});
+    return section.only(
+        {"kind", "rows", "time", "every", "min_rows", "max_rows", "max_gap", "trigger"});
 }
 
 Result<void> read_on_bad(const Section& section, Spec& spec) {
@@ -75,11 +110,44 @@ Result<void> read_on_bad(const Section& section, Spec& spec) {
     return section.only({"policy", "hold_rows"});
 }
 
-Result<std::uint32_t> input_index(const Section& item, const Spec& spec) {
-    TRY(const std::string name, item.text("input"));
-    for (std::size_t i = 0; i < spec.inputs.size(); ++i)
-        if (spec.inputs[i].name == name) return static_cast<std::uint32_t>(i);
-    return item.error("input: there is no input '" + name + "'");
+Result<void> read_frequencies(const Section& item, std::string_view key, double& low,
+                              double& high) {
+    TRY(const Section band, item.part(key));
+    TRY(low, band.number_or("low", 0));
+    TRY(high, band.number_or("high", 0));
+    return band.only({"low", "high"});
+}
+
+// Every statistic has its own few keys; others are errors.
+Result<void> read_detail(const Section& item, const Spec& spec, features::Feature& feature) {
+    using features::Statistic;
+    features::Detail& detail = feature.detail;
+    const Statistic statistic = feature.statistic;
+    const auto only_with = [&](std::string_view key, bool fits) -> Result<void> {
+        if (fits || !item.has(key)) return {};
+        return item.error(std::string(key) + ": statistic " + std::string(to_string(statistic)) +
+                          " has none");
+    };
+    TRY_VOID(only_with("with", needs_other(statistic)));
+    TRY_VOID(only_with("lag", needs_lag(statistic)));
+    TRY_VOID(only_with("share", statistic == Statistic::quantile));
+    TRY_VOID(only_with("weight", statistic == Statistic::ewma));
+    TRY_VOID(only_with("band", needs_band(statistic)));
+    TRY_VOID(only_with("modulation", statistic == Statistic::envelope));
+    TRY_VOID(only_with("utc_offset", statistic == Statistic::hour_of_week));
+    if (needs_other(statistic)) {
+        TRY(detail.other, input_index(item, "with", spec));
+    }
+    TRY(detail.lag, item.count_or("lag", 0, 0, features::max_window_rows));
+    TRY(detail.share, item.number_or("share", detail.share));
+    TRY(detail.weight, item.number_or("weight", detail.weight));
+    TRY_VOID(read_frequencies(item, "band", detail.low, detail.high));
+    TRY_VOID(read_frequencies(item, "modulation", detail.modulation_low, detail.modulation_high));
+    TRY(const double offset, item.number_or("utc_offset", 0));
+    if (std::abs(offset) > 1440 || offset != std::floor(offset))
+        return item.error("utc_offset: want whole minutes within a day");
+    detail.utc_offset_minutes = static_cast<std::int32_t>(offset);
+    return {};
 }
 
 Result<void> read_features(const Section& root, Spec& spec) {
@@ -87,20 +155,31 @@ Result<void> read_features(const Section& root, Spec& spec) {
     for (const Section& item : items) {
         features::Feature feature;
         TRY(feature.name, item.text("name"));
-        TRY(feature.input, input_index(item, spec));
+        TRY(feature.input, input_index(item, "input", spec));
         TRY(const std::string statistic, item.text_or("statistic", "mean"));
         auto parsed = features::parse_statistic(statistic);
         if (!parsed) return item.error("statistic: " + parsed.error().message);
         feature.statistic = *parsed;
+        TRY_VOID(read_detail(item, spec, feature));
         TRY(const Section over, item.part("over"));
         TRY(feature.over, read_extent(over, Extent{}));
         TRY_VOID(over.only({"rows", "time"}));
         TRY(feature.center, item.number_or("center", 0));
         TRY(feature.scale, item.number_or("scale", 1));
-        TRY_VOID(item.only({"name", "input", "statistic", "over", "center", "scale"}));
+        TRY_VOID(item.only({"name", "input", "statistic", "over", "center", "scale", "with", "lag",
+                            "share", "weight", "band", "modulation", "utc_offset"}));
         spec.plan.features.push_back(std::move(feature));
     }
     return {};
+}
+
+Result<void> read_baseline(const Section& section, Spec& spec) {
+    TRY(spec.baseline.rate, section.number_or("rate", 0));
+    if (section.has("rate") && !(spec.baseline.rate > 0 && spec.baseline.rate <= 1))
+        return section.error("rate: must be above 0 and at most 1");
+    TRY(spec.baseline.frozen_max,
+        section.count_or("frozen_max", spec.baseline.frozen_max, 0, 100'000'000));
+    return section.only({"rate", "frozen_max"});
 }
 
 Result<void> read_model(const Section& section, Spec& spec) {
@@ -126,7 +205,9 @@ Result<void> read_threshold(const Section& section, Spec& spec) {
     TRY(spec.raise_at, section.number_or("raise", 1));
     TRY(spec.clear_at, section.number_or("clear", spec.raise_at));
     if (spec.clear_at > spec.raise_at) return section.error("clear: must not be above raise");
-    return section.only({"raise", "clear"});
+    TRY(spec.raise_after, section.count_or("raise_after", 1, 1, 1'000'000));
+    TRY(spec.clear_after, section.count_or("clear_after", 1, 1, 1'000'000));
+    return section.only({"raise", "clear", "raise_after", "clear_after"});
 }
 
 Result<void> read_fallback(const Section& section, Spec& spec) {
@@ -138,9 +219,9 @@ Result<void> read_fallback(const Section& section, Spec& spec) {
 Result<void> read_parts(const Section& root, Spec& spec) {
     using Read = Result<void> (*)(const Section&, Spec&);
     constexpr std::pair<const char*, Read> parts[] = {
-        {"align", read_align},      {"window", read_window}, {"on_bad", read_on_bad},
-        {"model", read_model},      {"score", read_score},   {"threshold", read_threshold},
-        {"fallback", read_fallback}};
+        {"align", read_align},       {"window", read_window},    {"on_bad", read_on_bad},
+        {"model", read_model},       {"score", read_score},      {"threshold", read_threshold},
+        {"fallback", read_fallback}, {"baseline", read_baseline}};
     for (const auto& [name, read] : parts) {
         TRY(const Section section, root.part(name));
         TRY_VOID(read(section, spec));
@@ -165,8 +246,14 @@ std::string extent_text(const Extent& extent) {
 std::string window_text(const Spec& spec) {
     const features::Window& window = spec.plan.window;
     const bool sliding = window.kind == WindowKind::sliding;
-    std::string text = "window:\n  kind: " + std::string(sliding ? "sliding" : "tumbling") +
-                       "\n  " + extent_text(window.length) + "\n";
+    constexpr const char* kinds[] = {"sliding", "tumbling", "session", "event"};
+    std::string text =
+        "window:\n  kind: " + std::string(kinds[static_cast<int>(window.kind)]) + "\n";
+    if (!window.length.empty()) text += "  " + extent_text(window.length) + "\n";
+    if (window.kind == WindowKind::event)
+        text += "  trigger: {input: " + quoted(spec.inputs[window.trigger.input].name) +
+                ", above: " + number(window.trigger.above) +
+                ", after: " + std::to_string(window.trigger.after) + "}\n";
     if (sliding) text += "  every: {" + extent_text(window.every) + "}\n";
     if (window.min_rows > 0) text += "  min_rows: " + std::to_string(window.min_rows) + "\n";
     if (!window.length.by_rows()) text += "  max_rows: " + std::to_string(window.max_rows) + "\n";
@@ -176,12 +263,34 @@ std::string window_text(const Spec& spec) {
     return text;
 }
 
+std::string frequencies_text(double low, double high) {
+    return "{low: " + number(low) + ", high: " + number(high) + "}";
+}
+
+std::string detail_text(const Spec& spec, const features::Feature& feature) {
+    using features::Statistic;
+    const features::Detail& detail = feature.detail;
+    std::string text;
+    if (needs_other(feature.statistic)) text += ", with: " + quoted(spec.inputs[detail.other].name);
+    if (needs_lag(feature.statistic)) text += ", lag: " + std::to_string(detail.lag);
+    if (feature.statistic == Statistic::quantile) text += ", share: " + number(detail.share);
+    if (feature.statistic == Statistic::ewma) text += ", weight: " + number(detail.weight);
+    if (needs_band(feature.statistic))
+        text += ", band: " + frequencies_text(detail.low, detail.high);
+    if (feature.statistic == Statistic::envelope)
+        text += ", modulation: " + frequencies_text(detail.modulation_low, detail.modulation_high);
+    if (feature.statistic == Statistic::hour_of_week)
+        text += ", utc_offset: " + std::to_string(detail.utc_offset_minutes);
+    return text;
+}
+
 std::string features_text(const Spec& spec) {
     std::string text = "features:\n";
     for (const auto& feature : spec.plan.features) {
         text += "  - {name: " + quoted(feature.name) +
                 ", input: " + quoted(spec.inputs[feature.input].name) +
-                ", statistic: " + std::string(to_string(feature.statistic));
+                ", statistic: " + std::string(to_string(feature.statistic)) +
+                detail_text(spec, feature);
         if (!feature.over.empty()) text += ", over: {" + extent_text(feature.over) + "}";
         text += ", center: " + number(feature.center) + ", scale: " + number(feature.scale) + "}\n";
     }
@@ -198,8 +307,11 @@ std::string model_text(const Spec& spec) {
         text += "score: {smoothing: " + std::string(kinds[static_cast<int>(spec.smoothing)]) +
                 ", scores: " + std::to_string(spec.smoothing_scores) + "}\n";
     constexpr const char* fallbacks[] = {"hold", "off", "on"};
+    std::string after;
+    if (spec.raise_after > 1) after += ", raise_after: " + std::to_string(spec.raise_after);
+    if (spec.clear_after > 1) after += ", clear_after: " + std::to_string(spec.clear_after);
     return text + "threshold: {raise: " + number(spec.raise_at) +
-           ", clear: " + number(spec.clear_at) + "}\nfallback: {decision: \"" +
+           ", clear: " + number(spec.clear_at) + after + "}\nfallback: {decision: \"" +
            fallbacks[static_cast<int>(spec.fallback)] + "\"}\n";
 }
 
@@ -224,9 +336,12 @@ Result<Spec> parse_spec(std::string_view yaml) {
     TRY_VOID(read_inputs(root, spec));
     TRY_VOID(read_parts(root, spec));
     TRY_VOID(read_features(root, spec));
-    TRY_VOID(root.only({"version", "inputs", "align", "window", "on_bad", "features", "model",
-                        "score", "threshold", "fallback"}));
+    TRY_VOID(root.only({"version", "inputs", "align", "window", "on_bad", "features", "baseline",
+                        "model", "score", "threshold", "fallback"}));
     TRY_VOID(features::check(spec.plan));
+    if (spec.plan.window.kind >= WindowKind::session && spec.smoothing != Smoothing::none)
+        return Error{Errc::invalid_input,
+                     "score.smoothing: session and event windows have one score each, use none"};
     return spec;
 }
 
@@ -237,8 +352,18 @@ std::string to_yaml(const Spec& spec) {
     text += "align: {tolerance: " + mw::to_text(spec.align.tolerance) +
             ", wait: " + mw::to_text(spec.align.wait) +
             ", max_pending: " + std::to_string(spec.align.max_pending) +
-            ", max_ahead: " + mw::to_text(spec.align.max_ahead) + "}\n";
-    return text + window_text(spec) + features_text(spec) + model_text(spec);
+            ", max_ahead: " + mw::to_text(spec.align.max_ahead);
+    if (spec.resample.every.count() > 0) {
+        text += ", resample: {every: " + mw::to_text(spec.resample.every) +
+                ", fill: " + (spec.resample.fill == features::Fill::linear ? "linear" : "hold");
+        if (spec.resample.reach.count() > 0) text += ", reach: " + mw::to_text(spec.resample.reach);
+        text += "}";
+    }
+    text += "}\n" + window_text(spec) + features_text(spec);
+    if (spec.baseline.rate > 0)
+        text += "baseline: {rate: " + number(spec.baseline.rate) +
+                ", frozen_max: " + std::to_string(spec.baseline.frozen_max) + "}\n";
+    return text + model_text(spec);
 }
 
 }  // namespace mw::pipeline

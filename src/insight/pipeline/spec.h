@@ -14,6 +14,13 @@ constexpr std::size_t spec_bytes_max = 8u << 20;
 constexpr std::uint32_t smoothing_scores_max = 4096;
 
 enum class Smoothing { none, mean, median };
+// A slow level per feature that is subtracted before the model sees it, and follows the feature but
+// while the pipeline is alarmed. The first 1 / rate frames make it by their mean.
+struct Baseline {
+    double rate = 0;                  // share of the way to the newest frame; 0: no baseline
+    std::uint32_t frozen_max = 3600;  // alarmed frames after which it follows again; 0: never
+};
+
 enum class FallbackDecision { hold, off, on };  // hold: what was decided last
 
 struct Input {
@@ -24,16 +31,22 @@ struct Input {
 struct Spec {
     std::vector<Input> inputs;
     features::AlignOptions align;
-    features::Plan plan;      // plan.inputs are the inputs' names
+    features::ResampleOptions resample;
+    features::Plan plan;  // plan.inputs are the inputs' names
+    Baseline baseline;
     std::string model_input;  // empty: the graph's only one
     std::string model_output;
     std::uint32_t output_index = 0;  // the element of the output that is the score
     Smoothing smoothing = Smoothing::none;
     std::uint32_t smoothing_scores = 1;
-    double raise_at = 1;  // alarm when the score is at or above it
-    double clear_at = 1;  // and until it is below this one; at most raise_at
+    double raise_at = 1;            // alarm when the score is at or above it
+    double clear_at = 1;            // and until it is below this one; at most raise_at
+    std::uint32_t raise_after = 1;  // so many scores in a row at or above raise_at
+    std::uint32_t clear_after = 1;  // and below clear_at
     FallbackDecision fallback = FallbackDecision::hold;
 
+    // Scores and levels don't follow from the rows of a window alone: a checkpoint holds them.
+    bool remembers() const { return baseline.rate > 0 || raise_after > 1 || clear_after > 1; }
     std::vector<std::string> signals() const;  // the device's names, in the order of a row
 };
 

@@ -1,5 +1,6 @@
 #include "insight/pipeline/spec.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace mw::pipeline {
@@ -88,6 +89,57 @@ TEST(PipelineSpec, its_own_text_reads_back_to_the_same_text) {
     }
 }
 
+constexpr std::string_view rich = R"(version: 1
+inputs: [{name: a}, {name: b}]
+align: {resample: {every: 10ms, fill: hold, reach: 1s}}
+window: {kind: event, rows: 64, trigger: {input: b, above: 2.5, after: 8}}
+features:
+  - {name: q, input: a, statistic: quantile, share: 0.9}
+  - {name: e, input: a, statistic: ewma, weight: 0.1}
+  - {name: c, input: a, statistic: correlation, with: b, lag: 2}
+  - {name: f, input: a, statistic: envelope, band: {low: 10, high: 20},
+     modulation: {low: 1, high: 3}}
+  - {name: h, input: a, statistic: hour_of_week, utc_offset: -90}
+baseline: {rate: 0.01, frozen_max: 100}
+threshold: {raise: 1, clear: 0.5, raise_after: 3, clear_after: 4}
+)";
+
+TEST(PipelineSpec, details_of_statistics_triggers_grids_and_baselines_are_read_and_written) {
+    const auto spec = parse_spec(rich);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_EQ(spec->plan.features[0].detail.share, 0.9);
+    EXPECT_EQ(spec->plan.features[1].detail.weight, 0.1);
+    EXPECT_EQ(spec->plan.features[2].detail.other, 1U);
+    EXPECT_EQ(spec->plan.features[2].detail.lag, 2U);
+    EXPECT_EQ(spec->plan.features[3].detail.modulation_high, 3);
+    EXPECT_EQ(spec->plan.features[4].detail.utc_offset_minutes, -90);
+    EXPECT_EQ(spec->plan.window.kind, features::WindowKind::event);
+    EXPECT_EQ(spec->plan.window.trigger.input, 1U);
+    EXPECT_EQ(spec->resample.every, milliseconds{10});
+    EXPECT_EQ(spec->baseline.rate, 0.01);
+    EXPECT_EQ(spec->raise_after, 3U);
+    EXPECT_EQ(spec->clear_after, 4U);
+    const std::string text = to_yaml(*spec);
+    const auto again = parse_spec(text);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(to_yaml(*again), text);
+    EXPECT_EQ(again->plan.features[3].detail.modulation_high, 3);
+}
+
+TEST(PipelineSpec, a_key_that_its_statistic_has_no_use_for_is_refused) {
+    const auto changed = [](std::string_view from, std::string_view to) {
+        std::string yaml(rich);
+        yaml.replace(yaml.find(from), from.size(), to);
+        return refusal(yaml);
+    };
+    EXPECT_EQ(changed("share: 0.9", "lag: 3"), "features[0].lag: statistic quantile has none");
+    EXPECT_EQ(changed("with: b", "with: z"), "features[2].with: there is no input 'z'");
+    EXPECT_EQ(changed("kind: event", "kind: sliding"), "window.trigger: only with event windows");
+    EXPECT_EQ(changed("rate: 0.01", "rate: 2"), "baseline.rate: must be above 0 and at most 1");
+    EXPECT_EQ(changed("baseline:", "score: {smoothing: mean}\nbaseline:"),
+              "score.smoothing: session and event windows have one score each, use none");
+}
+
 TEST(PipelineSpec, scaling_keeps_every_bit) {
     auto spec = parse_spec(small);
     spec->plan.features[0].center = 0.1 + 0.2;
@@ -112,17 +164,17 @@ TEST(PipelineSpec, faults_are_named_by_their_path) {
     EXPECT_EQ(refusal(full), "accepted");
     EXPECT_EQ(refusal(with("fallback:", "falback:")),
               "falback: is not known here; known are version, inputs, align, window, on_bad, "
-              "features, model, score, threshold, fallback");
+              "features, baseline, model, score, threshold, fallback");
     EXPECT_EQ(refusal(with("wait: 2s", "wiat: 2s")),
               "align.wiat: is not known here; known are tolerance, wait, "
-              "max_pending, max_ahead");
+              "max_pending, max_ahead, resample");
     EXPECT_EQ(refusal(with("center: 32.01", "center: much")),
               "features[0].center: must be a number");
     EXPECT_EQ(refusal(with("input: pressure", "input: speed")),
               "features[2].input: there is no input 'speed'");
-    EXPECT_EQ(refusal(with("statistic: deviation", "statistic: kurt")),
-              "features[1].statistic: 'kurt' is no statistic; known are last, mean, min, max, "
-              "range, deviation");
+    EXPECT_THAT(refusal(with("statistic: deviation", "statistic: kurt")),
+                testing::StartsWith("features[1].statistic: 'kurt' is no statistic; known are "
+                                    "last, mean, min, max, range, deviation, rms, crest"));
     EXPECT_EQ(refusal(with("clear: 0.8", "clear: 1.8")),
               "threshold.clear: must not be above raise");
     EXPECT_EQ(refusal(with("time: 1m", "time: 1m\n  rows: 5")),
