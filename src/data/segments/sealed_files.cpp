@@ -42,16 +42,6 @@ bool may_hold(const FooterGroup& group, const RowSelection& selection) {
            (!selection.devices || any_between(*selection.devices, group));
 }
 
-// By number of the text: whether it is asked for.
-std::vector<bool> chosen(const std::vector<std::string>& texts,
-                         const std::optional<std::vector<std::string>>& wanted) {
-    std::vector<bool> all(texts.size(), !wanted);
-    if (wanted)
-        for (std::size_t i = 0; i < texts.size(); ++i)
-            all[i] = std::binary_search(wanted->begin(), wanted->end(), texts[i]);
-    return all;
-}
-
 class SealedScan final : public duckdb::Scan {
  public:
     SealedScan(PartCache& cache, files::Files& files, const RowSelection& selection,
@@ -101,7 +91,7 @@ class SealedScan final : public duckdb::Scan {
                 if (!more) return false;
                 continue;
             }
-            entry_ = entries_[next_entry_++];
+            entry_ = &entries_[next_entry_++];
             begin_ = entry_->begin;
             end_ = entry_->end;
             if (needs_times_) find_times();
@@ -135,14 +125,9 @@ class SealedScan final : public duckdb::Scan {
     }
 
     std::size_t choose_entries() {
-        const std::vector<bool> devices = chosen(directory_->texts(0), selection_.devices);
-        const std::vector<bool> signals = chosen(directory_->texts(1), selection_.signals);
+        entries_ = directory_->choose(selection_.devices, selection_.signals);
         std::size_t rows = 0;
-        for (const SeriesRows& entry : directory_->entries()) {
-            if (!devices[entry.texts[0]] || !signals[entry.texts[1]]) continue;
-            entries_.push_back(&entry);
-            rows += entry.end - entry.begin;
-        }
+        for (const SeriesRows& entry : entries_) rows += entry.end - entry.begin;
         return rows;
     }
 
@@ -172,7 +157,7 @@ class SealedScan final : public duckdb::Scan {
     bool wants_time_ = false;
 
     std::shared_ptr<const SeriesDirectory> directory_;  // of the group at hand
-    std::vector<const SeriesRows*> entries_;
+    std::vector<SeriesRows> entries_;
     std::size_t next_entry_ = 0;
     bool needs_times_ = false;
     const SeriesRows* entry_ = nullptr;
@@ -193,8 +178,11 @@ class SealedRows final : public duckdb::TableSource {
           paths_(std::move(paths)),
           selection_(std::move(selection)),
           expected_(expected) {
-        for (auto* names : {&selection_.devices, &selection_.signals})
-            if (*names) std::sort((*names)->begin(), (*names)->end());
+        for (auto* names : {&selection_.devices, &selection_.signals}) {
+            if (!*names) continue;
+            std::sort((*names)->begin(), (*names)->end());
+            (*names)->erase(std::unique((*names)->begin(), (*names)->end()), (*names)->end());
+        }
     }
 
     std::vector<duckdb::Column> columns() const override {
