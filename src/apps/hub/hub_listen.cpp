@@ -36,9 +36,9 @@ Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
     net::TlsOptions tls;
     tls.certificate_chain = authority_->server_chain_pem();
     tls.private_key = authority_->server_key_pem();
-    tls.trusted = authority_->trust_anchors_pem();
+    tls.trusted = authority_->client_anchors_pem();
     tls.client_certificate = certificate;
-    if (certificate != net::ClientCertificate::none)
+    if (certificate == net::ClientCertificate::required)
         tls.revocation_lists = authority_->revocation_lists_pem();
     return net::TlsContext::server(std::move(tls));
 }
@@ -82,7 +82,7 @@ Result<> Hub::start_bridges() {
 }
 
 Result<> Hub::listen_for_people_and_devices() {
-    TRY(auto devices, tls_listener(options_.devices_port, net::ClientCertificate::optional));
+    TRY(auto devices, tls_listener(options_.devices_port, net::ClientCertificate::unjudged));
     TRY(device_server_,
         http::Server::open(*control_, server_options(std::move(devices)), device_routes()));
     device_server_->on_served(api_->request_counter("devices"));

@@ -22,6 +22,7 @@ class Revocations {
     }
     // The same of a certificate in DER, reading its serial number alone. False for what is none.
     bool contains(ByteView certificate) const;
+    bool contains_serial(const std::string& serial) const { return serials_.contains(serial); }
     std::size_t size() const { return serials_.size(); }
     // When the first of the lists is to be replaced; later than everything without one.
     Timestamp next_update() const { return next_update_; }

@@ -81,6 +81,7 @@ Task<> TlsStream::handshake(std::string server_name) {
         SSL_set_accept_state(ssl_.get());
     } else {
         SSL_set_connect_state(ssl_.get());
+        set_time();
         CO_TRY_VOID(name_server(server_name));
     }
     want(EPOLLIN);
@@ -92,6 +93,16 @@ Task<> TlsStream::handshake(std::string server_name) {
     if (error()) co_return *error();
     if (!is_open()) co_return cancelled_error();
     co_return Result<>{};
+}
+
+void TlsStream::set_time() {
+    const TlsOptions& options = context_->options();
+    X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl_.get());
+    if (options.at_any_time)
+        X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
+    else if (options.now)
+        X509_VERIFY_PARAM_set_time(parameters,
+                                   static_cast<time_t>(options.now().ns / 1'000'000'000));
 }
 
 Result<> TlsStream::name_server(const std::string& name) {

@@ -1,8 +1,10 @@
 #pragma once
-// Tells who holds a client certificate. Immutable; any thread may ask. It trusts one issuing
-// authority and no other certificate, whatever else TLS was told to accept.
+// Tells who holds a client certificate. Immutable; any thread may ask. It trusts our issuing
+// authorities and no other certificate, whatever else TLS was told to accept.
 
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "platform/crypto/crypto.h"
@@ -12,7 +14,9 @@ namespace mw::identity {
 
 class Peers {
  public:
-    static Result<Peers> make(const crypto::Certificate& root, const crypto::Certificate& issuing,
+    // issuing: those whose certificates count. The lists of revoked ones are the first one's.
+    static Result<Peers> make(const crypto::Certificate& root,
+                              std::span<const crypto::Certificate> issuing,
                               crypto::Revocations revoked = {});
 
     // denied, with the reason, unless the chain, its validity at that time and the purpose hold and
@@ -22,12 +26,26 @@ class Peers {
     Result<Principal> principal(ByteView der, Timestamp at) const;
     // Whether a certificate that was good once is revoked. About 0.1 us.
     bool is_revoked(ByteView der) const { return revoked_->contains(der); }
+    bool is_revoked(const std::string& serial) const { return revoked_->contains_serial(serial); }
 
  private:
-    Peers(crypto::TrustStore trust, crypto::Revocations revoked)
+    // Keys of the authorities, decoded once: most certificates are ours and in order, and to see
+    // that takes one signature. Whatever is not goes the long way, which also says why.
+    struct Issuer {
+        crypto::Certificate certificate;
+        crypto::PublicKey key;
+    };
+    Peers(crypto::TrustStore trust, crypto::Certificate root, std::vector<Issuer> issuers,
+          crypto::Revocations revoked)
         : trust_(std::move(trust)),
+          root_(std::make_shared<const crypto::Certificate>(std::move(root))),
+          issuers_(std::make_shared<const std::vector<Issuer>>(std::move(issuers))),
           revoked_(std::make_shared<const crypto::Revocations>(std::move(revoked))) {}
+    bool is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const;
+
     crypto::TrustStore trust_;
+    std::shared_ptr<const crypto::Certificate> root_;
+    std::shared_ptr<const std::vector<Issuer>> issuers_;
     std::shared_ptr<const crypto::Revocations> revoked_;
 };
 
