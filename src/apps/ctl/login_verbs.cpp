@@ -93,32 +93,48 @@ void add_enrollment_verbs(CLI::App& enroll, Context& context) {
     }
 }
 
-Result<> move_device(Context& context, const std::string& device, const char* event,
-                     const std::string& why) {
+struct DeviceMove {
+    std::string device, why, other;
+};
+
+struct DeviceVerb {
+    const char *event, *says;
+    const char* other = nullptr;  // the body's key for what follows the device
+    const char* other_says = "";
+};
+constexpr DeviceVerb device_verbs[] = {
+    {"quarantine", "it may renew its certificate, and not connect"},
+    {"release", "out of quarantine"},
+    {"suspend", "it may do nothing; its connections end now"},
+    {"resume", "as before it was suspended"},
+    {"readmit", "its certificates are void, and it may enrol anew"},
+    {"transfer", "to another owner: out now, and in again with their token or factory list", "to",
+     "the new owner's EnrollmentGroup"},
+    {"replace", "retire a broken device; another one gets its profile, asset and models", "by",
+     "the device that takes its place; made if it is new"},
+    {"retire", "out of service for good"}};
+
+Result<> move_device(Context& context, const DeviceMove& move, const DeviceVerb& verb) {
     TRY(Hub * hub, context.hub());
-    const Json body = {{"event", event}, {"why", why}};
-    TRY(const Json answer, hub->send(http::Method::post, "/v1/devices/" + device + "/life", body));
-    std::cout << device << " is " << cell(answer, "state") << '\n';
+    JsonObject body{{"event", verb.event}, {"why", move.why}};
+    if (verb.other) body[verb.other] = move.other;
+    TRY(const Json answer,
+        hub->send(http::Method::post, "/v1/devices/" + move.device + "/life", std::move(body)));
+    std::cout << move.device << " is " << cell(answer, "state") << '\n';
     return {};
 }
 
 void add_device_verbs(CLI::App& app, Context& context) {
     auto* device = app.add_subcommand("device", "the life of a device");
     device->require_subcommand(1);
-    struct Row {
-        const char *event, *says;
-    };
-    for (const Row row :
-         {Row{"quarantine", "it may renew its certificate, and not connect"},
-          Row{"release", "out of quarantine"},
-          Row{"suspend", "it may do nothing; its connections end now"},
-          Row{"resume", "as before it was suspended"}, Row{"retire", "out of service for good"}}) {
-        auto* sub = device->add_subcommand(row.event, row.says);
-        auto words = std::make_shared<std::pair<std::string, std::string>>();
-        sub->add_option("device", words->first, "a Device")->required();
-        sub->add_option("--why", words->second, "for the audit log");
-        sub->callback([&context, words, event = row.event] {
-            context.run([&] { return move_device(context, words->first, event, words->second); });
+    for (const DeviceVerb& verb : device_verbs) {
+        auto* sub = device->add_subcommand(verb.event, verb.says);
+        auto move = std::make_shared<DeviceMove>();
+        sub->add_option("device", move->device, "a Device")->required();
+        if (verb.other) sub->add_option(verb.other, move->other, verb.other_says)->required();
+        sub->add_option("--why", move->why, "for the audit log");
+        sub->callback([&context, move, &verb] {
+            context.run([&] { return move_device(context, *move, verb); });
         });
     }
 }

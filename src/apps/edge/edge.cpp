@@ -23,6 +23,17 @@ Result<std::string> token_of(files::Files& files, const EnrollArguments& a) {
     return token;
 }
 
+Result<std::optional<agent::FactoryFiles>> factory_of(const EnrollArguments& a) {
+    if (a.factory_certificate.empty() != a.factory_key.empty())
+        return Error{Errc::invalid_input, "want --factory-cert and --factory-key, or neither"};
+    std::optional<agent::FactoryFiles> factory;
+    // The agent finds them again from wherever it is started.
+    if (!a.factory_certificate.empty())
+        factory = {std::filesystem::absolute(a.factory_certificate).string(),
+                   std::filesystem::absolute(a.factory_key).string()};
+    return factory;
+}
+
 Result<std::string> own_program() {
     std::error_code error;
     const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -80,8 +91,15 @@ Result<> enroll(EnrollArguments a) {
     options.token = std::move(token);
     options.pin = a.pin;
     options.resolver = &workers;
+    TRY(const auto factory, factory_of(a));
+    if (factory) {
+        TRY(const auto proof, agent::read_factory(files, *factory));
+        options.factory_chain_pem = proof.chain_pem;
+        options.factory_key_pem = proof.key_pem;
+    }
     TRY(const auto enrolled, enroll_patiently(*loop, options, key, clock, patience));
-    TRY_VOID(agent::save_identity(files, a.directory, DeviceId{a.name}, a.hub, key, enrolled));
+    TRY_VOID(
+        agent::save_identity(files, a.directory, DeviceId{a.name}, a.hub, key, enrolled, factory));
     std::cout << "enrolled '" << a.name << "', certificate valid until "
               << to_iso8601(enrolled.certificate.not_after)
               << "\nNext step: millwright-edge run --data " << a.directory << '\n';
@@ -126,12 +144,14 @@ Result<> status(std::string directory, bool json) {
     files::RealFiles files;
     RealClock clock;
     TRY(const auto identity, agent::load_identity(files, directory));
-    const double days =
-        static_cast<double>((identity.certificate_ends - clock.now()) / seconds{1}) / 86400;
+    const crypto::Certificate& mine = identity.current.certificate;
+    const double days = static_cast<double>((mine.not_after - clock.now()) / seconds{1}) / 86400;
     TRY(const auto mark, files.size(files::join(directory, "running")));
     const Json value = {{"device", identity.device.text},
                         {"hub", identity.hub},
-                        {"certificate_ends", to_iso8601(identity.certificate_ends)},
+                        {"certificate_serial", mine.serial},
+                        {"certificate_ends", to_iso8601(mine.not_after)},
+                        {"certificate_renewed_from", to_iso8601(agent::renewal_due(mine))},
                         {"certificate_days_left", days},
                         {"running_or_stopped_hard", mark.has_value()}};
     std::cout << (json ? to_pretty_json(value) + "\n" : to_yaml(value));

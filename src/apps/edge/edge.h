@@ -15,6 +15,8 @@ struct EnrollArguments {
     std::string name;
     std::string directory;
     std::string wait = "1h";  // for an operator to approve it
+    // Instead of a token: the maker's certificate (IDevID) and its key, PEM files that stay.
+    std::string factory_certificate, factory_key;
 };
 Result<> enroll(EnrollArguments arguments);
 

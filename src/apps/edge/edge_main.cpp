@@ -25,7 +25,8 @@ int finish(const mw::Result<>& outcome) {
 void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     app.require_subcommand(1);
     app.set_version_flag("--version", MW_VERSION);
-    auto* enroll = app.add_subcommand("enroll", "get a certificate with an enrolment token");
+    auto* enroll = app.add_subcommand(
+        "enroll", "get a certificate with an enrolment token, or with the maker's certificate");
     enroll->add_option("--hub", a.enroll.hub, "the hub's device listener, https://host:8444")
         ->required();
     enroll->add_option("--token", a.enroll.token, "from: millwright enroll token GROUP");
@@ -35,6 +36,9 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     enroll->add_option("--data", a.enroll.directory, "where key and certificate are kept")
         ->required();
     enroll->add_option("--wait", a.enroll.wait, "how long, when an operator must approve it");
+    enroll->add_option("--factory-cert", a.enroll.factory_certificate,
+                       "instead of a token: the maker's certificate (IDevID), PEM; stays there");
+    enroll->add_option("--factory-key", a.enroll.factory_key, "and its key");
     enroll->callback([&] { outcome = mw::edge::enroll(a.enroll); });
 
     auto* run = app.add_subcommand("run", "read sources, run models, forward to the hub");

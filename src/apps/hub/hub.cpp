@@ -307,7 +307,8 @@ Task<Json> Hub::decide(std::string device, bool approve, std::string actor) {
 
 Task<std::string> Hub::move(Move move) {
     return onboarding_->move_device({std::move(move.device), std::move(move.event),
-                                     std::move(move.why), std::move(move.actor)});
+                                     std::move(move.why), std::move(move.actor),
+                                     std::move(move.other)});
 }
 
 Task<> Hub::note_connection(std::string device) {

@@ -36,7 +36,7 @@ Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
     net::TlsOptions tls;
     tls.certificate_chain = authority_->server_chain_pem();
     tls.private_key = authority_->server_key_pem();
-    tls.trusted = authority_->trust_anchors_pem();
+    tls.trusted = authority_->client_anchors_pem();
     tls.client_certificate = certificate;
     tls.status_response = [desk = revocation_.get()] { return desk->staple(); };
     if (certificate == net::ClientCertificate::none) return net::TlsContext::server(std::move(tls));
@@ -88,7 +88,7 @@ Result<> Hub::start_bridges() {
 }
 
 Result<> Hub::listen_for_people_and_devices() {
-    TRY(auto devices, tls_listener(options_.devices_port, net::ClientCertificate::optional));
+    TRY(auto devices, tls_listener(options_.devices_port, net::ClientCertificate::unjudged));
     TRY(device_server_,
         http::Server::open(*control_, server_options(std::move(devices)), device_routes()));
     device_server_->on_served(api_->request_counter("devices"));

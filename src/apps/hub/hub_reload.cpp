@@ -20,7 +20,7 @@ Task<> Hub::reload() {
     CO_TRY_VOID(co_await std::move(renewing));
     using Wanted = net::ClientCertificate;
     CO_TRY(auto people, tls_context(Wanted::none));
-    CO_TRY(auto devices, tls_context(Wanted::optional));
+    CO_TRY(auto devices, tls_context(Wanted::unjudged));
     CO_TRY(auto mqtt, tls_context(Wanted::required));
     // Whom we admit comes first: a handshake under way with the old context asks it at its end.
     onboarding_->reload();
@@ -59,7 +59,12 @@ Task<std::size_t> Hub::end_revoked_sessions() {
 Task<> Hub::keep_server_certificate() {
     for (;;) {
         CO_TRY_VOID(co_await sleep_for(renewal_check_every));
-        auto renewed = authority_->renew_server_if_due();
+        auto renewed = authority_->renew_issuing_if_due();
+        if (!renewed)
+            log::error("hub.issuing_authority.not_renewed", {{"reason", renewed.error()}});
+        const bool another = renewed && *renewed;
+        renewed = authority_->renew_server_if_due();
+        if (renewed) *renewed = *renewed || another;
         Result<> outcome = renewed.ok() ? Result<>{} : Result<>{std::move(renewed).error()};
         if (outcome && *renewed) outcome = co_await reload();
         if (!outcome)

@@ -6,6 +6,7 @@
 #include "data/registry/product_rules.h"
 #include "data/registry/wrong.h"
 #include "domain/selector.h"
+#include "platform/crypto/crypto.h"
 #include "trust/policy/policy.h"
 
 namespace mw::registry {
@@ -202,6 +203,30 @@ Result<> check_label_task(const Resource& task) {
 
 Result<> check_monitor(const Resource& monitor) { return is_selector(monitor.spec); }
 
+// The makers' authorities must be readable now, not when the first device comes.
+Result<> check_enrollment_group(const Resource& group) {
+    std::set<std::string> makers, serials;
+    const auto& factory = array_at(group.spec, "factory");
+    for (std::size_t i = 0; i < factory.size(); ++i) {
+        const auto path = at_index("factory", i);
+        const auto name = *find_string(factory[i], "name");
+        if (!makers.insert(name).second)
+            return wrong(path + ".name", "'" + name + "' is there twice");
+        const auto authorities = crypto::certificates_from_pem(*find_string(factory[i], "ca"));
+        if (!authorities) return wrong(path + ".ca", authorities.error().message);
+        for (const auto& authority : *authorities)
+            if (!authority.is_ca)
+                return wrong(path + ".ca", "'" + authority.subject_cn +
+                                               "' is no authority; want the certificate that "
+                                               "signs devices' certificates");
+        for (const Json& each : array_at(factory[i], "serials"))
+            if (const auto number = *find_string(each, "number");
+                !serials.insert(name + " " + number).second)
+                return wrong(path + ".serials", "'" + number + "' is there twice");
+    }
+    return {};
+}
+
 struct Purpose {
     std::string_view what, kind;
 };
@@ -235,6 +260,7 @@ constexpr Rules all_rules[] = {
     {"Dataset", check_dataset},
     {"Device", check_device},
     {"DeviceProfile", check_profile},
+    {"EnrollmentGroup", check_enrollment_group},
     {"Firmware", check_firmware},
     {"GateSpec", check_gate_spec},
     {"LabelTask", check_label_task},

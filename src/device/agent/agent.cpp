@@ -11,7 +11,7 @@ Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Work
     TRY(auto lock, files::DirectoryLock::take(options.directory));
     std::unique_ptr<Agent> self(new Agent(files, loop, workers, clock, random, std::move(options),
                                           std::move(lock), std::move(identity)));
-    TRY(self->hub_, HubLink::open(loop, workers, self->identity_));
+    TRY(self->hub_, HubLink::open(loop, workers, self->identity_, self->hub_clock_));
     outbox::Options outbox = self->options_.outbox;
     outbox.directory = files::join(self->options_.directory, "outbox");
     TRY(self->outbox_, outbox::Outbox::open(files, loop, workers, std::move(outbox)));
@@ -31,6 +31,7 @@ Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Work
                            self->options_.program};
     self->converger_ = std::make_unique<Converger>(parts, device, self->options_.directory);
     self->make_commands();
+    self->make_renewal();
     TRY_VOID(self->note_boot());
     return self;
 }
@@ -45,6 +46,7 @@ Agent::Agent(files::Files& files, Loop& loop, Workers& workers, Clock& clock, Ra
       options_(std::move(options)),
       lock_(std::move(lock)),
       identity_(std::move(identity)),
+      hub_clock_(clock),
       started_(clock.now()) {}
 
 Agent::~Agent() = default;
@@ -65,6 +67,27 @@ void Agent::make_commands() {
     options.program = options_.program;
     options.anchors_pem = identity_.anchors_pem;
     commands_ = std::make_unique<Commands>(std::move(parts), std::move(options));
+}
+
+void Agent::make_renewal() {
+    const auto ask = [this](est::RenewOptions options, crypto::PrivateKey key) {
+        options.resolver = &workers_;
+        return est::renew(std::move(options), std::move(key), hub_clock_);
+    };
+    const auto use = [this](const KeyAndChain& certificate) {
+        if (auto used = hub_->use(certificate); !used)
+            log::error("edge.certificate.not_usable", {{"reason", used.error()}});
+    };
+    renewal_ = std::make_unique<Renewal>(Renewal::Parts{files_, &workers_, random_, hub_clock_,
+                                                        options_.directory, identity_, ask, use,
+                                                        [this] { connection_->reconnect(); },
+                                                        [this]() -> Task<> {
+                                                            auto asking = hub_->find_broker();
+                                                            auto found = co_await std::move(asking);
+                                                            if (!found)
+                                                                co_return std::move(found).error();
+                                                            co_return Result<>{};
+                                                        }});
 }
 
 // Why it starts: stopped in order, or not (killed, power cut). The mark is removed by stop().
@@ -89,7 +112,11 @@ Task<> Agent::run() {
         log::error("edge.agent.failed", {{"reason", error.message}});
     });
     Connection::Listener listener;
-    listener.connected = [this] { publish_report(); };
+    listener.connected = [this] {
+        renewal_->connected(hub_->session_serial());
+        publish_report();
+    };
+    listener.failed = [this] { renewal_->failed(); };
     listener.desired = [this](std::string text) { converger_->desire(std::move(text)); };
     listener.command = [this](std::string id, std::string body) {
         commands_->accept(std::move(id), std::move(body));
@@ -98,6 +125,7 @@ Task<> Agent::run() {
     scope.spawn(connection_->run(std::move(listener)));
     scope.spawn(converger_->run());
     scope.spawn(commands_->run());
+    scope.spawn(renewal_->run());
     scope.spawn(report_health());
     Event never;
     auto outcome = co_await never.wait();
@@ -128,7 +156,7 @@ Json Agent::health() {
     const sources::HostSample host = host_.sample(options_.directory);
     const outbox::Figures outbox = outbox_->figures();
     const ConnectionFigures& link = connection_->figures();
-    const nanoseconds left = identity_.certificate_ends - clock_.now();
+    const nanoseconds left = identity_.current.certificate.not_after - hub_clock_.now();
     JsonObject models;
     for (const auto& [name, runner] : processor_->models()) {
         const Histogram& latency = runner->latency_us();

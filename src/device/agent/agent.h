@@ -12,6 +12,7 @@
 #include "device/agent/connection.h"
 #include "device/agent/converger.h"
 #include "device/agent/measure.h"
+#include "device/agent/renewal.h"
 #include "device/sources/sources.h"
 
 namespace mw::agent {
@@ -40,6 +41,7 @@ class Agent {
     Task<> report_health();
     void publish_report();
     void make_commands();
+    void make_renewal();
     Result<> note_boot();
 
     files::Files& files_;
@@ -50,6 +52,7 @@ class Agent {
     AgentOptions options_;
     files::DirectoryLock lock_;
     AgentIdentity identity_;
+    HubClock hub_clock_;
     Timestamp started_;
     std::vector<Timestamp> starts_;  // of the last hour
     sources::HostProbe host_;
@@ -58,6 +61,7 @@ class Agent {
     std::unique_ptr<Processor> processor_;
     std::unique_ptr<Connection> connection_;
     std::unique_ptr<Converger> converger_;
+    std::unique_ptr<Renewal> renewal_;
     std::unique_ptr<Commands> commands_;
 };
 

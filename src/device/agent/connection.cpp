@@ -27,6 +27,7 @@ Task<> Connection::run(Listener listener) {
         figures_.last_error = outcome ? "closed" : outcome.error().message;
         log::warn("edge.connection.lost", {{"reason", figures_.last_error}});
         if (was_connected) backoff_ = nanoseconds{0};
+        if (!was_connected) listener.failed();
         CO_TRY_VOID(co_await sleep_for(next_backoff()));
     }
 }
@@ -44,7 +45,7 @@ Task<std::unique_ptr<mqtt::Client>> Connection::connect() {
     net::ConnectOptions where;
     where.host = address.mqtt_host;
     where.port = address.mqtt_port;
-    where.tls = hub_.tls();
+    where.tls = hub_.session_tls();
     where.resolver = &workers_;
     CO_TRY(auto stream, co_await net::connect(std::move(where)));
     mqtt::ClientOptions options;
@@ -78,7 +79,9 @@ Task<> Connection::serve_once(const Listener& listener) {
     };
     scope.spawn(until_over(send(*client_)));
     scope.spawn(until_over(receive(*client_, listener)));
+    over_ = &over;
     auto waited = co_await over.wait();
+    over_ = nullptr;
     scope.cancel();
     co_await scope.join();
     if (!waited) co_return std::move(waited);
@@ -118,6 +121,10 @@ void Connection::on_acknowledged(mqtt::Sequence sequence) {
         if (in_flight_.front()) outbox_.acknowledge_one();
         in_flight_.pop_front();
     }
+}
+
+void Connection::reconnect() {
+    if (over_) over_->set();
 }
 
 bool Connection::publish_now(const std::string& rest_of_topic, std::string_view text) {

@@ -31,6 +31,7 @@ class Connection {
  public:
     struct Listener {
         std::function<void()> connected;
+        std::function<void()> failed;              // it did not come about
         std::function<void(std::string)> desired;  // the document's text
         std::function<void(std::string id, std::string body)> command;
     };
@@ -38,6 +39,8 @@ class Connection {
                HubLink& hub, outbox::Outbox& outbox, ConnectionOptions options = {});
 
     Task<> run(Listener listener);  // until cancelled
+    // Ends the session and opens another one, with the certificate that the link uses then.
+    void reconnect();
     // State that is only worth something now: reported, health. False when not connected.
     bool publish_now(const std::string& rest_of_topic, std::string_view text);
     const ConnectionFigures& figures() const { return figures_; }
@@ -62,6 +65,7 @@ class Connection {
     std::deque<bool> in_flight_;  // of each unacknowledged publish: was it the outbox's?
     mqtt::Sequence acknowledged_ = 0;
     nanoseconds backoff_{0};
+    Event* over_ = nullptr;  // of the session that stands
 };
 
 }  // namespace mw::agent

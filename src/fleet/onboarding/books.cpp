@@ -23,7 +23,11 @@ void Onboarding::Parts::observe(const ResourceChange& change) {
             !deleted && might_connect && !roster.find(change.resource.name)->may_connect;
         if (ends && shut_out) shut_out(change.resource.name);
     }
-    if (change.resource.kind == "EnrollmentGroup" && deleted) groups.erase(change.resource.name);
+    if (change.resource.kind != "EnrollmentGroup") return;
+    if (!deleted) return learn_makers(change.resource);
+    groups.erase(change.resource.name);
+    factories.erase(change.resource.name);
+    makers_read.erase(change.resource.name);
 }
 
 Task<> Onboarding::Parts::save(std::string group, AuditNote note) {
@@ -36,9 +40,10 @@ Task<> Onboarding::Parts::save(std::string group, AuditNote note) {
     co_return Result<>{};
 }
 
-void Onboarding::Parts::release(const TokenText& token) {
-    if (auto at = groups.find(token.group); at != groups.end())
-        at->second.tokens.release(token.hash);
+void Onboarding::Parts::release(const std::string& group, const std::optional<TokenText>& token) {
+    const auto at = groups.find(group);
+    if (at == groups.end()) return;
+    token ? at->second.tokens.release(token->hash) : at->second.tokens.uncount();
 }
 
 // True when an operator has let the device in, or the group needs none.

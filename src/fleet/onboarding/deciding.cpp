@@ -29,7 +29,15 @@ Result<> check_name(const std::string& device, const Json& group_spec) {
                  "the name '" + device + "' does not match the group's '" + *pattern + "'"};
 }
 
-Resource make_device(const std::string& name, const Resource& group) {
+Result<> check_label(const std::string& label, const std::string& group) {
+    if (label.empty() || label == group) return {};
+    return Error{Errc::denied, "the path names the group '" + label.substr(0, 63) +
+                                   "', and this is a device of '" + group + "'"};
+}
+
+}  // namespace
+
+Resource made_for(const std::string& name, const Resource& group) {
     Resource device;
     device.kind = "Device";
     device.name = name;
@@ -43,14 +51,6 @@ Resource make_device(const std::string& name, const Resource& group) {
     return device;
 }
 
-Result<> check_label(const std::string& label, const std::string& group) {
-    if (label.empty() || label == group) return {};
-    return Error{Errc::denied, "the path names the group '" + label.substr(0, 63) +
-                                   "', and this is a device of '" + group + "'"};
-}
-
-}  // namespace
-
 nanoseconds Onboarding::Parts::wait_for(const est::Credentials& who) {
     const SteadyTime now = clock.steady();
     const std::string address = rate_name(who.peer);
@@ -58,7 +58,7 @@ nanoseconds Onboarding::Parts::wait_for(const est::Credentials& who) {
     std::string device = address + " " + who.user.substr(0, 64);
     if (who.user.empty())
         if (auto certificate = crypto::certificate_from_der(who.peer_certificate))
-            device = certificate->issuer_cn + " " + certificate->subject_cn;
+            device += certificate->issuer_cn + " " + certificate->subject_cn;
     nanoseconds wait = refusals.wait(address, now);
     if (wait > nanoseconds{0}) return instruments.limited("refusals"), wait;
     wait = by_address.take(address, now);
@@ -101,11 +101,10 @@ Task<> Onboarding::Parts::record_refusal(Error error, std::string actor, std::st
 }
 
 Task<Decision> Onboarding::Parts::enroll(Ask ask) {
-    if (ask.who.user.empty())
-        co_return Error{
-            Errc::not_found,
-            "a first certificate needs HTTP Basic with the device's name and an enrolment "
-            "token; to renew one, use simplereenroll"};
+    if (ask.who.user.empty()) {
+        auto entering = enroll_by_factory(std::move(ask));
+        co_return co_await std::move(entering);
+    }
     CO_TRY(auto token, parse_token_text(ask.who.password));
     auto reading = store.get("EnrollmentGroup", token.group);
     auto group = co_await std::move(reading);
@@ -144,7 +143,7 @@ Result<> Onboarding::Parts::check(const Ask& ask, const Json& group_spec) const 
 }
 
 Task<Decision> Onboarding::Parts::admit_new(Ask ask, TokenText token, Resource group) {
-    CO_TRY(auto limits, GroupLimits::from_spec(group.spec));
+    CO_TRY(const auto limits, GroupLimits::from_spec(group.spec));
     // Whoever has no live token learns nothing about names, keys and devices.
     if (!books_of(group).tokens.is_alive(token.hash, clock.now())) {
         auto refused = books_of(group).tokens.claim(token.hash, limits, clock.now());
@@ -152,13 +151,25 @@ Task<Decision> Onboarding::Parts::admit_new(Ask ask, TokenText token, Resource g
         co_return std::move(refused).error();
     }
     CO_TRY_VOID(check_label(ask.who.label, group.name));
+    auto admitting = admit(std::move(ask), std::move(token), std::move(group));
+    co_return co_await std::move(admitting);
+}
+
+Task<Decision> Onboarding::Parts::admit(Ask ask, std::optional<TokenText> token, Resource group) {
+    CO_TRY(const auto limits, GroupLimits::from_spec(group.spec));
     CO_TRY_VOID(check_name(ask.device, group.spec));
     CO_TRY_VOID(check(ask, group.spec));
-    Turn turn{under_way, {ask.device, ask.key}};
+    std::vector<std::string> words{ask.device, ask.key};
+    if (ask.factory) words.push_back(ask.factory->text());
+    Turn turn{under_way, std::move(words)};
     if (!turn.is_mine()) co_return busy();
     const Enrolment* known = roster.find(ask.device);
+    CO_TRY_VOID(check_factory(ask, known));
     if (known && !may(known->state, "enroll"))
         co_return Error{Errc::denied, "device '" + ask.device + "' is " + known->state};
+    if (known && !known->group.empty() && known->serial.empty() && known->group != group.name)
+        co_return Error{Errc::denied, "device '" + ask.device + "' belongs to group '" +
+                                          known->group + "'; millwright device transfer"};
     // Whose certificate was revoked comes back with a token and a new key, as if it were new.
     const bool enrolled = known && !known->serial.empty() && !authority.book().find(known->serial);
     const bool again = enrolled && known->key == ask.key && known->group == group.name;
@@ -174,20 +185,26 @@ Task<Decision> Onboarding::Parts::admit_new(Ask ask, TokenText token, Resource g
     auto asking = is_approved(ask, group);
     CO_TRY(const bool approved, co_await std::move(asking));
     if (!approved) co_return Decision{{}, {}, options.approval_poll};
-    auto using_it = use_token(std::move(ask), token, std::move(group));
+    auto using_it = use_place(std::move(ask), std::move(token), std::move(group));
     co_return co_await std::move(using_it);
 }
 
 // The use and the approval are gone in one write, before the certificate is made.
-Task<Decision> Onboarding::Parts::use_token(Ask ask, TokenText token, Resource group) {
-    CO_TRY(auto limits, GroupLimits::from_spec(group.spec));
-    CO_TRY_VOID(books_of(group).tokens.claim(token.hash, limits, clock.now()));
+Task<Decision> Onboarding::Parts::use_place(Ask ask, std::optional<TokenText> token,
+                                            Resource group) {
+    CO_TRY(const auto limits, GroupLimits::from_spec(group.spec));
+    TokenBook& book = books_of(group).tokens;
+    CO_TRY_VOID(token ? book.claim(token->hash, limits, clock.now())
+                      : book.count(limits, clock.now()));
+    const std::string group_name = group.name;
     std::optional<WaitingRequest> approval;
     if (const auto* request = books_of(group).approvals.find(ask.device)) {
         approval = *request;
         books_of(group).approvals.settle(ask.device);
     }
-    auto saving = save(group.name, {ask.actor(), "enroll.token.used", "from " + ask.who.peer});
+    AuditNote note{ask.actor(), token ? "enroll.token.used" : "enroll.factory.used",
+                   (token ? "" : ask.factory->text() + ", ") + "from " + ask.who.peer};
+    auto saving = save(group.name, std::move(note));
     auto saved = co_await std::move(saving);
     Result<Decision> outcome = Decision{};
     if (saved) {
@@ -197,8 +214,8 @@ Task<Decision> Onboarding::Parts::use_token(Ask ask, TokenText token, Resource g
         outcome = std::move(saved).error();
     }
     if (outcome) co_return outcome;
-    release(token);
-    if (auto at = groups.find(token.group); at != groups.end() && approval)
+    release(group_name, token);
+    if (auto at = groups.find(group_name); at != groups.end() && approval)
         at->second.approvals.restore(*approval);
     co_return outcome;
 }
@@ -218,7 +235,11 @@ Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec
         }
     }
     const Bytes& spki = decision.key ? decision.key->public_key().spki() : ask.csr.spki;
-    CO_TRY(decision.certificate, authority.issue_device(ask.device, spki));
+    nanoseconds lifetime{0};  // the authority's own
+    if (const auto text = find_string(group_spec, "certificate_lifetime")) {
+        CO_TRY(lifetime, parse_duration(*text).context("spec.certificate_lifetime"));
+    }
+    CO_TRY(decision.certificate, authority.issue_device(ask.device, spki, lifetime));
     co_return decision;
 }
 
@@ -228,17 +249,24 @@ Task<Decision> Onboarding::Parts::write_device(Ask ask, Resource group) {
     const crypto::Certificate& certificate = *decision.certificate;
     AuditNote note{ask.actor(), std::string(audit::action::enroll),
                    "group " + group.name + ", serial " + certificate.serial +
-                       (decision.key ? ", key made here" : "") + ", from " + ask.who.peer};
+                       (decision.key ? ", key made here" : "") +
+                       (ask.factory ? ", made as " + ask.factory->text() : "") + ", from " +
+                       ask.who.peer};
     JsonObject status{{"state", "enrolled"},
                       {"group", group.name},
                       {"enrolled", to_iso8601(clock.now())},
                       {"certificate", certificate_status(certificate)}};
-    if (roster.find(ask.device)) {  // made by people beforehand: their spec stays
+    if (ask.factory) status["factory"] = factory_status(*ask.factory, ask.who.peer_certificate);
+    if (const Enrolment* known =
+            roster.find(ask.device)) {  // made by people beforehand: their spec stays
+        // Another key and no factory certificate: perhaps other hardware under the old name.
+        if (!ask.factory && !known->factory.empty() && known->key != ask.key)
+            status["factory"] = nullptr;
         auto merging = store.merge_status("Device", ask.device, std::move(status), std::move(note));
         CO_TRY_VOID(co_await std::move(merging));
         co_return decision;
     }
-    Resource fresh = make_device(ask.device, group);
+    Resource fresh = made_for(ask.device, group);
     fresh.status = std::move(status);
     auto creating = store.create(std::move(fresh), std::move(note));
     auto created = co_await std::move(creating);
@@ -256,7 +284,16 @@ Task<Decision> Onboarding::Parts::reenroll(Ask ask) {
                         "renewal needs the client certificate that is to be replaced; "
                         "for a first one, use simpleenroll"};
     CO_TRY(auto old, crypto::certificate_from_der(ask.who.peer_certificate));
-    CO_TRY(auto principal, roster.admission()->recognise(old));
+    auto recognised = roster.admission()->recognise(old);
+    if (!recognised && is_of_a_maker(old)) {
+        auto renewing = renew_by_factory(std::move(ask), std::move(old));
+        co_return co_await std::move(renewing);
+    }
+    if (!recognised && old.not_after < clock.now())
+        co_return Error{Errc::denied, recognised.error().message +
+                                          "; within the group's renewal_grace, show the factory "
+                                          "certificate and sign the request with this key"};
+    CO_TRY(const auto principal, std::move(recognised));
     if (principal.kind != identity::Principal::Kind::device)
         co_return Error{Errc::denied, "the client certificate is not a device's"};
     ask.device = principal.name;
@@ -274,18 +311,27 @@ Task<Decision> Onboarding::Parts::reenroll(Ask ask) {
     CO_TRY_VOID(check(ask, spec));
     Turn turn{under_way, {ask.device, ask.key}};
     if (!turn.is_mine()) co_return busy();
+    auto replacing = replace_certificate(std::move(ask), std::move(spec), certificate_status(old));
+    co_return co_await std::move(replacing);
+}
+
+// In its turn. old: what status says of the certificate that goes.
+Task<Decision> Onboarding::Parts::replace_certificate(Ask ask, Json spec, Json old) {
     // Now, for it may have been suspended while its group was read.
-    known = roster.find(ask.device);
+    const Enrolment* known = roster.find(ask.device);
     if (!known || !may(known->state, "renew"))
         co_return Error{Errc::denied, "device '" + ask.device + "' " +
                                           (known ? "is " + known->state : "is gone")};
     auto certifying = certify(ask, spec);
     CO_TRY(auto decision, co_await std::move(certifying));
     AuditNote note{ask.actor(), "renew",
-                   "serial " + decision.certificate->serial + " for " + old.serial +
-                       (decision.key ? ", key made here" : "") + ", from " + ask.who.peer};
+                   "serial " + decision.certificate->serial + " for " +
+                       find_string(old, "serial").value_or("?") +
+                       (decision.key ? ", key made here" : "") +
+                       (ask.factory ? ", by factory certificate " + ask.factory->text() : "") +
+                       ", from " + ask.who.peer};
     JsonObject status{{"certificate", certificate_status(*decision.certificate)},
-                      {"previous_certificate", certificate_status(old)}};
+                      {"previous_certificate", std::move(old)}};
     auto merging = store.merge_status("Device", ask.device, std::move(status), std::move(note));
     CO_TRY_VOID(co_await std::move(merging));
     co_return decision;

@@ -99,16 +99,21 @@ Result<> TokenBook::claim(const crypto::Sha256Digest& hash, const GroupLimits& l
     if (!token) return Error{Errc::not_found, "the enrolment token is not known"};
     if (token->expires <= now)
         return Error{Errc::denied, "the enrolment token expired at " + to_iso8601(token->expires)};
-    if (limits.expires <= now)
-        return Error{Errc::denied, "the enrolment group expired at " + to_iso8601(limits.expires)};
-    if (token->uses_left == 0)
+    if (limits.expires > now && token->uses_left == 0)
         return Error{Errc::denied, "the enrolment token is used up (" +
                                        std::to_string(token->uses) + " of " +
                                        std::to_string(token->uses) + ")"};
+    TRY_VOID(count(limits, now));
+    --token->uses_left;
+    return {};
+}
+
+Result<> TokenBook::count(const GroupLimits& limits, Timestamp now) {
+    if (limits.expires <= now)
+        return Error{Errc::denied, "the enrolment group expired at " + to_iso8601(limits.expires)};
     if (enrolled_ >= limits.max_uses)
         return Error{Errc::denied, "the enrolment group is full (" +
                                        std::to_string(limits.max_uses) + " devices)"};
-    --token->uses_left;
     ++enrolled_;
     return {};
 }
@@ -116,7 +121,7 @@ Result<> TokenBook::claim(const crypto::Sha256Digest& hash, const GroupLimits& l
 void TokenBook::release(const crypto::Sha256Digest& hash) {
     TokenRecord* token = record_of(hash);
     if (token && token->uses_left < token->uses) ++token->uses_left;
-    if (enrolled_ > 0) --enrolled_;
+    uncount();
 }
 
 bool TokenBook::is_alive(const crypto::Sha256Digest& hash, Timestamp now) const {

@@ -51,6 +51,9 @@ class TokenBook {
     // Takes one use. not_found: no such token; denied: expired, used up, or the group is.
     Result<> claim(const crypto::Sha256Digest& hash, const GroupLimits& limits, Timestamp now);
     void release(const crypto::Sha256Digest& hash);  // gives it back
+    // The same for a device that needs no token.
+    Result<> count(const GroupLimits& limits, Timestamp now);
+    void uncount() { enrolled_ -= enrolled_ > 0 ? 1 : 0; }
     // The token is known and alive, whether or not uses are left: a device asks again.
     bool is_alive(const crypto::Sha256Digest& hash, Timestamp now) const;
     std::uint64_t enrolled() const { return enrolled_; }

@@ -11,7 +11,7 @@
 namespace mw::onboarding {
 
 // What a device does: enroll (a first certificate), renew, connect (MQTT, downloads). What people
-// do: quarantine, release, suspend, resume, retire.
+// do: quarantine, release, suspend, resume, retire, readmit, transfer, replace.
 const StateTable& device_table();
 
 // status.state; without one: registered, or enrolled when it has a certificate.

@@ -42,7 +42,7 @@ class DeviceLife : public OnboardingTest {
  protected:
     DeviceLife() { text_ = token(3), first_ = *enroll("gw-1", key_, text_); }
     Result<std::string> move(const char* event, std::string device = "gw-1") {
-        return wait(onboarding_->move_device({std::move(device), event, "stolen", "user:ada"}));
+        return wait(onboarding_->move_device({std::move(device), event, "stolen", "user:ada", ""}));
     }
     std::string state() { return device_state(device("gw-1")); }
 
@@ -101,6 +101,81 @@ TEST_F(DeviceLife, retirement_is_for_good) {
     EXPECT_EQ(enroll("gw-1", new_key(), text_).error().code, Errc::denied);
     EXPECT_EQ(move("enroll").error().code, Errc::invalid_input);
     EXPECT_EQ(move("suspend", "nobody").error().code, Errc::not_found);
+}
+
+TEST_F(DeviceLife, a_readmitted_device_enrols_anew_in_its_group) {
+    create("EnrollmentGroup", "other", "{}");
+    const auto fresh = new_key();
+    EXPECT_EQ(enroll("gw-1", fresh, text_).error().code, Errc::conflict);
+    EXPECT_EQ(*move("readmit"), "registered");
+    EXPECT_FALSE(onboarding_->admission()->admit(first_).ok());
+    EXPECT_FALSE(renew("gw-1", new_key(), first_).ok());
+    EXPECT_EQ(enroll("gw-1", fresh, token(0, "other")).error().message,
+              "device 'gw-1' belongs to group 'line-7'; millwright device transfer");
+    const auto again = enroll("gw-1", fresh, text_);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_TRUE(onboarding_->admission()->admit(*again).ok());
+    EXPECT_EQ(state(), "enrolled");
+}
+
+TEST_F(DeviceLife, a_new_owner_gets_the_device_and_nothing_else) {
+    create("Site", "harbour", "{}");
+    create("EnrollmentGroup", "buyer", R"({"site":"harbour"})", {{"owner", "buyer"}});
+    std::vector<std::string> shut_out;
+    onboarding_->on_shut_out([&](const std::string& device) { shut_out.push_back(device); });
+    const auto transfer = [&](std::string to) {
+        return wait(
+            onboarding_->move_device({"gw-1", "transfer", "sold", "user:ada", std::move(to)}));
+    };
+    EXPECT_EQ(transfer("nobody").error().code, Errc::not_found);
+    EXPECT_TRUE(onboarding_->admission()->admit(first_).ok());  // nothing has happened
+    EXPECT_EQ(*transfer("buyer"), "registered");
+    EXPECT_EQ(shut_out, std::vector<std::string>{"gw-1"});
+    const auto sold = device("gw-1");
+    EXPECT_EQ(sold.labels,
+              (std::map<std::string, std::string>{{"owner", "buyer"}, {"site", "harbour"}}));
+    EXPECT_EQ(find_string(sold.spec, "profile"), "pump");  // it is what it was
+    EXPECT_EQ(*transfer("buyer"), "registered");           // cut short, and said again
+    EXPECT_EQ(enroll("gw-1", new_key(), text_).error().code, Errc::denied);  // the old owner's
+    EXPECT_TRUE(enroll("gw-1", new_key(), token(0, "buyer")).ok());
+    EXPECT_EQ(facts("device.transfer").front(), "user:ada: buyer: sold");
+}
+
+TEST_F(DeviceLife, a_broken_device_is_replaced_under_the_same_asset) {
+    create("Asset", "pump-9", "{}");
+    auto broken = device("gw-1");
+    broken.spec.as_object()["asset"] = "pump-9";
+    ASSERT_TRUE(wait(store_->replace(broken, {"user:ada", "replace", ""})).ok());
+    const auto replace = [&](std::string by) {
+        return wait(
+            onboarding_->move_device({"gw-1", "replace", "burnt", "user:ada", std::move(by)}));
+    };
+    EXPECT_EQ(replace("gw-1").error().code, Errc::invalid_input);
+    EXPECT_EQ(*replace("gw-2"), "retired");
+    EXPECT_FALSE(onboarding_->admission()->admit(first_).ok());
+    EXPECT_EQ(find_string(device("gw-1").status, "replaced_by"), "gw-2");
+    const auto fresh = device("gw-2");
+    EXPECT_EQ(find_string(fresh.spec, "asset"), "pump-9");
+    EXPECT_EQ(find_string(fresh.status, "replaces"), "gw-1");
+    EXPECT_EQ(fresh.labels, broken.labels);
+    EXPECT_EQ(device_state(fresh), "registered");
+    const auto issued = enroll("gw-2", new_key(), text_);
+    ASSERT_TRUE(issued.ok()) << issued.error().message;
+    EXPECT_EQ(find_string(device("gw-2").spec, "asset"), "pump-9");
+}
+
+TEST_F(DeviceLife, a_device_that_is_there_already_takes_anothers_place) {
+    ASSERT_TRUE(enroll("gw-2", new_key(), text_).ok());
+    ASSERT_TRUE(wait(onboarding_->move_device({"gw-2", "suspend", "", "user:ada", ""})).ok());
+    const auto replace = [&] {
+        return wait(onboarding_->move_device({"gw-1", "replace", "", "user:ada", "gw-2"}));
+    };
+    EXPECT_EQ(replace().error().message,
+              "device 'gw-2' is suspended and can't take another's place");
+    EXPECT_EQ(state(), "enrolled");
+    ASSERT_TRUE(wait(onboarding_->move_device({"gw-2", "resume", "", "user:ada", ""})).ok());
+    EXPECT_EQ(*replace(), "retired");
+    EXPECT_EQ(device_state(device("gw-2")), "enrolled");  // and keeps its certificate
 }
 
 }  // namespace

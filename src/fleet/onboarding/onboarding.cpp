@@ -20,7 +20,7 @@ Task<> Onboarding::Parts::read_groups() {
     do {
         auto listing = store.list(query);
         CO_TRY(const auto found, co_await std::move(listing));
-        for (const Resource& group : found.items) books_of(group);
+        for (const Resource& group : found.items) books_of(group), learn_makers(group);
         query.continue_from = found.continue_from;
     } while (!query.continue_from.empty());
     co_return Result<>{};
@@ -100,7 +100,7 @@ Onboarding::Parts::Ask ask_of(crypto::Csr csr, est::Credentials who, est::KeyMak
     if (maker == est::KeyMaker::hub)
         known_by.insert(known_by.end(), who.user.begin(), who.user.end());
     std::string key = to_hex(crypto::sha256(known_by)), device = who.user;
-    return {std::move(csr), std::move(who), maker, std::move(device), std::move(key)};
+    return {std::move(csr), std::move(who), maker, std::move(device), std::move(key), {}};
 }
 
 }  // namespace

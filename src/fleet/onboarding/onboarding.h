@@ -49,9 +49,10 @@ struct Token {
 // What a person says about a device's life (lifecycle.h).
 struct Move {
     std::string device;
-    std::string event;  // quarantine, release, suspend, resume, retire
+    std::string event;  // quarantine, release, suspend, resume, retire, readmit, transfer, replace
     std::string why;    // may be empty
     std::string actor;
+    std::string other;  // transfer: the new owner's group; replace: the device that takes its place
 };
 
 // A device that asks to be let into a group where an operator decides.

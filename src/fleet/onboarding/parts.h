@@ -7,6 +7,7 @@
 #include "fleet/onboarding/approvals.h"
 #include "fleet/onboarding/csr_policy.h"
 #include "fleet/onboarding/enrollment_token.h"
+#include "fleet/onboarding/factory.h"
 #include "fleet/onboarding/onboarding.h"
 #include "fleet/onboarding/rate_table.h"
 
@@ -82,6 +83,11 @@ class Seat {
 
 }  // namespace mw::onboarding
 
+namespace mw::onboarding {
+// A new Device as the group describes it.
+Resource made_for(const std::string& name, const Resource& group);
+}  // namespace mw::onboarding
+
 struct mw::onboarding::Onboarding::Parts {
     Parts(ResourceStore& store_, identity::CertificateAuthority& authority_, const Clock& clock_,
           Random& random_, metrics::Registry& metrics, Options options_)
@@ -111,6 +117,7 @@ struct mw::onboarding::Onboarding::Parts {
         est::KeyMaker maker;
         std::string device;
         std::string key;  // SHA-256 of the key in the request, hex: by which it is known again
+        std::optional<FactoryIdentity> factory;  // it showed its maker's certificate
         std::string actor() const { return "device:" + device; }
     };
 
@@ -125,19 +132,39 @@ struct mw::onboarding::Onboarding::Parts {
     // onboarding.cpp
     Task<> read_groups();
 
+    // moves.cpp
+    Task<> fill_place(Move order, Resource fresh);
+
     // books.cpp
     Group& books_of(const Resource& group);
     void observe(const ResourceChange& change);
     Task<> save(std::string group, AuditNote note);
-    void release(const TokenText& token);
+    void release(const std::string& group, const std::optional<TokenText>& token);
     Task<bool> is_approved(const Ask& ask, const Resource& group);
 
  private:
     Result<> check(const Ask& ask, const Json& group_spec) const;
     Task<est::Decision> admit_new(Ask ask, TokenText token, Resource group);
-    Task<est::Decision> use_token(Ask ask, TokenText token, Resource group);
+    // Without a token: it has shown a factory certificate that the group expects.
+    Task<est::Decision> admit(Ask ask, std::optional<TokenText> token, Resource group);
+    Task<est::Decision> use_place(Ask ask, std::optional<TokenText> token, Resource group);
+    Task<est::Decision> replace_certificate(Ask ask, Json group_spec, Json old);
     Task<est::Decision> write_device(Ask ask, Resource group);
     Task<est::Decision> certify(const Ask& ask, const Json& group_spec);
+
+    // factory_deciding.cpp
+    struct Expected {
+        std::string group;
+        FactoryIdentity factory;
+    };
+    void learn_makers(const Resource& group);
+    bool is_of_a_maker(const crypto::Certificate& certificate) const;
+    Result<Expected> expected(const crypto::Certificate& certificate,
+                              const std::string& label) const;
+    Task<est::Decision> enroll_by_factory(Ask ask);
+    Task<est::Decision> renew_by_factory(Ask ask, crypto::Certificate shown);
+    Result<> check_factory(const Ask& ask, const Enrolment* known) const;
+    Result<Json> replaceable(const Ask& ask, const Json& status, const Json& group_spec) const;
 
  public:
     ResourceStore& store;
@@ -150,6 +177,8 @@ struct mw::onboarding::Onboarding::Parts {
     RateTable by_address, by_device, refusals;
     Roster roster;
     std::map<std::string, Group> groups;
+    std::map<std::string, FactoryPolicy> factories;    // of groups that have one
+    std::map<std::string, std::uint64_t> makers_read;  // of which generation of each group
     std::set<std::string> under_way;  // devices, and keys in hex: each is decided one at a time
     std::size_t at_once = 0;
     std::shared_ptr<void> subscription;

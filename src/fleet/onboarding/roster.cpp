@@ -1,5 +1,6 @@
 #include "fleet/onboarding/roster.h"
 
+#include "fleet/onboarding/factory.h"
 #include "fleet/onboarding/lifecycle.h"
 
 namespace mw::onboarding {
@@ -15,6 +16,7 @@ Enrolment enrolment_of(const Resource& device) {
             text("certificate.serial"),
             text("previous_certificate.serial"),
             text("certificate.key"),
+            factory_of(device.status),
             std::move(state),
             may_connect};
 }
@@ -92,8 +94,9 @@ void Roster::take(const Resource& device) {
     auto [at, fresh] = devices_.try_emplace(device.name);
     // Most changes of a device's status say nothing about its certificate.
     if (!fresh && at->second == enrolment) return;
-    if (!at->second.key.empty()) keys_.erase(at->second.key);
+    forget(at->second);
     if (!enrolment.key.empty()) keys_[enrolment.key] = device.name;
+    if (!enrolment.factory.empty()) factories_[enrolment.factory] = device.name;
     at->second = enrolment;
     admission_->publish(device.name, std::move(enrolment));
 }
@@ -101,9 +104,14 @@ void Roster::take(const Resource& device) {
 void Roster::drop(const std::string& device) {
     auto at = devices_.find(device);
     if (at == devices_.end()) return;
-    if (!at->second.key.empty()) keys_.erase(at->second.key);
+    forget(at->second);
     devices_.erase(at);
     admission_->publish(device, {});
+}
+
+void Roster::forget(const Enrolment& enrolment) {
+    if (!enrolment.key.empty()) keys_.erase(enrolment.key);
+    if (!enrolment.factory.empty()) factories_.erase(enrolment.factory);
 }
 
 void Roster::trust(identity::Peers peers) {
@@ -113,6 +121,11 @@ void Roster::trust(identity::Peers peers) {
 const Enrolment* Roster::find(const std::string& device) const {
     auto at = devices_.find(device);
     return at == devices_.end() ? nullptr : &at->second;
+}
+
+const std::string* Roster::holder_of_factory(const std::string& factory) const {
+    auto at = factories_.find(factory);
+    return at == factories_.end() ? nullptr : &at->second;
 }
 
 const std::string* Roster::holder(const std::string& key) const {

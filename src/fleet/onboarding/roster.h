@@ -20,14 +20,15 @@ struct Enrolment {
     std::string serial;           // of the certificate in use; empty: known, and never enrolled
     std::string previous_serial;  // of the one that it replaced
     std::string key;              // SHA-256 of its SPKI, hex
+    std::string factory;          // "MAKER SERIAL" that it came with (factory.h), or empty
     std::string state;            // of its life (lifecycle.h)
     bool may_connect = false;
     bool operator==(const Enrolment&) const = default;
 };
 using Enrolments = std::unordered_map<std::string, Enrolment>;
 
-// What data/registry keeps of it: status keys "state", "group", "certificate" and
-// "previous_certificate".
+// What data/registry keeps of it: status keys "state", "group", "certificate",
+// "previous_certificate" and "factory".
 Enrolment enrolment_of(const Resource& device);
 JsonObject certificate_status(const crypto::Certificate& certificate);
 
@@ -72,12 +73,15 @@ class Roster {
     const Enrolment* find(const std::string& device) const;
     // The device that holds the key (SHA-256 of the SPKI, hex); null: nobody.
     const std::string* holder(const std::string& key) const;
+    // The same of a factory certificate's "MAKER SERIAL".
+    const std::string* holder_of_factory(const std::string& factory) const;
     std::size_t size() const { return devices_.size(); }
     std::shared_ptr<const Admission> admission() const { return admission_; }
 
  private:
     Enrolments devices_;
-    std::unordered_map<std::string, std::string> keys_;
+    void forget(const Enrolment& enrolment);
+    std::unordered_map<std::string, std::string> keys_, factories_;
     std::shared_ptr<Admission> admission_;
 };
 

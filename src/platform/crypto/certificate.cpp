@@ -44,6 +44,7 @@ Result<> parse_tbs(ByteView content, Certificate& out) {
     out.serial = to_hex(number);
     out.issuer_cn = std::move(issuer_name.common_name);
     out.subject_cn = std::move(subject_name.common_name);
+    out.subject_serial = std::move(subject_name.serial_number);
     out.subject.assign(subject.whole.begin(), subject.whole.end());
     out.spki.assign(spki.whole.begin(), spki.whole.end());
     out.key_kind = key.kind, out.key_bits = key.bits;
@@ -93,6 +94,24 @@ Result<std::vector<Certificate>> certificates_from_pem(std::string_view text) {
         certificates.push_back(std::move(certificate));
     }
     return certificates;
+}
+
+bool is_signed_by(const Certificate& certificate, const PublicKey& key) {
+    const auto verified = [&]() -> Result<bool> {
+        der::Reader outside{certificate.der};
+        TRY(const auto whole, outside.want(der::sequence, "certificate"));
+        der::Reader reader{whole.content};
+        TRY(const auto tbs, reader.want(der::sequence, "certificate"));
+        TRY(const auto algorithm, reader.want(der::sequence, "signature algorithm"));
+        TRY(const auto bits, reader.want(der::bit_string, "signature"));
+        TRY(const auto kind, x509::parse_signature_algorithm(algorithm.content, "certificate"));
+        const bool fits = kind == x509::SignatureKind::ecdsa_sha256
+                              ? key.kind() == KeyKind::p256
+                              : key.kind() == KeyKind::ed25519;
+        if (!fits || bits.content.empty() || bits.content[0] != 0) return false;
+        return key.verify(tbs.whole, bits.content.subspan(1));
+    }();
+    return verified && *verified;
 }
 
 std::string to_pem(const Certificate& certificate) {

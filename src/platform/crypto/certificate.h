@@ -31,6 +31,7 @@ struct AlternativeNames {
 struct Certificate {
     Bytes der;
     std::string subject_cn;
+    std::string subject_serial;  // the subject's serialNumber: a factory certificate's device
     std::string issuer_cn;
     AlternativeNames names;
     std::string serial;  // hex, lower case
@@ -79,6 +80,7 @@ struct CertificateOrder {
     Timestamp not_before;
     Timestamp not_after;
     StatusUrls status{};
+    std::string subject_serial{};  // of a device, as its maker numbers it
 };
 
 struct Signer {
@@ -91,14 +93,22 @@ Result<Certificate> issue(const CertificateOrder& order, ByteView subject_spki,
                           const Signer& signer, Random& random);
 Result<Certificate> self_sign(const CertificateOrder& order, const PrivateKey& key, Random& random);
 
+// Whether the key signed it (ECDSA with SHA-256 on P-256, or Ed25519); nothing else is looked at.
+// With a key that is decoded once this costs a quarter of TrustStore::verify.
+bool is_signed_by(const Certificate& certificate, const PublicKey& key);
+
 // code_signing: the leaf is no authority and its extended key usage names codeSigning.
 enum class Purpose { any, client, server, code_signing };
+
+// to_any_anchor: an issuing authority may be trusted without its root.
+enum class Chains { to_a_root, to_any_anchor };
 
 // Anchors and known intermediates, decoded once. May be shared between threads.
 class TrustStore {
  public:
     static Result<TrustStore> make(std::span<const Certificate> anchors,
-                                   std::span<const Certificate> intermediates = {});
+                                   std::span<const Certificate> intermediates = {},
+                                   Chains chains = Chains::to_a_root);
     // Chain from leaf to an anchor at that time: signatures, validity, constraints, purpose. denied
     // says which certificate failed and why. more: intermediates that the peer sent.
     Result<> verify(const Certificate& leaf, Timestamp at, Purpose purpose = Purpose::any,

@@ -236,5 +236,19 @@ TEST(CertificateInterop, openssl_prints_our_pkcs7_and_we_read_its) {
     EXPECT_EQ(*read, chain);
 }
 
+TEST(Certificate, is_signed_by_its_authority_and_by_nobody_else) {
+    Authority authority, other;
+    const auto key = *PrivateKey::generate(KeyKind::p256);
+    auto certificate = authority.device("gw-1", key);
+    EXPECT_TRUE(is_signed_by(certificate, authority.issuing_key.public_key()));
+    EXPECT_FALSE(is_signed_by(certificate, other.issuing_key.public_key()));
+    EXPECT_FALSE(is_signed_by(certificate, key.public_key()));
+    EXPECT_FALSE(is_signed_by(certificate, PrivateKey::generate(KeyKind::ed25519)->public_key()));
+    certificate.der[certificate.der.size() / 2] ^= 1;
+    EXPECT_FALSE(is_signed_by(certificate, authority.issuing_key.public_key()));
+    certificate.der.resize(40);
+    EXPECT_FALSE(is_signed_by(certificate, authority.issuing_key.public_key()));
+}
+
 }  // namespace
 }  // namespace mw::crypto

@@ -121,7 +121,7 @@ Result<Certificate> build(const CertificateOrder& order, ByteView spki, const Au
     static constexpr std::uint8_t version_3[] = {0xa0, 3, 2, 1, 2};
     auto serial = make_serial(random);
     auto algorithm = x509::signature_algorithm(authority.key.kind());
-    auto subject = x509::make_name(order.subject_cn);
+    auto subject = x509::make_name(order.subject_cn, order.subject_serial);
     auto validity =
         der::element(der::sequence, {der::time(order.not_before), der::time(order.not_after)});
     auto tbs =
@@ -135,6 +135,7 @@ Result<Certificate> build(const CertificateOrder& order, ByteView spki, const Au
         der::element(der::sequence,
                      {tbs, algorithm, der::element(der::bit_string, {no_unused_bits, signature})});
     made.subject_cn = order.subject_cn;
+    made.subject_serial = order.subject_serial;
     made.issuer_cn = authority.common_name;
     made.names = order.names;
     made.serial = to_hex(serial);
@@ -170,7 +171,7 @@ Result<Certificate> issue(const CertificateOrder& order, ByteView subject_spki,
 
 Result<Certificate> self_sign(const CertificateOrder& order, const PrivateKey& key,
                               Random& random) {
-    auto name = x509::make_name(order.subject_cn);
+    auto name = x509::make_name(order.subject_cn, order.subject_serial);
     const Bytes& spki = key.public_key().spki();
     TRY(auto id, x509::key_id(spki));
     return build(order, spki, {order.subject_cn, name, id, key}, random);

@@ -42,7 +42,7 @@ struct TrustStore::Anchors {
 };
 
 Result<TrustStore> TrustStore::make(std::span<const Certificate> anchors,
-                                    std::span<const Certificate> intermediates) {
+                                    std::span<const Certificate> intermediates, Chains chains) {
     auto made = std::make_shared<Anchors>();
     if (!made->store) return Error{Errc::io_failed, "trust store: out of memory"};
     for (const auto& anchor : anchors) {
@@ -50,6 +50,8 @@ Result<TrustStore> TrustStore::make(std::span<const Certificate> anchors,
         if (X509_STORE_add_cert(made->store.get(), handle.get()) != 1)
             return Error{Errc::invalid_input, "trust store: " + openssl_reason()};
     }
+    if (chains == Chains::to_any_anchor)
+        X509_STORE_set_flags(made->store.get(), X509_V_FLAG_PARTIAL_CHAIN);
     made->intermediates.assign(intermediates.begin(), intermediates.end());
     TrustStore store;
     store.anchors_ = std::move(made);

@@ -142,6 +142,12 @@ Result<Name> parse_name(ByteView content, std::string_view what) {
             TRY(auto oid, inside.want(der::oid, what));
             TRY(auto value, inside.next(what));
             TRY_VOID(inside.want_end(what));
+            if (same(oid.content, oid_serial_number)) {
+                if (!name.serial_number.empty()) return wrong(what, "has two serial numbers");
+                if (!is_printable(value.content))
+                    return wrong(what, "the serial number has a control character");
+                name.serial_number = text_of(value.content);
+            }
             if (!same(oid.content, oid_common_name)) {
                 if (++name.other_attributes > static_cast<int>(names_max))
                     return wrong(what, "has too many parts");
@@ -163,10 +169,16 @@ Result<Name> parse_name(ByteView content, std::string_view what) {
     return name;
 }
 
-Bytes make_name(std::string_view common_name) {
-    auto attribute = der::element(der::sequence, {der::element(der::oid, {oid_common_name}),
-                                                  der::element(der::utf8_string, common_name)});
-    return der::element(der::sequence, {der::element(der::set, {attribute})});
+Bytes make_name(std::string_view common_name, std::string_view serial_number) {
+    const auto part = [](ByteView type, std::uint8_t tag, std::string_view text) {
+        const auto attribute =
+            der::element(der::sequence, {der::element(der::oid, {type}), der::element(tag, text)});
+        return der::element(der::set, {attribute});
+    };
+    const auto named = part(oid_common_name, der::utf8_string, common_name);
+    if (serial_number.empty()) return der::element(der::sequence, {named});
+    return der::element(der::sequence,
+                        {named, part(oid_serial_number, der::printable_string, serial_number)});
 }
 
 Result<AlternativeNames> parse_alternative_names(ByteView content) {

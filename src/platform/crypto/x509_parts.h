@@ -12,6 +12,7 @@ namespace mw::crypto::x509 {
 
 // Object identifiers, as the content of their DER element.
 inline constexpr std::uint8_t oid_common_name[] = {0x55, 0x04, 0x03};
+inline constexpr std::uint8_t oid_serial_number[] = {0x55, 0x04, 0x05};
 inline constexpr std::uint8_t oid_subject_key_id[] = {0x55, 0x1d, 0x0e};
 inline constexpr std::uint8_t oid_key_usage[] = {0x55, 0x1d, 0x0f};
 inline constexpr std::uint8_t oid_alternative_name[] = {0x55, 0x1d, 0x11};
@@ -54,11 +55,12 @@ std::string oid_text(ByteView content);
 
 struct Name {
     std::string common_name;
+    std::string serial_number;  // X.520's: of a device, not of the certificate
     int other_attributes = 0;
     std::vector<std::string> identities;  // of these, what names somebody: "emailAddress" ...
 };
 Result<Name> parse_name(ByteView content, std::string_view what);  // content of the outer SEQUENCE
-Bytes make_name(std::string_view common_name);
+Bytes make_name(std::string_view common_name, std::string_view serial_number = {});
 
 Result<AlternativeNames> parse_alternative_names(ByteView content);
 Result<Bytes> make_alternative_names(const AlternativeNames& names);  // the whole GeneralNames

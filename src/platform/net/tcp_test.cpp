@@ -182,6 +182,48 @@ TEST(Tls, expired_client_certificate_is_refused) {
     EXPECT_NE(said.find("expired"), std::string::npos) << said;
 }
 
+TEST(Tls, an_unjudged_certificate_proves_its_key_and_nothing_else) {
+    Meeting m(server_options(ClientCertificate::unjudged));
+    ThrowawayPki other("Other CA");
+    const Pem stranger = other.issue("stranger");
+    TlsOptions foreign{.certificate_chain = stranger.certificate,
+                       .private_key = stranger.key,
+                       .trusted = pki().ca()};
+    ASSERT_TRUE(m.dial(foreign).ok());
+    ASSERT_TRUE(m.server);
+    EXPECT_NE(text_of(m.server->peer_certificate()).find("stranger"), std::string::npos);
+    m.server.reset();
+    ASSERT_TRUE(m.dial(own("old", "", -1)).ok());  // it has ended
+    ASSERT_TRUE(m.server);
+    EXPECT_NE(text_of(m.server->peer_certificate()).find("old"), std::string::npos);
+    m.server.reset();
+    ASSERT_TRUE(m.dial({.trusted = pki().ca()}).ok());
+    ASSERT_TRUE(m.server);
+    EXPECT_TRUE(m.server->peer_certificate().empty());
+}
+
+TEST(Tls, the_client_says_what_time_it_is) {
+    Meeting m(server_options());
+    const auto real = RealClock().now();
+    TlsOptions options{.trusted = pki().ca()};
+    options.now = [&] { return real + hours{24} * 3650; };
+    auto said = m.refusal(m.dial(options));
+    EXPECT_NE(said.find("expired"), std::string::npos) << said;
+    options.now = [&] { return real - hours{24} * 3650; };
+    said = m.refusal(m.dial(options));
+    EXPECT_NE(said.find("not yet valid"), std::string::npos) << said;
+    options.at_any_time = true;
+    Bytes seen;
+    options.admit = [&](ByteView der) -> Result<> {
+        seen.assign(der.begin(), der.end());
+        return {};
+    };
+    ASSERT_TRUE(m.dial(options).ok());
+    EXPECT_FALSE(seen.empty());
+    options.trusted = ThrowawayPki("Other CA").ca();  // time is all that it overlooks
+    EXPECT_FALSE(m.dial(options).ok());
+}
+
 TEST(Tls, the_last_word_on_a_certificate_is_ours) {
     TlsOptions options = server_options(ClientCertificate::required);
     options.admit = [](ByteView der) -> Result<> {

@@ -162,11 +162,18 @@ int staple_status(SSL* ssl, void* options) {
     return SSL_TLSEXT_ERR_OK;
 }
 
+// Not OpenSSL but the application judges what the client shows.
+int verify_unjudged(X509_STORE_CTX* verification, void*) {
+    X509_STORE_CTX_set_error(verification, X509_V_OK);
+    return verify_peer(1, verification);
+}
+
 int verify_mode(ClientCertificate wanted) {
     switch (wanted) {
         case ClientCertificate::none:
             return SSL_VERIFY_NONE;
         case ClientCertificate::optional:
+        case ClientCertificate::unjudged:
             return SSL_VERIFY_PEER;
         case ClientCertificate::required:
             return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
@@ -179,7 +186,9 @@ int verify_mode(ClientCertificate wanted) {
 Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsOptions options) {
     TRY(auto context, new_context(TLS_server_method()));
     TRY_VOID(use_certificate(context.get(), options));
-    if (options.client_certificate != ClientCertificate::none)
+    if (options.client_certificate == ClientCertificate::unjudged)
+        SSL_CTX_set_cert_verify_callback(context.get(), verify_unjudged, nullptr);
+    else if (options.client_certificate != ClientCertificate::none)
         TRY_VOID(trust(context.get(), options, true));
     SSL_CTX_set_verify(context.get(), verify_mode(options.client_certificate), verify_peer);
     auto handle = std::make_unique<Handle>(Handle{std::move(context), true});

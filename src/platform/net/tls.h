@@ -7,10 +7,13 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 
 namespace mw::net {
 
-enum class ClientCertificate { none, optional, required };
+// unjudged: asked for, and TLS proves that the peer holds its key; whose it is and whether it
+// counts, also when it has ended, the application says of each request.
+enum class ClientCertificate { none, optional, required, unjudged };
 
 struct TlsOptions {
     // PEM texts. A server needs the first two; a client gives them if it has a certificate.
@@ -35,6 +38,12 @@ struct TlsOptions {
     // Server: what proves to a client that asks (RFC 6066 8) that our own certificate is not
     // revoked: an OCSP response, DER; null or empty: nothing is sent. On the connection's loop.
     std::function<std::shared_ptr<const Bytes>()> status_response{};
+    // Client: what time it is, for the validity of the server's certificates. Default: the
+    // machine's clock. For devices whose clock may be wrong.
+    std::function<Timestamp()> now{};
+    // Client: the validity is not looked at. `admit` sees the certificate, to judge it later by a
+    // clock that this connection asks for.
+    bool at_any_time = false;
 };
 
 // The same from files; each error names its file.

@@ -81,6 +81,7 @@ Task<> TlsStream::handshake(std::string server_name) {
         SSL_set_accept_state(ssl_.get());
     } else {
         SSL_set_connect_state(ssl_.get());
+        set_time();
         CO_TRY_VOID(name_server(server_name));
     }
     want(EPOLLIN);
@@ -92,6 +93,16 @@ Task<> TlsStream::handshake(std::string server_name) {
     if (error()) co_return *error();
     if (!is_open()) co_return cancelled_error();
     co_return Result<>{};
+}
+
+void TlsStream::set_time() {
+    const TlsOptions& options = context_->options();
+    X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl_.get());
+    if (options.at_any_time)
+        X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
+    else if (options.now)
+        X509_VERIFY_PARAM_set_time(parameters,
+                                   static_cast<time_t>(options.now().ns / 1'000'000'000));
 }
 
 Result<> TlsStream::name_server(const std::string& name) {
@@ -153,7 +164,7 @@ int verify_peer(int verified, X509_STORE_CTX* chain) {
     auto* ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
     auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
-    X509* leaf = X509_STORE_CTX_get_current_cert(chain);
+    X509* leaf = X509_STORE_CTX_get0_cert(chain);
     auto admitted = stream.ask_to_admit(leaf);
     if (admitted) return 1;
     stream.refused_ = std::make_unique<Error>(std::move(admitted).error());

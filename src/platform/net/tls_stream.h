@@ -39,6 +39,7 @@ class TlsStream final : public TcpStream {
     void socket_sendable() override;
 
     void step_handshake();
+    void set_time();
     Result<> name_server(const std::string& server_name);
     Result<> keep_peer_certificate();
     Result<> ask_to_admit(X509* certificate);

@@ -142,15 +142,20 @@ Task<Enrolled> enroll(EnrollOptions options, crypto::PrivateKey key, const Clock
     auto pin = from_hex(options.pin);
     if (!pin || pin->size() != 32)
         co_return Error{Errc::invalid_input, "the pin must be 64 hex digits (SHA-256)"};
-    if (options.device.empty() || options.token.empty())
-        co_return Error{Errc::invalid_input, "enrolment needs a device name and a token"};
+    if (options.device.empty() || (options.token.empty() && options.factory_chain_pem.empty()))
+        co_return Error{Errc::invalid_input,
+                        "enrolment needs a device name, and a token or a factory certificate"};
     Contact contact{options.url, {}, options.resolver, options.limit};
     // TLS itself proves the pinned root, so not even the first request goes to a stranger.
     contact.tls.pinned_root = *pin;
+    if (options.token.empty()) {
+        contact.tls.certificate_chain = options.factory_chain_pem;
+        contact.tls.private_key = options.factory_key_pem;
+    }
     CO_TRY(auto client, connect(std::move(contact)));
     http::Headers headers;
-    std::string pair = options.device + ":" + options.token;
-    headers.set("Authorization", "Basic " + to_base64(bytes_of(pair)));
+    const std::string pair = options.device + ":" + options.token;
+    if (!options.token.empty()) headers.set("Authorization", "Basic " + to_base64(bytes_of(pair)));
     auto task =
         exchange(*client, "simpleenroll", std::move(headers), options.device, key, *pin, clock);
     co_return co_await std::move(task);
@@ -162,6 +167,7 @@ Task<Enrolled> renew(RenewOptions options, crypto::PrivateKey key, const Clock& 
     contact.tls.trusted = options.anchors_pem;
     contact.tls.certificate_chain = options.chain_pem;
     contact.tls.private_key = options.key_pem;
+    contact.tls.now = [&clock] { return clock.now(); };
     CO_TRY(auto client, connect(std::move(contact)));
     auto pin = crypto::sha256(anchors.front().spki);
     auto task = exchange(*client, "simplereenroll", {}, options.device, key,

@@ -1,7 +1,8 @@
 #pragma once
-// EST on a device: a first certificate by token, renewal by certificate. TLS itself proves the
-// pinned root (net's pinned_root), so neither token nor request ever reaches a server that does not
-// hold it. Runs on the caller's loop; each request waits at most `limit`.
+// EST on a device: a first certificate by token or factory certificate, renewal by certificate.
+// Times are those of the clock that is given, for a device's own may be wrong. TLS itself proves
+// the pinned root (net's pinned_root), so neither token nor request ever reaches a server that does
+// not hold it. Runs on the caller's loop; each request waits at most `limit`.
 
 #include <string>
 #include <vector>
@@ -20,9 +21,10 @@ struct Enrolled {
 };
 
 struct EnrollOptions {
-    std::string url;     // "https://hub.example:8444"
-    std::string device;  // resource name
-    std::string token;
+    std::string url;      // "https://hub.example:8444"
+    std::string device;   // resource name
+    std::string token{};  // or a factory certificate:
+    std::string factory_chain_pem{}, factory_key_pem{};
     std::string pin;              // SHA-256 of the root's public key (SPKI), 64 hex digits
     Workers* resolver = nullptr;  // for names; without it the host must be numeric
     nanoseconds limit = seconds{20};
@@ -35,8 +37,10 @@ struct RenewOptions {
     std::string url;
     std::string device;
     std::string anchors_pem;
-    std::string chain_pem;  // the certificate that is to be replaced
-    std::string key_pem;    // and its key
+    // The certificate that is to be replaced and its key; or, when that one has ended, the
+    // factory's, and the new key is the old one.
+    std::string chain_pem;
+    std::string key_pem;
     Workers* resolver = nullptr;
     nanoseconds limit = seconds{20};
 };

@@ -37,9 +37,10 @@ class EnrollmentTokens {
     virtual JsonArray waiting() const = 0;
     // The request as it is then. not_found: nobody waits by that name; conflict: decided already.
     virtual Task<Json> decide(std::string device, bool approve, std::string actor) = 0;
-    // What a person says about a device's life: quarantine, release, suspend, resume, retire.
+    // What a person says about a device's life: quarantine, release, suspend, resume, retire,
+    // readmit, transfer (to the group `other`), replace (by the device `other`).
     struct Move {
-        std::string device, event, why, actor;
+        std::string device, event, why, actor, other;
     };
     // The state that it is in then. not_found; invalid_input; conflict: not from its state.
     virtual Task<std::string> move(Move move) = 0;

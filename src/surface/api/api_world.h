@@ -43,7 +43,7 @@ class FakeEnrollment final : public EnrollmentTokens {
     }
     Task<std::string> move(Move move) override {
         if (move.event == "release") co_return Error{Errc::conflict, "not from its state"};
-        decided = move.actor + " " + move.event + " " + move.device + " " + move.why;
+        decided = move.actor + " " + move.event + " " + move.device + " " + move.why + move.other;
         co_return std::string("suspended");
     }
     std::string decided;  // "user:root approves gw-9"

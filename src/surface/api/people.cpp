@@ -212,13 +212,31 @@ Task<Response> move_device(State& state, Caller caller, Request request) {
         co_return Error{Errc::not_found, "this hub does not enrol devices"};
     std::string kind = "Device", name = request.param("name");
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
-    CO_TRY_VOID(check_keys(body, {"event", "why"}));
+    CO_TRY_VOID(check_keys(body, {"event", "why", "to", "by"}));
     CO_TRY(auto event, want_string(body, "event"));
     const auto stored = co_await state.parts.registry.get(std::move(kind), name);
     const std::string domain = stored ? stored->domain : "default";
     CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", domain}));
+    std::string to_group = find_string(body, "to").value_or("");
+    std::string by_device = find_string(body, "by").value_or("");
+    if (to_group.empty() == (event == "transfer") || by_device.empty() == (event == "replace"))
+        co_return Error{Errc::invalid_input,
+                        "transfer wants \"to\", the new owner's enrolment group; replace wants "
+                        "\"by\", the device that takes its place; others want neither"};
+    if (!to_group.empty()) {
+        auto reading = state.parts.registry.get("EnrollmentGroup", to_group);
+        CO_TRY(const auto group, co_await std::move(reading));
+        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", group.domain}));
+        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", group.domain}));
+    }
+    if (!by_device.empty()) {
+        auto reading = state.parts.registry.get("Device", by_device);
+        const auto other = co_await std::move(reading);
+        if (other) CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", other->domain}));
+    }
     EnrollmentTokens::Move move{std::move(name), std::string(event),
-                                find_string(body, "why").value_or(""), caller.who.name};
+                                find_string(body, "why").value_or(""), caller.who.name,
+                                to_group + by_device};
     auto moving = state.parts.enrollment->move(std::move(move));
     CO_TRY(auto to, co_await std::move(moving));
     co_return Response::json(200, JsonObject{{"state", std::move(to)}});

@@ -89,6 +89,7 @@ Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(files::
 
 Result<> CertificateAuthority::read_files() {
     TRY_VOID(open_root());
+    TRY_VOID(open_former());
     TRY_VOID(open_issuing());
     TRY_VOID(open_peers());
     return open_server();
@@ -150,6 +151,11 @@ Result<> CertificateAuthority::open_issuing() {
     }
     std::string name = root_.subject_cn;
     if (auto at = name.find(" root "); at != name.npos) name.replace(at, 6, " issuing ");
+    if (!former_.empty()) {  // names that differ, as above
+        Bytes tag(2);
+        random_.fill(tag);
+        name += " " + to_hex(tag);
+    }
     crypto::CertificateOrder order{
         crypto::Profile::issuing_ca,
         name,
@@ -163,6 +169,44 @@ Result<> CertificateAuthority::open_issuing() {
     return {};
 }
 
+Result<> CertificateAuthority::open_former() {
+    TRY(const auto text, read_text(files_, path("former.pem")));
+    if (!text) return {};
+    auto all = crypto::certificates_from_pem(*text);
+    if (!all) return does_not_fit(path("former.pem"), all.error().message);
+    std::erase_if(*all, [&](const auto& each) { return each.not_after < clock_.now(); });
+    former_ = *std::move(all);
+    return {};
+}
+
+Result<bool> CertificateAuthority::renew_issuing_if_due() {
+    if (clock_.now() + options_.issuing_renewal < issuing_.not_after) return false;
+    // The root's own end is as far as anything goes.
+    if (root_.not_after - issuing_.not_after < options_.issuing_renewal) return false;
+    if (!root_key_)
+        return Error{Errc::denied, "the issuing authority ends at " +
+                                       to_iso8601(issuing_.not_after) + "; put " +
+                                       path("root.key") + " back to make the next one"};
+    // Lists name the authority that they are from, and whoever has none is let in nowhere.
+    if (listed_.next_update() != crypto::Revocations{}.next_update())
+        return Error{Errc::denied, "the issuing authority ends at " +
+                                       to_iso8601(issuing_.not_after) + ", and " + path("crl.pem") +
+                                       " is signed by it: take the list away, so that the next "
+                                       "authority is made, then put lists of both there"};
+    // What is to be trusted is on disk before anything goes. Cut short in between, the next start
+    // makes the new one.
+    if (std::ranges::find(former_, issuing_) == former_.end()) former_.push_back(issuing_);
+    TRY_VOID(files::atomic_replace(files_, path("former.pem"), bytes_of(crypto::to_pem(former_)),
+                                   published));
+    // Its key stays, to sign lists of what it issued.
+    TRY_VOID(files_.rename(path("issuing.pem"), path("issuing-" + issuing_.serial + ".pem")));
+    TRY_VOID(files_.rename(path("issuing.key"), path("issuing-" + issuing_.serial + ".key")));
+    TRY_VOID(open_issuing());
+    TRY_VOID(open_peers());
+    TRY_VOID(make_server());
+    return true;
+}
+
 Result<> CertificateAuthority::open_peers() {
     TRY(const auto pem, read_text(files_, path("crl.pem"), lists_bytes_max));
     if (pem) {
@@ -173,7 +217,9 @@ Result<> CertificateAuthority::open_peers() {
             log::warn("identity.revocations.end",
                       {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end())}});
     }
-    TRY(auto peers, Peers::make(root_, issuing_, all_revoked()));
+    std::vector<crypto::Certificate> all{issuing_};
+    all.insert(all.end(), former_.begin(), former_.end());
+    TRY(auto peers, Peers::make(root_, all, all_revoked()));
     peers_ = std::make_unique<Peers>(std::move(peers));
     return {};
 }
@@ -217,6 +263,7 @@ Result<> CertificateAuthority::adopt(std::unique_ptr<CertificateAuthority> fresh
     root_key_ = std::move(fresh->root_key_);
     issuing_key_ = std::move(fresh->issuing_key_);
     issuing_ = std::move(fresh->issuing_);
+    former_ = std::move(fresh->former_);
     server_ = std::move(fresh->server_);
     server_key_pem_ = std::move(fresh->server_key_pem_);
     options_.server_addresses = std::move(fresh->options_.server_addresses);
@@ -310,6 +357,9 @@ Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile p
         return Error{Errc::io_failed,
                      "the issuing authority has expired; remove issuing.pem and "
                      "issuing.key, put root.key back and restart"};
+    if (now < issuing_.not_before)
+        return Error{Errc::io_failed, "this machine's clock says " + to_iso8601(now) +
+                                          ", before the issuing authority was made; set it"};
     crypto::CertificateOrder order{profile,
                                    std::string(name),
                                    {{}, {}, {urn(kind, name)}, {}},
@@ -348,6 +398,10 @@ Result<> CertificateAuthority::load_keys() {
 }
 
 std::string CertificateAuthority::trust_anchors_pem() const { return crypto::to_pem(root_); }
+
+std::string CertificateAuthority::client_anchors_pem() const {
+    return trust_anchors_pem() + crypto::to_pem(issuing_) + crypto::to_pem(former_);
+}
 
 std::string CertificateAuthority::server_chain_pem() const {
     return crypto::to_pem(server_) + crypto::to_pem(issuing_) + crypto::to_pem(root_);

@@ -28,6 +28,9 @@ struct AuthorityOptions {
     std::vector<std::string> server_addresses = {"127.0.0.1", "::1"};
     nanoseconds root_lifetime = hours{24} * 7300;     // 20 years
     nanoseconds issuing_lifetime = hours{24} * 3650;  // 10 years
+    // So long before it ends there is another one: twice what the longest certificate below it
+    // lives, so that no device's is cut short. The old one counts until it ends.
+    nanoseconds issuing_renewal = hours{24} * 800;
     nanoseconds server_lifetime = hours{24} * 397;
     nanoseconds server_renewal = hours{24} * 30;  // this long before it ends
     nanoseconds device_lifetime = hours{24} * 90;
@@ -65,6 +68,9 @@ class CertificateAuthority {
     // What platform/net wants: PEM texts. The server's chain ends with the root, so that a client
     // which only knows the pin finds it.
     std::string trust_anchors_pem() const;
+    // Whom to trust about clients: the issuing authorities as well, so that the chain that a device
+    // sends is not verified anew each time.
+    std::string client_anchors_pem() const;
     std::string server_chain_pem() const;
     const std::string& server_key_pem() const { return server_key_pem_; }
     const crypto::Certificate& server() const { return server_; }
@@ -87,6 +93,11 @@ class CertificateAuthority {
     using Reopening = std::function<Result<std::unique_ptr<CertificateAuthority>>()>;
     Reopening reopening() const;
     Result<> adopt(std::unique_ptr<CertificateAuthority> fresh);
+    // Another issuing authority below the same root when this one is due: true when so. It needs
+    // root.key; without it the error says so, once the time has come.
+    Result<bool> renew_issuing_if_due();
+    // Who still holds certificates of earlier ones is let in.
+    std::size_t former() const { return former_.size(); }
     // A new server key and certificate when the old one is due or its names differ: true when so.
     Result<bool> renew_server_if_due();
 
@@ -113,6 +124,7 @@ class CertificateAuthority {
                          AuthorityOptions options);
     Result<> open_root();
     Result<> open_issuing();
+    Result<> open_former();
     Result<> open_server();
     Result<> make_server();
     Result<> open_peers();
@@ -133,6 +145,7 @@ class CertificateAuthority {
     std::optional<crypto::PrivateKey> issuing_key_;
     crypto::Certificate root_;
     crypto::Certificate issuing_;
+    std::vector<crypto::Certificate> former_;  // issuing authorities before it, not yet ended
     crypto::Certificate server_;
     std::string server_key_pem_;
     crypto::Revocations listed_;  // by crl.pem

@@ -257,6 +257,42 @@ TEST_F(Identity, a_certificate_never_outlives_its_authority) {
     EXPECT_EQ(ca->issue_device("gw-1", key_.public_key().spki()).error().code, Errc::io_failed);
 }
 
+TEST_F(Identity, another_issuing_authority_comes_in_time_and_the_old_one_counts_until_its_end) {
+    auto ca = *open();
+    const auto first = ca->issuing();
+    EXPECT_EQ(*ca->renew_issuing_if_due(), false);
+    clock_.advance(options_.issuing_lifetime - options_.issuing_renewal + day);
+    const auto old = *ca->issue_device("gw-1", key_.public_key().spki());
+    EXPECT_EQ(*ca->renew_issuing_if_due(), true);
+    EXPECT_EQ(*ca->renew_issuing_if_due(), false);
+    EXPECT_FALSE(ca->issuing() == first);
+    EXPECT_NE(ca->issuing().subject_cn, first.subject_cn);
+    const auto fresh = *ca->issue_device("gw-2", key_.public_key().spki());
+    for (int start = 0; start < 2; ++start) {
+        EXPECT_TRUE(ca->peers().principal(old, clock_.now()).ok());
+        EXPECT_TRUE(ca->peers().principal(fresh, clock_.now()).ok());
+        EXPECT_EQ(ca->former(), 1u);
+        ca = *open();
+    }
+    EXPECT_FALSE(read("issuing-" + first.serial + ".key").empty());
+    clock_.advance(options_.issuing_renewal);
+    ca = *open();
+    EXPECT_EQ(ca->former(), 0u);
+    EXPECT_FALSE(ca->peers().principal(old, clock_.now()).ok());
+}
+
+TEST_F(Identity, without_the_roots_key_there_is_no_other_issuing_authority) {
+    auto ca = *open();
+    ASSERT_TRUE(files_.remove(file("root.key")).ok());
+    ca = *open();
+    EXPECT_EQ(*ca->renew_issuing_if_due(), false);  // it isn't due yet
+    clock_.advance(options_.issuing_lifetime - options_.issuing_renewal + day);
+    const auto refused = ca->renew_issuing_if_due();
+    ASSERT_FALSE(refused.ok());
+    EXPECT_NE(refused.error().message.find("root.key"), std::string::npos);
+    EXPECT_TRUE(ca->issue_device("gw-1", key_.public_key().spki()).ok());
+}
+
 TEST_F(Identity, names_that_are_no_resource_names_get_no_certificate) {
     auto ca = *open();
     for (std::string name : {"", "GW-1", "-gw", "gw 1", "gw/1", "gw\n1", "urn:x"})

@@ -5,14 +5,22 @@
 
 namespace mw::identity {
 
-Result<Peers> Peers::make(const crypto::Certificate& root, const crypto::Certificate& issuing,
+Result<Peers> Peers::make(const crypto::Certificate& root,
+                          std::span<const crypto::Certificate> issuing,
                           crypto::Revocations revoked) {
-    TRY(auto trust, crypto::TrustStore::make({&root, 1}, {&issuing, 1}));
-    return Peers{std::move(trust), issuing.subject, std::move(revoked)};
+    TRY(auto trust, crypto::TrustStore::make({&root, 1}, issuing));
+    std::vector<Issuer> issuers;
+    for (const auto& each : issuing) {
+        TRY(auto key, crypto::PublicKey::from_spki(each.spki));
+        issuers.push_back({each, std::move(key)});
+    }
+    return Peers{std::move(trust), std::make_shared<const crypto::Certificate>(root),
+                 std::make_shared<const std::vector<Issuer>>(std::move(issuers)),
+                 std::move(revoked)};
 }
 
 Peers Peers::with(crypto::Revocations revoked) const {
-    return Peers{trust_, issuer_, std::move(revoked)};
+    return Peers{trust_, root_, issuers_, std::move(revoked)};
 }
 
 Peers Peers::with_more(std::span<const crypto::SerialNumber> revoked) const {
@@ -21,19 +29,37 @@ Peers Peers::with_more(std::span<const crypto::SerialNumber> revoked) const {
     return with(std::move(all));
 }
 
+bool Peers::is_ours(const crypto::SerialAndIssuer& known) const {
+    return std::ranges::any_of(*issuers_, [&](const Issuer& issuer) {
+        return std::ranges::equal(known.issuer, issuer.certificate.subject);
+    });
+}
+
 bool Peers::is_revoked(ByteView der) const {
     if (revoked_->size() == 0) return false;
     const auto known = crypto::serial_and_issuer(der);
-    return known && std::ranges::equal(known->issuer, issuer_) && revoked_->contains(known->serial);
+    return known && is_ours(*known) && revoked_->contains(known->serial);
 }
 
 Result<> Peers::can_tell(ByteView der, Timestamp at) const {
     if (at < revoked_->next_update()) return {};
     const auto known = crypto::serial_and_issuer(der);
-    if (known && !std::ranges::equal(known->issuer, issuer_)) return {};
+    if (known && !is_ours(*known)) return {};
     return Error{Errc::denied, "the list of revoked certificates pki/crl.pem ended at " +
                                    to_iso8601(revoked_->next_update()) +
                                    "; put a new one there, send SIGHUP"};
+}
+
+bool Peers::is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const {
+    const auto in_date = [at](const crypto::Certificate& each) {
+        return at >= each.not_before && at <= each.not_after;
+    };
+    if (certificate.is_ca || !certificate.for_client || !in_date(certificate) || !in_date(*root_))
+        return false;
+    return std::ranges::any_of(*issuers_, [&](const Issuer& issuer) {
+        return issuer.certificate.subject_cn == certificate.issuer_cn &&
+               in_date(issuer.certificate) && crypto::is_signed_by(certificate, issuer.key);
+    });
 }
 
 Result<Principal> Peers::principal(ByteView der, Timestamp at) const {
@@ -48,7 +74,8 @@ Result<Principal> Peers::principal(const crypto::Certificate& certificate, Times
         return Error{Errc::denied,
                      "certificate '" + certificate.subject_cn + "': " + std::move(why)};
     };
-    TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
+    if (!is_plainly_ours(certificate, at))
+        TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
     if (revoked_->contains(certificate)) return refuse("it is revoked");
     TRY_VOID(can_tell(certificate.der, at));
     if (certificate.is_ca) return refuse("it is an authority's and names nobody");

@@ -1,9 +1,10 @@
 #pragma once
-// Tells who holds a client certificate. Immutable; any thread may ask. It trusts one issuing
-// authority and no other certificate, whatever else TLS was told to accept.
+// Tells who holds a client certificate. Immutable; any thread may ask. It trusts our issuing
+// authorities and no other certificate, whatever else TLS was told to accept.
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/clock.h"
 #include "platform/crypto/crypto.h"
@@ -13,7 +14,9 @@ namespace mw::identity {
 
 class Peers {
  public:
-    static Result<Peers> make(const crypto::Certificate& root, const crypto::Certificate& issuing,
+    // issuing: those whose certificates count. The lists of revoked ones are the first one's.
+    static Result<Peers> make(const crypto::Certificate& root,
+                              std::span<const crypto::Certificate> issuing,
                               crypto::Revocations revoked = {});
     // The same authorities, and other certificates revoked.
     Peers with(crypto::Revocations revoked) const;
@@ -24,20 +27,33 @@ class Peers {
     // urn:millwright:(device|user|service):NAME. Domain and roles are not in certificates.
     Result<Principal> principal(const crypto::Certificate& certificate, Timestamp at) const;
     Result<Principal> principal(ByteView der, Timestamp at) const;
-    // Whether it is one of our issuing authority's and revoked. Under 1 us, also with 100,000.
+    // Whether one of our issuing authorities signed it, and it is revoked. Under 1 us, also with
+    // 100,000.
     bool is_revoked(ByteView der) const;
     bool is_revoked(const crypto::SerialNumber& serial) const { return revoked_->contains(serial); }
-    // denied: it is our issuing authority's, and the operator's list of revoked ones has ended, so
-    // that nobody can tell whether it is good.
+    // denied: it is one of ours, and the operator's list of revoked ones has ended, so that nobody
+    // can tell whether it is good.
     Result<> can_tell(ByteView der, Timestamp at) const;
 
  private:
-    Peers(crypto::TrustStore trust, Bytes issuer, crypto::Revocations revoked)
+    // Keys of the authorities, decoded once: most certificates are ours and in order, and to see
+    // that takes one signature. Whatever is not goes the long way, which also says why.
+    struct Issuer {
+        crypto::Certificate certificate;
+        crypto::PublicKey key;
+    };
+    Peers(crypto::TrustStore trust, std::shared_ptr<const crypto::Certificate> root,
+          std::shared_ptr<const std::vector<Issuer>> issuers, crypto::Revocations revoked)
         : trust_(std::move(trust)),
-          issuer_(std::move(issuer)),
+          root_(std::move(root)),
+          issuers_(std::move(issuers)),
           revoked_(std::make_shared<const crypto::Revocations>(std::move(revoked))) {}
+    bool is_ours(const crypto::SerialAndIssuer& known) const;  // says its issuer's name
+    bool is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const;
+
     crypto::TrustStore trust_;
-    Bytes issuer_;  // the issuing authority's Name, DER
+    std::shared_ptr<const crypto::Certificate> root_;
+    std::shared_ptr<const std::vector<Issuer>> issuers_;
     std::shared_ptr<const crypto::Revocations> revoked_;
 };
 
