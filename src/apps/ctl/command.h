@@ -47,6 +47,8 @@ void add_usecase_verbs(CLI::App& app, Context& context);
 void add_approve_verbs(CLI::App& app, Context& context);
 void add_user_verbs(CLI::App& app, Context& context);
 void add_certificate_verbs(CLI::App& app, Context& context);
+void add_policy_verbs(CLI::App& app, Context& context);
+void add_device_import_verb(CLI::App& app, Context& context);
 void add_teaching_verbs(CLI::App& app, Context& context);
 void add_audit_verbs(CLI::App& app, Context& context);
 void add_gate_verbs(CLI::App& app, Context& context);

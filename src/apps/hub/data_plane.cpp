@@ -212,10 +212,16 @@ Task<std::size_t> DataPlane::end_revoked() {
     return broker_->drop_connections(revoked, "its certificate is revoked");
 }
 
-Result<mqtt::Identity> DataPlane::admit(ByteView certificate) const {
+Result<mqtt::Identity> DataPlane::admit(ByteView certificate) {
     if (certificate.empty())
         return Error{Errc::denied, "no client certificate. Next step: millwright-edge enroll"};
-    TRY(const auto principal, parts_.admission->admit(certificate));
+    auto admitted = parts_.admission->admit(certificate);
+    if (!admitted) {
+        last_certificate_.set(std::make_shared<const std::string>(admitted.error().message));
+        ++certificates_refused_;
+        return std::move(admitted).error();
+    }
+    const auto& principal = *admitted;
     using Kind = identity::Principal::Kind;
     const auto kind = principal.kind == Kind::device ? mqtt::Identity::Kind::device
                       : principal.kind == Kind::user ? mqtt::Identity::Kind::user
@@ -286,6 +292,22 @@ Task<std::optional<Error>> DataPlane::pulse() {
         mqtt::record(broker_->bridges(), parts_.metrics);
         for (Entrance& entrance : entrances_) measure(entrance);
         return history_->failure();
+    };
+    co_return co_await run_on(loop(), std::move(there));
+}
+
+Task<std::vector<Refused>> DataPlane::refused() {
+    auto there = [this] {
+        std::vector<Refused> all;
+        for (const Entrance& entrance : entrances_)
+            if (const auto listener = entrance.listener.lock()) {
+                const auto now = listener->counters();
+                all.push_back(
+                    {entrance.name, "handshakes", now.failed_handshakes, now.last_failure});
+            }
+        const auto last = last_certificate_.get();
+        all.push_back({"mqtt", "certificates", certificates_refused_, last ? *last : ""});
+        return all;
     };
     co_return co_await run_on(loop(), std::move(there));
 }

@@ -3,10 +3,12 @@
 // order of building: log and head, dead letters, ingest, broker. Others reach it by run_on and
 // post.
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "apps/hub/refusal_facts.h"
 #include "apps/hub/topics.h"
 #include "base/metrics.h"
 #include "base/random.h"
@@ -97,6 +99,7 @@ class DataPlane final : public query::HistorySource,
     // How the data plane is: the error that storage reports, if any. Also brings the broker's and
     // the loop's figures into the metrics.
     Task<std::optional<Error>> pulse();
+    Task<std::vector<Refused>> refused();  // as the counters stand
 
     Task<history::HistorySnapshot> snapshot(history::Bounds bounds) override;
     Task<quality::Scorecard> scorecard() override;
@@ -115,7 +118,7 @@ class DataPlane final : public query::HistorySource,
     DataPlane(DataPlaneOptions options, Parts parts, ControlDoors doors,
               std::unique_ptr<LoopThread> thread);
     Result<> build();
-    Result<mqtt::Identity> admit(ByteView certificate) const;
+    Result<mqtt::Identity> admit(ByteView certificate);
     Result<std::unique_ptr<mqtt::ScramAuthenticator>> read_credentials() const;
     Task<> stop_here();
     Task<> end_connections(std::string device);
@@ -132,6 +135,8 @@ class DataPlane final : public query::HistorySource,
         std::uint64_t failed_handshakes = 0;  // told so far
     };
     void measure(Entrance& entrance);
+    std::atomic<std::uint64_t> certificates_refused_{0};  // by any of the broker's loops
+    Published<std::string> last_certificate_;
 
     DataPlaneOptions options_;
     Parts parts_;

@@ -202,6 +202,7 @@ Task<> Hub::start_parts() {
     backup_wiring_ = std::make_unique<BackupWiring>(
         BackupWiring::Parts{*control_, world_.files, world_.clock, metrics_, *data_,
                             options_.directory, world_.sqlite_vfs});
+    refusal_facts_ = std::make_unique<RefusalFacts>(*registry_, world_.clock);
     scope_ = std::make_unique<Scope>(*control_);
     scope_->spawn(watch_data());
     scope_->spawn(history_wiring_->keep_retention());
@@ -215,8 +216,29 @@ Task<> Hub::start_parts() {
 Task<> Hub::watch_data() {
     for (;;) {
         CO_TRY(storage_, co_await data_->pulse());
+        auto telling = tell_refusals();
+        if (auto told = co_await std::move(telling); !told && told.error().code != Errc::cancelled)
+            log::warn("hub.refusals.not_told", {{"reason", told.error()}});
         CO_TRY_VOID(co_await sleep_for(pulse_every));
     }
+}
+
+// What is refused before anybody is known leaves facts too.
+Task<> Hub::tell_refusals() {
+    CO_TRY(auto refused, co_await data_->refused());
+    const auto add = [&refused](const char* name, const std::unique_ptr<http::Server>& server) {
+        if (!server) return;
+        const auto listener = server->listener_counters();
+        refused.push_back({name, "handshakes", listener.failed_handshakes, listener.last_failure});
+        const auto served = server->counters();
+        refused.push_back({name, "requests", served.refused, served.last_refusal});
+    };
+    add("devices", device_server_);
+    add("api", api_server_);
+    add("plain_api", plain_api_server_);
+    add("status", status_server_);
+    auto telling = refusal_facts_->tell(std::move(refused));
+    co_return co_await std::move(telling);
 }
 
 Result<> Hub::open_surface() {

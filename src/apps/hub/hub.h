@@ -81,6 +81,7 @@ class Hub final : private api::EnrollmentTokens {
     Task<> start_parts();
     Task<std::uint64_t> blob_size(std::string sha256);
     Task<> watch_data();
+    Task<> tell_refusals();
     Task<> receive_reports(ingest::ReportBox box);
     Task<Issued> issue(Order order) override;
     JsonArray waiting() const override;
@@ -140,6 +141,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<http::Server> plain_api_server_;
     std::unique_ptr<http::Server> device_server_;
     std::unique_ptr<http::Server> status_server_;
+    std::unique_ptr<RefusalFacts> refusal_facts_;
     std::optional<Error> storage_;  // why the last pulse was bad
     std::unique_ptr<Scope> scope_;
 };

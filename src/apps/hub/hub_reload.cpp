@@ -16,8 +16,7 @@ Task<> Hub::reload() {
     auto reopening = authority_->reopening();
     CO_TRY(auto fresh, co_await disk_->run(std::move(reopening)));
     CO_TRY_VOID(authority_->adopt(std::move(fresh)));
-    auto renewing = revocation_->renew();
-    CO_TRY_VOID(co_await std::move(renewing));
+    CO_TRY_VOID(revocation_->renew_staple());
     using Wanted = net::ClientCertificate;
     CO_TRY(auto people, tls_context(Wanted::none));
     CO_TRY(auto devices, tls_context(Wanted::unjudged));
@@ -36,6 +35,10 @@ Task<> Hub::reload() {
                {"issuing", changed(!(issuing == authority_->issuing()))},
                {"revoked", authority_->revoked() + authority_->book().size()},
                {"connections_ended", dropped}});
+    // Last, since it takes a while, and those we have are still right.
+    auto renewing = revocation_->renew();
+    if (auto renewed = co_await std::move(renewing); !renewed)
+        log::error("hub.revocation_lists.not_renewed", {{"reason", renewed.error()}});
     co_return Result<>{};
 }
 

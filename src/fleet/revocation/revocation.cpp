@@ -48,7 +48,7 @@ Task<std::unique_ptr<Desk>> Desk::open(Parts parts, Options options) {
 }
 
 Task<> Desk::renew() {
-    CO_TRY_VOID(make_staple());
+    CO_TRY_VOID(renew_staple());
     auto making = make_lists(true);
     co_return co_await std::move(making);
 }

@@ -84,7 +84,8 @@ class Desk final : public ocsp::StatusSource {
     // Any thread: that our own server certificate is good.
     std::shared_ptr<const Bytes> staple() const { return staple_.get(); }
 
-    // After the authority has read its files again.
+    // After the authority has read its files again: for its server certificate, then for all.
+    Result<> renew_staple();
     Task<> renew();
     Task<> keep_lists();  // for ever
 
@@ -114,7 +115,6 @@ class Desk final : public ocsp::StatusSource {
     Task<> make_lists(bool always);
     Plan plan_lists();
     crypto::ListOrder next_order() const;
-    Result<> make_staple();
     crypto::StatusVerdict judge(const crypto::SerialNumber& serial) const;
 
     Parts parts_;

@@ -124,7 +124,7 @@ Result<Bytes> Desk::answer(ByteView request) {
                         {from, from + options_.answer_lifetime});
 }
 
-Result<> Desk::make_staple() {
+Result<> Desk::renew_staple() {
     const auto by = parts_.authority.signing();
     TRY(const auto request,
         crypto::StatusRequest::about(parts_.authority.server(), by.certificate));
@@ -141,7 +141,7 @@ Result<> Desk::make_staple() {
 Task<> Desk::keep_lists() {
     for (;;) {
         CO_TRY_VOID(co_await sleep_for(lists_looked_at_every));
-        Result<> outcome = make_staple();
+        Result<> outcome = renew_staple();
         const auto current = lists_.get();
         const Timestamp now = parts_.clock.now();
         // A clock that was set back makes a list look as if it came from the future.

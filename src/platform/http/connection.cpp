@@ -194,6 +194,7 @@ Task<Connection::Next> Connection::answer(Request request, Router::Match match) 
 // track of where the next request begins.
 Task<Connection::Next> Connection::refuse(Refusal refusal) {
     ++shared_.counters.refused;
+    shared_.counters.last_refusal = to_text(stream_->peer()) + ": " + refusal.message;
     Exchange exchange;
     exchange.began = shared_.loop.now();
     exchange.keep_alive = false;

@@ -45,6 +45,7 @@ void Server::on_served(std::function<void(const Served&)> listener) {
     parts_->shared.on_served = std::move(listener);
 }
 ServerCounters Server::counters() const { return parts_->shared.counters; }
+net::ListenerCounters Server::listener_counters() const { return parts_->listener->counters(); }
 
 std::size_t Server::drop_connections(const std::function<bool(ByteView certificate)>& unwanted) {
     std::size_t dropped = 0;

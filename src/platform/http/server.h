@@ -22,6 +22,7 @@ struct ServerCounters {
     std::uint64_t requests = 0, refused = 0;  // refused: malformed, too large, too slow
     std::uint64_t by_status[6] = {};          // [2] counts 2xx
     std::size_t connections = 0, streaming = 0;
+    std::string last_refusal{};  // with the peer's address
 };
 // Told of each finished request; for metrics and the access log.
 struct Served {
@@ -42,6 +43,7 @@ class Server {
     void set_tls(std::shared_ptr<const net::TlsContext> tls);
     void on_served(std::function<void(const Served&)> listener);
     ServerCounters counters() const;
+    net::ListenerCounters listener_counters() const;
     // Cuts the connections whose client certificate (DER) is unwanted, requests under way included:
     // how many there were.
     std::size_t drop_connections(const std::function<bool(ByteView certificate)>& unwanted);

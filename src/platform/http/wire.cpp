@@ -69,6 +69,13 @@ std::optional<Method> method_of(beast::http::verb verb) {
     }
 }
 
+// RFC 9112 5.2. What one program unfolds and another takes for a header of its own hides requests.
+std::optional<Refusal> folded(std::string_view head) {
+    for (const std::string_view fold : {"\n ", "\n\t"})
+        if (head.find(fold) != head.npos) return Refusal{400, "a header line is folded"};
+    return std::nullopt;
+}
+
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -134,7 +141,8 @@ std::optional<Refusal> MessageReader::put(const char* data, std::size_t size, st
             used += taken;
             if (error == beast::http::error::need_more) return std::nullopt;
             if (error) return refusal_of(error);
-            if (p.is_header_done() && !head_was_done) return std::nullopt;
+            if (p.is_header_done() && !head_was_done)
+                return kind_ == Kind::request ? folded({data, used}) : std::nullopt;
             if (taken == 0) return std::nullopt;
         }
         return std::nullopt;

@@ -237,6 +237,10 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
     routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
     add_enrollment_routes(routes);
+    routes.add(Method::post, "/v1/devices:import", import_devices,
+               {.body_limit = std::size_t{16} << 20, .limit = minutes(5)});
+    routes.add(Method::get, "/v1/policy/can-i", can_i);
+    routes.add(Method::get, "/v1/policy/who-can", who_can);
     routes.add(Method::get, "/v1/certificates", list_certificates);
     routes.add(Method::get, "/v1/certificates/{serial}", get_certificate);
     routes.add(Method::post, "/v1/certificates:revoke", revoke_certificates);

@@ -71,6 +71,8 @@ Task<Resource> check_change(State& state, Caller caller, Verb verb, Resource wan
                             Resource stored) {
     CO_TRY_VOID(state.authorize(caller, {verb, wanted.kind, wanted.domain}));
     CO_TRY_VOID(check_escalation(state, caller, wanted, &stored));
+    auto duties = check_duties(state, wanted);
+    CO_TRY_VOID(co_await std::move(duties));
     wanted.status = stored.status;
     wanted.generation = stored.generation;
     wanted.created = stored.created;
@@ -137,6 +139,8 @@ Task<Response> create_resource(State& state, const registry::Kind& kind, Caller 
     CO_TRY(auto resource, resource_from_body(std::move(body), kind, ""));
     CO_TRY_VOID(state.authorize(caller, {Verb::create, kind.name, resource.domain}));
     CO_TRY_VOID(check_escalation(state, caller, resource, nullptr));
+    auto duties = check_duties(state, resource);
+    CO_TRY_VOID(co_await std::move(duties));
     AdmissionRequest asked{Verb::create, caller.who, std::move(resource), std::nullopt};
     auto admitting = admit(state, std::move(asked));
     CO_TRY(auto admitted, co_await std::move(admitting));

@@ -145,6 +145,16 @@ Task<Resource> admit(State&, AdmissionRequest);
 // Nobody may make a user or role stronger than themselves.
 Result<> check_escalation(State&, const Caller&, const Resource& wanted, const Resource* stored);
 
+// questions.cpp
+Task<Response> can_i(State&, Caller, Request);
+Task<Response> who_can(State&, Caller, Request);
+// denied: a user would hold roles that are kept apart; conflict: a role would keep apart what
+// somebody holds.
+Task<> check_duties(State&, Resource wanted);
+
+// device_import.cpp
+Task<Response> import_devices(State&, Caller, Request);
+
 // audit.cpp
 Task<Response> list_facts(State&, Caller, Request);
 Task<Response> audit_head(State&, Caller, Request);

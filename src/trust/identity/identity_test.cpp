@@ -167,6 +167,11 @@ TEST_F(Identity, a_reload_takes_what_lies_there_now) {
     EXPECT_TRUE(ca->peers().principal(kept, clock_.now()).ok());
     EXPECT_TRUE(ca->issue_device("gw-2", key_.public_key().spki()).ok());
 
+    // A list that has ended: nobody can tell any more who is good.
+    const auto ended = ca->peers().principal(kept, clock_.now() + day * 8);
+    ASSERT_FALSE(ended.ok());
+    EXPECT_NE(ended.error().message.find("crl.pem ended at"), std::string::npos);
+
     ASSERT_TRUE(files_.remove(file("crl.pem")).ok());
     ASSERT_TRUE(ca->reload().ok());
     EXPECT_TRUE(ca->peers().principal(lost, clock_.now()).ok());

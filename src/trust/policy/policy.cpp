@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "platform/crypto/crypto.h"
+#include "trust/policy/compiled.h"
 
 namespace mw::policy {
 namespace {
@@ -43,6 +44,7 @@ std::shared_ptr<const Policy> Policy::compile(std::vector<Role> roles) {
     auto policy = std::make_shared<Policy>();
     policy->roles_ = std::move(roles);
     for (const auto& role : policy->roles_) policy->by_name_.emplace(role.name, &role);
+    policy->compiled_ = std::make_shared<const Compiled>(policy->roles_);
     return policy;
 }
 
@@ -52,11 +54,20 @@ const Role* Policy::find(std::string_view role) const {
 }
 
 bool Policy::allowed(const Principal& principal, const Access& access) const {
-    for (const auto& name : principal.roles)
-        if (const Role* role = find(name))
-            for (const auto& rule : role->rules)
-                if (grants(rule, access)) return true;
-    return false;
+    return compiled_->allowed(principal.roles, access);
+}
+
+std::string Policy::kept_apart(std::span<const std::string> roles) const {
+    for (const auto& role : roles_)
+        for (const auto& set : role.apart) {
+            std::vector<std::string> held;
+            for (const auto& name : set)
+                if (std::ranges::find(roles, name) != roles.end()) held.push_back(name);
+            if (held.size() > 1)
+                return "the roles " + join(held) + " are kept apart by role '" + role.name +
+                       "' (separation of duties)";
+        }
+    return "";
 }
 
 Verdict Policy::explain(const Principal& principal, const Access& access) const {

@@ -72,9 +72,15 @@ struct Rule {
 struct Role {
     std::string name;
     std::vector<Rule> rules;
+    // Separation of duties: of each of these sets nobody may hold two roles.
+    std::vector<std::vector<std::string>> apart = {};
 };
 
-// From a Role resource's spec ({rules:[{verbs,kinds,domains,rows}]}); the error names the path.
+// What can be granted besides kinds of resources: "History", "Alarm", "Certificate" ...
+std::span<const std::string_view> kinds_beside_resources();
+
+// From a Role resource's spec ({rules:[{verbs,kinds,domains,rows}],apart:[[...]]}); the error names
+// the path.
 Result<Role> role_from_spec(std::string_view name, const Json& spec);
 // admin, operator, viewer, writer, and who closes the loop: engineer, releaser, ot, it, business.
 struct BuiltInRole {
@@ -88,6 +94,8 @@ struct Verdict {
     bool allowed = false;
     std::string why;  // one sentence: which role allows it, or what is missing
 };
+
+class Compiled;  // private to this module
 
 class Policy {
  public:
@@ -104,6 +112,8 @@ class Policy {
         RowSelection rows;
     };
     std::vector<Reading> readings(const Principal& principal) const;
+    // Whether nobody may hold all of these, and which role says so: one sentence, or nothing.
+    std::string kept_apart(std::span<const std::string> roles) const;
     bool has_role(std::string_view role) const { return find(role) != nullptr; }
     // Whether the principal itself holds everything that the rules or the named roles would grant:
     // nobody hands out more than they have.
@@ -115,6 +125,7 @@ class Policy {
     // By a rule that shows all of the rows that `wanted` shows.
     bool holds(const Principal& principal, const Access& access, const Rule& wanted) const;
     std::vector<Role> roles_;
+    std::shared_ptr<const Compiled> compiled_;
     std::unordered_map<std::string_view, const Role*> by_name_;
 };
 

@@ -266,5 +266,40 @@ TEST(PolicyToken, refuses_what_is_not_exactly_it) {
     }
 }
 
+// The tables say what the rules say, for roles and questions by lot.
+TEST(Policy, compiled_decisions_are_those_of_the_rules) {
+    const std::vector<std::string> kinds = {"A", "B", "C", "*"}, domains = {"x", "y", "z", "*"};
+    std::uint64_t seed = 42;
+    const auto lot = [&](std::size_t most) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        return std::size_t(seed >> 33) % most;
+    };
+    for (int round = 0; round < 200; ++round) {
+        std::vector<Role> roles;
+        for (int r = 0; r < 4; ++r) {
+            Role role{"role-" + std::to_string(r), {}};
+            for (std::size_t i = lot(4); i > 0; --i) {
+                Rule rule{std::uint32_t(lot(1u << verb_count)), {}, {}};
+                for (std::size_t k = 1 + lot(3); k > 0; --k) rule.kinds.push_back(kinds[lot(4)]);
+                for (std::size_t d = 1 + lot(3); d > 0; --d)
+                    rule.domains.push_back(domains[lot(4)]);
+                role.rules.push_back(std::move(rule));
+            }
+            roles.push_back(std::move(role));
+        }
+        const auto policy = Policy::compile(std::move(roles));
+        for (int asked = 0; asked < 100; ++asked) {
+            Principal who{"user:ada", {}};
+            for (std::size_t r = lot(4); r > 0; --r)
+                who.roles.push_back("role-" + std::to_string(lot(6)));
+            const char* some_kinds[] = {"A", "B", "C", "D"};
+            const char* some_domains[] = {"x", "y", "z", "w"};
+            const Access access{Verb(lot(verb_count)), some_kinds[lot(4)], some_domains[lot(4)]};
+            EXPECT_EQ(policy->allowed(who, access), policy->explain(who, access).allowed)
+                << "round " << round << ", question " << asked;
+        }
+    }
+}
+
 }  // namespace
 }  // namespace mw::policy

@@ -78,7 +78,28 @@ Result<RowSelection> rows_of(const Json& rule, const Rule& around, const std::st
     return rows;
 }
 
+Result<std::vector<std::vector<std::string>>> apart_of(const Json& spec) {
+    std::vector<std::vector<std::string>> sets;
+    const Json* list = find(spec, "apart");
+    if (!list) return sets;
+    if (!list->is_array()) return wrong("spec.apart", "want lists of roles");
+    for (std::size_t i = 0; i < list->get_array().size(); ++i) {
+        const Json set = JsonObject{{"roles", list->get_array()[i]}};
+        const auto at = "spec.apart[" + std::to_string(i) + "]";
+        TRY(auto roles, names(set, "roles", at));
+        if (roles.size() < 2 || contains_any(roles)) return wrong(at, "want two roles or more");
+        sets.push_back(std::move(roles));
+    }
+    return sets;
+}
+
+constexpr std::string_view beside_resources[] = {"History",     "Blob",        "Alarm",
+                                                 "AuditFact",   "Quarantine",  "MqttClient",
+                                                 "MqttMessage", "Certificate", "Backup"};
+
 }  // namespace
+
+std::span<const std::string_view> kinds_beside_resources() { return beside_resources; }
 
 std::string_view to_string(Verb verb) { return verb_names[static_cast<std::size_t>(verb)]; }
 
@@ -106,6 +127,7 @@ Result<Role> role_from_spec(std::string_view name, const Json& spec) {
         TRY(rule.rows, rows_of(json, rule, at));
         role.rules.push_back(std::move(rule));
     }
+    TRY(role.apart, apart_of(spec));
     return role;
 }
 

@@ -1,0 +1,82 @@
+"""Who may do what, asked and answered: can-i, who-can, roles kept apart; devices registered from a table, after a dry run."""
+import json
+import pathlib
+
+ROLES = """
+kind: Role
+name: north
+spec: {rules: [{verbs: [get, list, create, delete], kinds: [Device], domains: [north]}]}
+---
+kind: Role
+name: duties
+spec: {rules: [], apart: [[engineer, releaser]]}
+---
+kind: User
+name: nora
+spec: {roles: [north]}
+---
+kind: User
+name: max
+spec: {roles: [engineer]}
+"""
+TABLE = """name,domain,profile,asset,label:line,parent
+gw-1,north,pump-gateway,pump-1,7,
+gw-2,north,pump-gatway,pump-1,7,
+gw-1,north,pump-gateway,pump-1,8,
+GW-4,north,,,,
+meter-1,north,,,,gw-1
+gw-6,south,,
+gw-7,south,,,,
+"""
+
+
+def check_questions(plant):
+    mine = plant.ctl("can-i", "delete", "devices")
+    assert mine.startswith("yes: role admin (rule 1)"), mine
+    for arguments, code, words in (
+            (["delete", "device", "--as", "nora"], 4, "may not delete on Device in domain default"),
+            (["delete", "device", "gw-1", "--as", "nora"], 0, "role north (rule 1) allows user:nora"),
+            (["delete", "device", "gw-7", "--as", "nora"], 4, "in domain south"),
+            (["query", "history", "--as", "max"], 0, "role engineer"), (["fly", "device"], 2, "no verb 'fly'"),
+            (["get", "devise"], 2, "did you mean 'Device'"), (["get", "device", "--as", "nobody"], 3, "nobody"),
+            (["get", "device", "nothing"], 3, "there is no Device 'nothing'")):
+        done = plant.ctl("can-i", *arguments, check=False)
+        assert done.returncode == code and words in done.stdout + done.stderr, (arguments, done)
+    who = json.loads(plant.ctl("who-can", "delete", "device", "gw-1", "-o", "json"))
+    assert [each["who"] for each in who["items"]] == ["user:admin", "user:nora"], who
+    table = plant.ctl("who-can", "approve", "rollout")
+    assert "user:admin" in table and "nora" not in table, table
+    both = plant.ctl("user", "create", "eve", "--role", "engineer", "--role", "releaser", check=False)
+    assert both.returncode == 4 and "kept apart by role 'duties'" in both.stderr, both
+
+
+def scenario_authorization(context):
+    """can-i and who-can explain; duties stay apart; a table of devices is rehearsed, registered, and again without effect."""
+    plant = context.plant()
+    plant.start_hub()
+    plant.describe_plant(["gw-1"])
+    plant.apply(ROLES)
+    table = pathlib.Path(context.folder) / "devices.csv"
+    table.write_text(TABLE)
+    dry = plant.ctl("device", "import", table, "--dry-run", "-o", "json", check=False)
+    assert dry.returncode == 2, dry
+    rows = {row["line"]: row for row in json.loads(dry.stdout)["rows"]}
+    expected = {2: ("created", ""), 3: ("refused", "spec.profile"), 4: ("refused", "line 2 has it already"), 5: ("refused", "name"),
+                6: ("created", ""), 7: ("refused", "4 cells"), 8: ("created", "")}
+    assert {line: row["outcome"] for line, row in rows.items()} == {line: outcome for line, (outcome, _) in expected.items()}, rows
+    assert all(why in rows[line]["why"] for line, (_, why) in expected.items()), rows
+    assert "gw-1" not in plant.ctl("get", "devices"), "a dry run wrote a device"
+    real = plant.ctl("device", "import", table, check=False)
+    assert real.returncode == 2 and "3 created, 0 changed, 0 unchanged, 4 refused" in real.stdout, real
+    device = json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))
+    assert device["labels"] == {"line": "7"} and device["spec"]["asset"] == "pump-1" and device["domain"] == "north", device
+    assert json.loads(plant.ctl("get", "devices", "meter-1", "-o", "json"))["spec"] == {"parent": "gw-1"}
+    again = plant.ctl("device", "import", table, check=False)
+    assert "0 created, 0 changed, 3 unchanged, 4 refused" in again.stdout, again
+    table.write_text("name,domain,profile,asset,label:line\ngw-1,north,pump-gateway,pump-1,9\n")
+    kept = plant.ctl("device", "import", table, check=False)
+    assert kept.returncode == 2 and "differs" in kept.stdout, kept
+    assert "1 changed" in plant.ctl("device", "import", table, "--update")
+    assert json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))["labels"] == {"line": "9"}
+    check_questions(plant)
+    plant.stop()
