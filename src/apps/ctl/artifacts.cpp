@@ -18,6 +18,17 @@ Result<VersionName> parse_version(const std::string& text) {
     return VersionName{text.substr(0, colon), text.substr(colon + 1)};
 }
 
+Result<std::string> query_csv(Hub& hub, const std::string& sql) {
+    http::Request request;
+    request.method = http::Method::post;
+    request.path = "/v1/query";
+    request.headers.set("Accept", "text/csv");
+    request.headers.set("Content-Type", "application/json");
+    request.body = to_json(JsonObject{{"sql", sql}, {"limits", {{"time", "2m"}}}});
+    TRY(auto response, hub.call(std::move(request)));
+    return std::move(response.body);
+}
+
 Result<Json> upload_blob(Hub& hub, std::string bytes) {
     http::Request upload;
     upload.method = http::Method::post;

@@ -14,6 +14,9 @@ struct VersionName {
 };
 Result<VersionName> parse_version(const std::string& text);
 
+// The answer to a query, as CSV.
+Result<std::string> query_csv(Hub& hub, const std::string& sql);
+
 // The hub's word about the stored bytes: {"sha256","size"}.
 Result<Json> upload_blob(Hub& hub, std::string bytes);
 

@@ -40,6 +40,8 @@ void add_login_verbs(CLI::App& app, Context& context);
 void add_resource_verbs(CLI::App& app, Context& context);
 void add_query_verb(CLI::App& app, Context& context);
 void add_model_verbs(CLI::App& app, Context& context);
+void add_pipeline_verbs(CLI::App& app, Context& context);
+void add_energy_verbs(CLI::App& app, Context& context);
 void add_firmware_verbs(CLI::App& app, Context& context);
 void add_alarm_verbs(CLI::App& app, Context& context);
 void add_backup_verbs(CLI::App& app, Context& context);

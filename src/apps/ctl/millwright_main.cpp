@@ -116,6 +116,8 @@ int main(int argc, char** argv) {
     mw::ctl::add_resource_verbs(app, context);
     mw::ctl::add_query_verb(app, context);
     mw::ctl::add_model_verbs(app, context);
+    mw::ctl::add_pipeline_verbs(app, context);
+    mw::ctl::add_energy_verbs(app, context);
     mw::ctl::add_firmware_verbs(app, context);
     mw::ctl::add_alarm_verbs(app, context);
     mw::ctl::add_monitor_verbs(app, context);

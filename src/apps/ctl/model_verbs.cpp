@@ -2,6 +2,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <iostream>
 
 #include "apps/ctl/artifacts.h"
@@ -36,19 +37,12 @@ Result<std::string> training_sql(const TrainArguments& a) {
         sql += ")";
     };
     in("device", a.devices);
-    in("signal", a.signals);
+    std::vector<std::string> signals = a.signals;
+    if (!signals.empty() && !a.options.target.empty()) signals.push_back(a.options.target);
+    if (!signals.empty())
+        signals.insert(signals.end(), a.options.operating.begin(), a.options.operating.end());
+    in("signal", signals);
     return sql + " ORDER BY device, t";
-}
-
-Result<std::string> fetch_csv(Hub& hub, const std::string& sql) {
-    http::Request request;
-    request.method = http::Method::post;
-    request.path = "/v1/query";
-    request.headers.set("Accept", "text/csv");
-    request.headers.set("Content-Type", "application/json");
-    request.body = to_json(JsonObject{{"sql", sql}, {"limits", {{"time", "2m"}}}});
-    TRY(auto response, hub.call(std::move(request)));
-    return std::move(response.body);
 }
 
 Result<> push_bundle(Hub& hub, ByteView bundle, const VersionName& name, const Json& provenance) {
@@ -81,7 +75,8 @@ struct TrainingRows {
     std::string sha256;  // of the frozen dataset
 };
 
-// The rows of a frozen dataset that are not known to be anomalous, hash checked.
+// The rows of a frozen dataset that are not known to be anomalous, or, for those who learn from
+// labels, those whose label is known. Hash checked.
 Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
     TRY(const Json dataset, hub.get("/v1/datasets/" + a.dataset));
     TRY(const std::string bytes, download_dataset(hub, dataset));
@@ -94,7 +89,10 @@ Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
     rows.from = cell(dataset, "spec.from");
     rows.to = cell(dataset, "spec.to");
     rows.sha256 = sha256;
-    if (a.split.empty()) {
+    if (detectors::is_supervised(a.options.algorithm) && a.options.target.empty()) {
+        TRY(rows.recordings,
+            datasets::labelled_rows(content, a.split).context("dataset '" + a.dataset + "'"));
+    } else if (a.split.empty()) {
         rows.recordings = datasets::normal_rows(content);
     } else {
         TRY(rows.recordings,
@@ -106,8 +104,16 @@ Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
 Result<TrainingRows> stored_rows(Hub& hub, const TrainArguments& a) {
     TrainingRows rows{{}, {}, a.from, a.to, {}};
     TRY(rows.sql, training_sql(a));
-    TRY(const std::string csv, fetch_csv(hub, rows.sql));
-    TRY(rows.recordings, recordings_from_csv(csv, a.signals));
+    TRY(const std::string csv, query_csv(hub, rows.sql));
+    std::vector<std::string> columns = a.signals;
+    const auto also = [&](const std::string& signal) {
+        if (std::find(columns.begin(), columns.end(), signal) == columns.end())
+            columns.push_back(signal);
+    };
+    if (!columns.empty() && !a.options.target.empty()) also(a.options.target);
+    if (!columns.empty())
+        std::for_each(a.options.operating.begin(), a.options.operating.end(), also);
+    TRY(rows.recordings, recordings_from_csv(csv, columns));
     return rows;
 }
 
@@ -178,9 +184,9 @@ Result<> push(Context& context, const PushArguments& a) {
 }
 
 void add_train(CLI::App& model, Context& context) {
-    auto* sub = model.add_subcommand("train", "fit a detector on stored normal data");
+    auto* sub = model.add_subcommand("train", "fit a model on stored data");
     auto a = std::make_shared<TrainArguments>();
-    sub->add_option("--algo", a->algorithm, "knn or t2q");
+    sub->add_option("--algo", a->algorithm, "one of " + detectors::known_algorithms());
     sub->add_option("--product", a->product, "data product or table to read");
     sub->add_option("--dataset", a->dataset,
                     "a frozen dataset instead; its anomalous rows are left out");
@@ -191,13 +197,27 @@ void add_train(CLI::App& model, Context& context) {
     sub->add_option("--signals", a->signals, "the model's inputs, in order")->delimiter(',');
     sub->add_option("--window", a->options.window_rows, "rows in a window");
     sub->add_option("--neighbours", a->options.neighbours, "knn: k");
+    sub->add_option("--operating", a->options.operating,
+                    "operating: signals that set the operating point")
+        ->delimiter(',');
+    sub->add_option("--target", a->options.target,
+                    "boosted, ridge: the signal to explain; without it boosted learns the labels "
+                    "of a --dataset");
+    sub->add_flag("--classify", a->options.classify,
+                  "boosted: the target is on where it is not 0; the score is the probability");
+    sub->add_option("--smoothing", a->options.smoothing_scores, "scores that are averaged");
+    sub->add_option("--raise-after", a->options.raise_after, "scores in a row that raise an alarm");
+    sub->add_option("--baseline-rate", a->options.baseline_rate,
+                    "adaptive: how fast the slow level follows, 0 to 1");
     sub->add_option("--quantile", a->options.quantile, "of the training scores");
     sub->add_option("--factor", a->options.factor, "times the quantile is the threshold");
     sub->add_option("--out", a->out, "write the bundle to a file");
     sub->add_option("--push", a->push, "push it as MODEL:VERSION");
     sub->footer(
         "Example:\n  millwright model train --algo knn --product pump-house --to "
-        "2026-03-09T12:00:00Z \\\n    --signals accelerometer1,accelerometer2,flow --push pump:1");
+        "2026-03-09T12:00:00Z \\\n    --signals accelerometer1,accelerometer2,flow --push pump:1\n"
+        "  millwright model train --algo adaptive --device gw-1 --push pump-plant:1\n"
+        "  millwright model train --algo boosted --dataset labelled-june --push failures:1");
     sub->callback([&context, a] { context.run([&] { return train(context, *a); }); });
 }
 

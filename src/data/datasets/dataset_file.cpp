@@ -281,20 +281,22 @@ Result<Content> read_dataset(std::string_view text) {
 
 namespace {
 
-// Stretches of the split with this number; 0: of all rows.
-std::vector<detectors::Recording> normal_stretches(const Content& content, std::size_t split) {
+// Stretches of rows of the split with this number; 0: of all rows.
+std::vector<detectors::Recording> stretches(const Content& content, std::size_t split,
+                                            bool labelled) {
     std::vector<detectors::Recording> parts;
     for (const auto& device : content.devices) {
         const auto& labels = device.recording.labels;
         const auto wanted = [&](std::size_t row) {
-            return labels[row] == 0 && (split == 0 || device.split[row] == split);
+            return (labelled ? device.labelled[row] != 0 : labels[row] == 0) &&
+                   (split == 0 || device.split[row] == split);
         };
         for (std::size_t from = 0; from < labels.size();) {
             std::size_t to = from;
             while (to < labels.size() && wanted(to)) ++to;
             if (to > from) {
                 parts.push_back(device.recording.part(from, to));
-                parts.back().labels.clear();
+                if (!labelled) parts.back().labels.clear();
             }
             from = to + 1;
         }
@@ -302,21 +304,36 @@ std::vector<detectors::Recording> normal_stretches(const Content& content, std::
     return parts;
 }
 
-}  // namespace
-
-std::vector<detectors::Recording> normal_rows(const Content& content) {
-    return normal_stretches(content, 0);
-}
-
-Result<std::vector<detectors::Recording>> normal_rows(const Content& content,
-                                                      std::string_view split) {
+// From 1; not_found lists those that there are.
+Result<std::size_t> split_number(const Content& content, std::string_view split) {
     const auto at = std::find(content.splits.begin(), content.splits.end(), split);
     if (at != content.splits.end())
-        return normal_stretches(content, static_cast<std::size_t>(at - content.splits.begin()) + 1);
+        return static_cast<std::size_t>(at - content.splits.begin()) + 1;
     std::string known;
     for (const auto& name : content.splits) known += (known.empty() ? "" : ", ") + name;
     return Error{Errc::not_found, "the dataset has no split '" + std::string(split) + "'" +
                                       (known.empty() ? "" : "; it has " + known)};
+}
+
+}  // namespace
+
+std::vector<detectors::Recording> normal_rows(const Content& content) {
+    return stretches(content, 0, false);
+}
+
+Result<std::vector<detectors::Recording>> normal_rows(const Content& content,
+                                                      std::string_view split) {
+    TRY(const std::size_t number, split_number(content, split));
+    return stretches(content, number, false);
+}
+
+Result<std::vector<detectors::Recording>> labelled_rows(const Content& content,
+                                                        std::string_view split) {
+    std::size_t number = 0;
+    if (!split.empty()) {
+        TRY(number, split_number(content, split));
+    }
+    return stretches(content, number, true);
 }
 
 }  // namespace mw::datasets

@@ -43,5 +43,8 @@ Result<Content> read_dataset(std::string_view text);
 Result<std::vector<detectors::Recording>> normal_rows(const Content& content,
                                                       std::string_view split);
 std::vector<detectors::Recording> normal_rows(const Content& content);
+// Rows whose label is known, with it: for those who learn from labels. A split as above, or "".
+Result<std::vector<detectors::Recording>> labelled_rows(const Content& content,
+                                                        std::string_view split);
 
 }  // namespace mw::datasets

@@ -69,6 +69,12 @@ TEST(DatasetSplits, by_time_part_rows_at_boundaries_and_leave_a_gap) {
     ASSERT_TRUE(train);
     ASSERT_EQ(train->size(), 1u);
     EXPECT_EQ(train->front().rows(), 4u);
+    content.devices[0].labelled = {0, 1, 1, 0, 1, 1, 0, 1, 0, 0};
+    const auto known = labelled_rows(content, "train");
+    ASSERT_TRUE(known);
+    ASSERT_EQ(known->size(), 1u);
+    EXPECT_EQ(known->front().labels.size(), 2u);  // with what they are
+    EXPECT_EQ(labelled_rows(content, "")->size(), 3u);
     EXPECT_EQ(normal_rows(content, "tset").error().code, Errc::not_found);
     EXPECT_NE(normal_rows(content, "tset").error().message.find("train, test"), std::string::npos);
 }

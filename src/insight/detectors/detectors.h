@@ -4,6 +4,8 @@
 // Pure functions for a worker thread: seconds of CPU, memory about 3 x the rows. Limit:
 // TrainOptions.
 
+#include "insight/detectors/acquisition.h"
+#include "insight/detectors/boosting.h"
 #include "insight/detectors/evaluation.h"
 #include "insight/detectors/recording.h"
 #include "insight/detectors/train.h"

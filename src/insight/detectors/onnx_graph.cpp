@@ -82,6 +82,52 @@ void OnnxGraph::node(const std::string& op, std::initializer_list<std::string> i
     }
 }
 
+void OnnxGraph::trees(const std::string& input, const std::string& output, const Ensemble& e) {
+    using mw::onnx::AttributeProto;
+    auto& model = message_->model;
+    if (model.opset_import_size() == 1) {
+        auto* opset = model.add_opset_import();
+        opset->set_domain("ai.onnx.ml");
+        opset->set_version(1);
+    }
+    auto& node = *model.mutable_graph()->add_node();
+    node.set_op_type("TreeEnsembleRegressor");
+    node.set_domain("ai.onnx.ml");
+    node.set_name(output);
+    node.add_input(input);
+    node.add_output(output);
+    const auto add = [&](const char* name, AttributeProto::AttributeType type) -> auto& {
+        auto& attribute = *node.add_attribute();
+        attribute.set_name(name);
+        attribute.set_type(type);
+        return attribute;
+    };
+    const auto ints = [&](const char* name, const std::vector<std::int64_t>& values) {
+        auto& list = *add(name, AttributeProto::INTS).mutable_ints();
+        list.Add(values.begin(), values.end());
+    };
+    const auto floats = [&](const char* name, const std::vector<float>& values) {
+        auto& list = *add(name, AttributeProto::FLOATS).mutable_floats();
+        list.Add(values.begin(), values.end());
+    };
+    add("aggregate_function", AttributeProto::STRING).set_s(e.average ? "AVERAGE" : "SUM");
+    floats("base_values", {e.base});
+    add("n_targets", AttributeProto::INT).set_i(1);
+    ints("nodes_falsenodeids", e.no);
+    ints("nodes_featureids", e.features);
+    auto& modes = add("nodes_modes", AttributeProto::STRINGS);
+    for (const std::string& mode : e.modes) modes.add_strings(mode);
+    ints("nodes_nodeids", e.nodes);
+    ints("nodes_treeids", e.trees);
+    ints("nodes_truenodeids", e.yes);
+    floats("nodes_values", e.thresholds);
+    add("post_transform", AttributeProto::STRING).set_s("NONE");
+    ints("target_ids", std::vector<std::int64_t>(e.leaf_nodes.size(), 0));
+    ints("target_nodeids", e.leaf_nodes);
+    ints("target_treeids", e.leaf_trees);
+    floats("target_weights", e.leaf_values);
+}
+
 Bytes OnnxGraph::bytes() const {
     const std::string text = message_->model.SerializeAsString();
     return {text.begin(), text.end()};

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -31,6 +32,18 @@ class OnnxGraph {
     void node(const std::string& op, std::initializer_list<std::string> inputs,
               std::initializer_list<std::string> outputs,
               std::initializer_list<Attribute> attributes = {});
+
+    // The attributes of a TreeEnsembleRegressor (domain ai.onnx.ml, version 1): one target.
+    struct Ensemble {
+        std::vector<std::int64_t> features, nodes, trees, yes, no;
+        std::vector<float> thresholds;
+        std::vector<std::string> modes;  // BRANCH_LT, LEAF
+        std::vector<std::int64_t> leaf_nodes, leaf_trees;
+        std::vector<float> leaf_values;
+        float base = 0;
+        bool average = false;
+    };
+    void trees(const std::string& input, const std::string& output, const Ensemble& ensemble);
 
     Bytes bytes() const;
 

@@ -31,6 +31,7 @@ struct Windows {
     std::vector<double> values;          // the same in the signals' units
     std::vector<std::size_t> recording;  // per window, whose it is
     std::vector<std::size_t> index;      // per window, its place in that recording
+    std::vector<std::size_t> row;        // per window, the row that ended it
 
     std::size_t size() const { return recording.size(); }
     std::span<const float> at(std::size_t window) const {
@@ -39,5 +40,9 @@ struct Windows {
 };
 
 Result<Windows> make_windows(const std::vector<Recording>& recordings, const TrainOptions& options);
+
+// The parts of it, for trainers with features of their own.
+Result<SignalLevel> level_of(const std::string& signal, const std::vector<Recording>& recordings);
+Result<void> collect_windows(const std::vector<Recording>& recordings, Windows& windows);
 
 }  // namespace mw::detectors

@@ -4,6 +4,7 @@
 // A Pipeline belongs to one thread; its limits are those of its plan and `BundleLimits`.
 
 #include "insight/pipeline/bundle.h"
+#include "insight/pipeline/explain.h"
 #include "insight/pipeline/reference.h"
 #include "insight/pipeline/scorer.h"
 #include "insight/pipeline/spec.h"

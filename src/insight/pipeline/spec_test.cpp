@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "insight/pipeline/explain.h"
+
 namespace mw::pipeline {
 namespace {
 
@@ -124,6 +126,19 @@ TEST(PipelineSpec, details_of_statistics_triggers_grids_and_baselines_are_read_a
     ASSERT_TRUE(again.ok()) << again.error().message;
     EXPECT_EQ(to_yaml(*again), text);
     EXPECT_EQ(again->plan.features[3].detail.modulation_high, 3);
+}
+
+TEST(PipelineSpec, is_explained_in_words) {
+    const std::string text = explain(*parse_spec(rich));
+    for (const char* words :
+         {"grid: every 10ms, holding the last value", "rows that end 8 rows after b rises to 2.5",
+          "q = quantile 0.9 of a", "c = correlation of a with b 2 rows earlier",
+          "of the envelope of what a has within 10 to 20 Hz",
+          "baseline: each feature above its own slow level",
+          "alarm: at 1 or more, 3 in a row; ends below 0.5, 4 in a row"})
+        EXPECT_THAT(text, testing::HasSubstr(words));
+    EXPECT_THAT(explain(*parse_spec(full)),
+                testing::HasSubstr("the model gets (it - 32.01) / 0.1"));
 }
 
 TEST(PipelineSpec, a_key_that_its_statistic_has_no_use_for_is_refused) {
