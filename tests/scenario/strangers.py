@@ -243,10 +243,8 @@ def scenario_certificates(context):
         assert publish("lost", lost, lost_key) != 0, "a revoked certificate was let in"
         assert publish("kept", kept, kept_key) == 0
         est = plant.where["devices"] + "/.well-known/est/simplereenroll"
-        csr = command("openssl", "req", "-new", "-key", lost_key, "-subj", "/CN=lost").stdout
-        renewal = command("curl", "-sS", "--cacert", ca, "--cert", lost, "--key", lost_key, "-w", "%{http_code}",
-                          "-H", "Content-Type: application/pkcs10", "--data-binary", "@-", est, text=csr).stdout
-        assert renewal.endswith(b"403") and b"it is revoked" in renewal, renewal
+        renewal = command("curl", "-sS", "--cacert", ca, "--cert", lost, "--key", lost_key, "-d", "x", est, check=False)
+        assert renewal.returncode != 0 and b"revoked" in renewal.stderr, renewal
         for port in plant.ports.values():
             assert server_serial(ca, port) != serial, f"port {port} still shows the old server certificate"
         assert all(process.alive() for process in stay), [process.tail() for process in stay]
