@@ -1,5 +1,7 @@
 #include "fleet/convergence/convergence.h"
 
+#include <utility>
+
 #include "base/log.h"
 #include "domain/each_resource.h"
 
@@ -131,7 +133,20 @@ void Convergence::on_presence(const std::string& device, bool connected, Timesta
     if (found == devices_.end()) return;
     found->second.patch["last_seen"] = to_iso8601(at);
     if (connected) found->second.patch["state"] = "active";
-    patch(device, "connected", connected);
+    found->second.patch["connected"] = connected;
+    if (std::exchange(found->second.presence_waits, true)) return;
+    scope_.spawn(write_presence(device));
+}
+
+Task<> Convergence::write_presence(std::string device) {
+    CO_TRY_VOID(co_await sleep_for(options_.presence_after));
+    const auto found = devices_.find(device);
+    if (found == devices_.end()) co_return Result<>{};
+    found->second.presence_waits = false;
+    // If something else was written meanwhile, this went with it.
+    if (found->second.writing || found->second.patch.empty()) co_return Result<>{};
+    found->second.writing = true;
+    co_return co_await write_status(std::move(device));
 }
 
 void Convergence::patch(const std::string& device, std::string key, Json value) {

@@ -25,6 +25,8 @@ class DesiredSink {
 
 struct Options {
     nanoseconds health_every = seconds{30};
+    // That devices come and go is written so much later: of many changes the last one.
+    nanoseconds presence_after = milliseconds{200};
     Releases::SizeOf size_of{};  // for versions whose spec names no size
 };
 
@@ -54,6 +56,7 @@ class Convergence {
         std::set<std::string> versions;     // of models and firmware that it names
         std::map<std::string, Json> patch;  // status keys to be written
         bool writing = false;
+        bool presence_waits = false;
         SteadyTime health_written{-1};
     };
     void on_change(const ResourceChange& change);
@@ -64,6 +67,7 @@ class Convergence {
     std::string class_of(const Resource& device) const;
     void patch(const std::string& device, std::string key, Json value);
     Task<> write_status(std::string device);
+    Task<> write_presence(std::string device);
     Task<> read_all(std::string kind);
 
     Loop& loop_;

@@ -105,6 +105,18 @@ class Published : public testing::Test, public DesiredSink {
     int published_ = 0;
 };
 
+TEST_F(Published, a_device_that_comes_and_goes_is_one_write) {
+    start();
+    put("Device", "gw-1", "{}");
+    const auto before = stored("Device", "gw-1").revision;
+    for (int i = 0; i < 10; ++i) convergence_->on_presence("gw-1", i % 2 == 0, clock_.now());
+    stop();  // waits for what is to be written
+    const Resource after = stored("Device", "gw-1");
+    EXPECT_EQ(find_bool(after.status, "connected"), std::optional(false));
+    EXPECT_EQ(find_string(after.status, "state"), "active");
+    EXPECT_EQ(after.revision, before + 1);
+}
+
 TEST_F(Published, carries_models_with_their_release_and_sources_by_their_hash) {
     start();
     two_versions();

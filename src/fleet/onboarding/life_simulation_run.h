@@ -34,13 +34,13 @@ inline void Simulation::found_plant() {
     using crypto::Profile;
     const Timestamp from = begins_ - one_day, until = begins_ + 30 * one_year;
     const auto maker = *crypto::self_sign(
-        {Profile::issuing_ca, "Acme devices", {}, from, until, ""}, maker_key_, random_);
+        {Profile::issuing_ca, "Acme devices", {}, from, until, {}, ""}, maker_key_, random_);
     JsonArray serials;
     for (int i = 0; i < plan_.gateways; ++i) {
         const std::string number = "A-" + std::to_string(i), name = "gw-" + std::to_string(i);
         serials.push_back(JsonObject{{"number", number}, {"device", name}});
         factory_certificates_[name] =
-            crypto::issue({Profile::device, "Controller", {}, from, until, number},
+            crypto::issue({Profile::device, "Controller", {}, from, until, {}, number},
                           factory_key_.public_key().spki(), {maker, maker_key_}, random_)
                 ->der;
     }

@@ -55,8 +55,9 @@ Result<Caller> State::authenticate(const Request& request) const {
 
 void State::note_refusal(AuditNote note) {
     log::warn("api.request.refused", {{"actor", note.actor}, {"detail", note.detail}});
-    if (!refusal_facts.admit(parts.clock.steady())) return;
-    if (const auto more = refusal_facts.take_suppressed())
+    auto& facts = note.action == audit::action::login_refused ? login_facts : access_facts;
+    if (!facts.admit(parts.clock.steady())) return;
+    if (const auto more = facts.take_suppressed())
         note.detail += " (and " + std::to_string(more) + " others before, not recorded)";
     scope.spawn(parts.registry.note(std::move(note)));
 }

@@ -66,7 +66,9 @@ struct mw::api::Api::State {
     Parts parts;
     const Options options;
     Metrics metrics;
-    Throttle refusal_facts{20, seconds(3)};
+    // Apart, so that noise of one kind hides nothing of the other.
+    Throttle access_facts{20, seconds(3)};
+    Throttle login_facts{20, seconds(3)};
     std::unordered_map<std::string, Throttle> failures_by_peer;
     WriteDoor writes;
     RunningQueries queries;
