@@ -71,8 +71,8 @@ Task<> load(Order order, Clock& clock) {
     files::RealFiles files;
     CO_TRY(const auto identity, agent::load_identity(files, order.directory));
     net::TlsOptions tls;
-    tls.certificate_chain = identity.chain_pem;
-    tls.private_key = identity.key_pem;
+    tls.certificate_chain = identity.current.chain_pem;
+    tls.private_key = identity.current.key_pem;
     tls.trusted = identity.anchors_pem;
     net::ConnectOptions where;
     where.host = order.host;
