@@ -132,7 +132,6 @@ void Convergence::on_presence(const std::string& device, bool connected, Timesta
     const auto found = devices_.find(device);
     if (found == devices_.end()) return;
     found->second.patch["last_seen"] = to_iso8601(at);
-    if (connected) found->second.patch["state"] = "active";
     found->second.patch["connected"] = connected;
     if (std::exchange(found->second.presence_waits, true)) return;
     scope_.spawn(write_presence(device));

@@ -1,9 +1,16 @@
 #include "fleet/projection/projection.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "domain/each_resource.h"
 
 namespace mw::projection {
+namespace {
+
+constexpr nanoseconds views_at_most_after = seconds{2};
+
+}  // namespace
 
 Projection::Projection(Loop& loop, ResourceStore& store, ProjectionSink& sink)
     : loop_(loop), store_(store), sink_(sink), scope_(loop) {}
@@ -16,12 +23,14 @@ Task<> Projection::start() {
         CO_TRY_VOID(co_await read_all(kind));
     started_ = true;
     all_changed_ = true;
-    refresh_all();
+    refresh_devices();
+    refresh_views();
     co_return Result<>{};
 }
 
 Task<> Projection::stop() {
     subscription_.reset();
+    scope_.cancel();
     co_return co_await scope_.join();
 }
 
@@ -70,11 +79,27 @@ void Projection::refresh_soon() {
 Task<> Projection::refresh() {
     CO_TRY_VOID(co_await yield());  // what else has changed in this turn comes along
     refreshing_ = false;
-    refresh_all();
+    refresh_devices();
+    refresh_views_when_due();
     co_return Result<>{};
 }
 
-void Projection::refresh_all() {
+void Projection::refresh_views_when_due() {
+    const auto now = loop_.clock().steady();
+    if (views_wait_) return;
+    if (now >= views_due_) return refresh_views();
+    views_wait_ = true;
+    scope_.spawn(refresh_views_later(views_due_ - now));
+}
+
+Task<> Projection::refresh_views_later(nanoseconds after) {
+    CO_TRY_VOID(co_await sleep_for(after));
+    views_wait_ = false;
+    refresh_views();
+    co_return Result<>{};
+}
+
+void Projection::refresh_devices() {
     const auto put = [&](const std::string& name) {
         const auto device = all_.devices.find(name);
         if (device == all_.devices.end())
@@ -88,10 +113,16 @@ void Projection::refresh_all() {
         if (!all_changed_ || !all_.devices.contains(name)) put(name);
     changed_devices_.clear();
     all_changed_ = false;
+}
+
+void Projection::refresh_views() {
+    const auto began = loop_.clock().steady();
     products_ = products_of(all_);
     sink_.set_context(context_of(all_));
     sink_.set_parents(parents_of(all_));
     refresh_edge_nodes();
+    const auto ended = loop_.clock().steady();
+    views_due_ = ended + std::min<nanoseconds>((ended - began) * 20, views_at_most_after);
 }
 
 void Projection::refresh_edge_nodes() {

@@ -1,7 +1,9 @@
 #pragma once
 // Follows devices, profiles, assets and data products in the registry, and keeps what the
 // data plane and the query engine need of them up to date. Belongs to the control loop. Changes
-// that come together are worked out once. Limits: those of the registry.
+// that come together are worked out once. A device reaches the sink at once; views of all devices
+// are made anew as often as that takes a twentieth of the time, and within 2 s. Limits: those of
+// the registry.
 
 #include <memory>
 #include <set>
@@ -41,7 +43,10 @@ class Projection final : public query::ProductSource {
     ByName* shelf(const std::string& kind);
     void refresh_soon();
     Task<> refresh();
-    void refresh_all();
+    void refresh_devices();
+    void refresh_views();
+    void refresh_views_when_due();
+    Task<> refresh_views_later(nanoseconds after);
     void refresh_edge_nodes();
     Task<> read_all(std::string kind);
 
@@ -53,6 +58,8 @@ class Projection final : public query::ProductSource {
     bool all_changed_ = false;
     bool refreshing_ = false;
     bool started_ = false;
+    bool views_wait_ = false;
+    SteadyTime views_due_{};
     std::shared_ptr<const query::Products> products_ = std::make_shared<query::Products>();
     EdgeNodes edge_nodes_{std::make_shared<sparkplug::Addresses>(), {}};
     std::shared_ptr<void> subscription_;
