@@ -18,10 +18,9 @@
 namespace mw::oidc {
 
 struct Options {
-    std::string issuer;     // "https://id.example/realms/plant"; http on loopback only. Empty: off
-    std::string audience;   // what "aud" has to name
-    std::string client_id;  // of the command line at the issuer; empty: it can't log in
-    std::string ca;         // PEM of who vouches for the issuer's TLS; empty: the system's
+    std::string issuer;    // "https://id.example/realms/plant"; http on loopback only. Empty: off
+    std::string audience;  // what "aud" has to name
+    std::string ca;        // PEM of who vouches for the issuer's TLS; empty: the system's
     std::string name_claim = "sub";
     std::string roles_claim = "roles";
     std::vector<std::string> roles;  // "THEIRS=OURS"; what is not named gives nothing
