@@ -85,6 +85,20 @@ Result<> Hub::open_trust() {
                                                     std::move(revocation))));
     revocation_->end_sessions_by([this] { return end_revoked_sessions(); });
     revocation_wiring_ = std::make_unique<RevocationWiring>(*revocation_);
+    return open_people();
+}
+
+Result<> Hub::open_people() {
+    if (options_.oidc.issuer.empty()) return {};
+    oidc::Options people = options_.oidc;
+    if (!options_.oidc_ca_file.empty()) {
+        const auto file = std::filesystem::path(options_.directory) / options_.oidc_ca_file;
+        auto pem = files::read_all(world_.files, file.string(), 1 << 20);
+        if (!pem) return std::move(pem).error().context("oidc.ca_file");
+        people.ca = text_of(*pem);
+    }
+    TRY(people_,
+        oidc::People::open(std::move(people), {*control_, *queries_, world_.clock, metrics_}));
     return {};
 }
 
@@ -209,6 +223,7 @@ Task<> Hub::start_parts() {
     scope_->spawn(audit_wiring_->keep_signing());
     scope_->spawn(keep_server_certificate());
     scope_->spawn(revocation_->keep_lists());
+    if (people_) scope_->spawn(people_->keep_keys());
     co_return Result<>{};
 }
 
@@ -255,6 +270,7 @@ Result<> Hub::open_surface() {
     parts.history = history_wiring_.get();
     parts.backups = backup_wiring_.get();
     parts.certificates = revocation_wiring_.get();
+    parts.foreign = people_.get();
     parts.quarantine = trust_wiring_.get();
     parts.lineage = trust_wiring_.get();
     parts.scorecards = trust_wiring_.get();

@@ -30,6 +30,7 @@
 #include "platform/http/http.h"
 #include "surface/api/api.h"
 #include "surface/console/console.h"
+#include "trust/oidc/oidc.h"
 
 namespace mw::hub {
 
@@ -65,6 +66,7 @@ class Hub final : private api::EnrollmentTokens {
  private:
     Hub(HubOptions options, World world, files::DirectoryLock lock);
     Result<> open_trust();
+    Result<> open_people();
     Result<> open_data();
     Result<> open_queries(const std::string& history);
     Result<> open_surface();
@@ -113,6 +115,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<onboarding::Onboarding> onboarding_;
     std::unique_ptr<revocation::Desk> revocation_;
     std::unique_ptr<RevocationWiring> revocation_wiring_;
+    std::unique_ptr<oidc::People> people_;  // null: no OpenID provider
     std::unique_ptr<blobs::Blobs> blobs_;
     monitors::SketchIndex sketches_;
     std::unique_ptr<DataPlane> data_;

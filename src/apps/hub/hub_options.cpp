@@ -21,6 +21,24 @@ config::Section sparkplug_section(sparkplug::HostOptions& o) {
 
 constexpr const char* signal_forms[] = {"measurement.field", "measurement_field", "field"};
 
+config::Section oidc_section(HubOptions& hub) {
+    oidc::Options& o = hub.oidc;
+    config::Section section("oidc", "People whom an OpenID provider vouches for");
+    section
+        .row("issuer", o.issuer,
+             {.max = 500, .help = "its https:// address, letter by letter; empty: nobody"})
+        .row("audience", o.audience, {.max = 500, .help = "what its tokens name this hub"})
+        .row("ca_file", hub.oidc_ca_file,
+             {.help = "PEM certificates that vouch for it; empty: those of the system"})
+        .row("name_claim", o.name_claim, {.max = 200, .help = "claim that names a person"})
+        .row("roles_claim", o.roles_claim,
+             {.max = 200, .help = "claim with their groups; dots go inside"})
+        .row("roles", o.roles,
+             {.max = 200,
+              .help = "THEIRS=OURS, a group and the role that it gives; all others give nothing"});
+    return section;
+}
+
 config::Section lines_section(LineOptions& lines) {
     config::Section section("lines", "InfluxDB line protocol over HTTP");
     section
@@ -146,8 +164,16 @@ std::vector<config::Section> describe(HubOptions& o) {
     log.row("level", o.log_level,
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
-    return {listen_section(o),      server, history, mqtt, redirect, sparkplug_section(o.sparkplug),
-            lines_section(o.lines), query,  log};
+    return {listen_section(o),
+            server,
+            history,
+            mqtt,
+            redirect,
+            sparkplug_section(o.sparkplug),
+            lines_section(o.lines),
+            oidc_section(o),
+            query,
+            log};
 }
 
 Result<> read_config(HubOptions& options) {
@@ -167,6 +193,7 @@ Result<> read_config(HubOptions& options) {
                      path +
                          ": server.status_url: want http://HOST[:PORT][/PATH] without a slash at "
                          "the end"};
+    TRY_VOID(oidc::check(options.oidc).context(path));
     return check(options.bridges).context(path);
 }
 

@@ -12,6 +12,7 @@
 #include "protocols/line_protocol/line_protocol.h"
 #include "protocols/mqtt/mqtt.h"
 #include "protocols/sparkplug/sparkplug.h"
+#include "trust/oidc/oidc.h"
 
 namespace mw::hub {
 
@@ -50,7 +51,9 @@ struct HubOptions {
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
     LineOptions lines;
-    int query_threads = 0;  // 0: one less than there are cores
+    oidc::Options oidc;        // its ca is read by the hub
+    std::string oidc_ca_file;  // from DATA on
+    int query_threads = 0;     // 0: one less than there are cores
     std::string log_level = "info";
     std::string log_format = "text";
 };

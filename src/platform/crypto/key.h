@@ -21,6 +21,11 @@ struct KeyHandle;  // OpenSSL's, defined in one private header
 class PublicKey {
  public:
     static Result<PublicKey> from_spki(ByteView der);  // SubjectPublicKeyInfo
+    // From numbers, most significant byte first, as JWK writes them (RFC 7518 6, RFC 8037 2):
+    // coordinates as long as the curve wants; RSA of 2048 to 8192 bits, exponent 65537 or more.
+    static Result<PublicKey> from_point(KeyKind curve, ByteView x, ByteView y);
+    static Result<PublicKey> from_ed25519(ByteView x);
+    static Result<PublicKey> from_rsa(ByteView modulus, ByteView exponent);
     const Bytes& spki() const { return spki_; }
     KeyKind kind() const { return kind_; }
     int bits() const { return bits_; }  // RSA: of the modulus
@@ -29,6 +34,10 @@ class PublicKey {
     // ECDSA signatures are DER; SHA-256 (P-384: SHA-384) except for Ed25519, which hashes by
     // itself.
     bool verify(ByteView message, ByteView signature) const;
+    // ECDSA whose signature is r and s, each as long as the curve's numbers (RFC 7518 3.4).
+    bool verify_flat(ByteView message, ByteView signature) const;
+    // RSASSA-PSS with SHA-256, MGF1 of the same, and a salt of 32 bytes (RFC 7518 3.5).
+    bool verify_pss(ByteView message, ByteView signature) const;
 
  private:
     friend class PrivateKey;

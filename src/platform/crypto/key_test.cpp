@@ -118,5 +118,26 @@ TEST(Key, of_every_kind_are_made_and_written_in_der) {
     }
 }
 
+TEST(Key, of_bare_numbers_is_the_key_that_they_were_taken_from) {
+    const auto point = PrivateKey::generate(KeyKind::p256)->public_key();
+    const ByteView xy = ByteView{point.spki()}.last(64);
+    const auto ec = PublicKey::from_point(KeyKind::p256, xy.first(32), xy.last(32));
+    ASSERT_TRUE(ec.ok()) << ec.error().message;
+    EXPECT_EQ(ec->spki(), point.spki());
+    const auto rsa = PrivateKey::generate(KeyKind::rsa)->public_key();
+    const ByteView n = ByteView{rsa.spki()}.last(261).first(256);  // 02 03 01 00 01 follows
+    const Bytes e{1, 0, 1}, even{1, 0, 0}, small{3};
+    const auto again = PublicKey::from_rsa(n, e);
+    ASSERT_TRUE(again.ok()) << again.error().message;
+    EXPECT_EQ(again->spki(), rsa.spki());
+    EXPECT_FALSE(PublicKey::from_rsa(n, small).ok());
+    EXPECT_FALSE(PublicKey::from_rsa(n, even).ok());
+    EXPECT_FALSE(PublicKey::from_rsa(n.first(255), e).ok());
+    EXPECT_FALSE(PublicKey::from_rsa(Bytes(1025, 0xff), e).ok());
+    EXPECT_FALSE(PublicKey::from_point(KeyKind::p256, xy.first(31), xy.last(32)).ok());
+    EXPECT_FALSE(PublicKey::from_point(KeyKind::rsa, xy.first(32), xy.last(32)).ok());
+    EXPECT_FALSE(PublicKey::from_ed25519(xy).ok());
+}
+
 }  // namespace
 }  // namespace mw::crypto

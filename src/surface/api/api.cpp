@@ -12,7 +12,9 @@ constexpr std::size_t stranger_body_max = 16 * 1024;
 
 // Every answer of a route that needs a token goes through here.
 Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
-    auto caller = state.authenticate(request);
+    std::string token = presented_token(request);
+    auto asking = state.who_asks(std::move(token));
+    auto caller = co_await std::move(asking);
     if (!caller) co_return state.refuse_token(request, caller.error());
     auto outcome = co_await endpoint(state, std::move(*caller), std::move(request));
     if (!outcome) co_return error_response(outcome.error());
@@ -21,7 +23,9 @@ Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
 
 Task<Response> guarded_kind(State& state, const registry::Kind& kind, KindEndpoint endpoint,
                             Request request) {
-    auto caller = state.authenticate(request);
+    std::string token = presented_token(request);
+    auto asking = state.who_asks(std::move(token));
+    auto caller = co_await std::move(asking);
     if (!caller) co_return state.refuse_token(request, caller.error());
     auto outcome = co_await endpoint(state, kind, std::move(*caller), std::move(request));
     if (!outcome) co_return error_response(outcome.error());

@@ -75,6 +75,7 @@ struct Parts {
     HistoryDesk* history = nullptr;
     BackupDesk* backups = nullptr;
     CertificateDesk* certificates = nullptr;
+    policy::ForeignTokens* foreign = nullptr;  // null: only our own tokens are taken
     QuarantineDesk* quarantine = nullptr;
     LineageDesk* lineage = nullptr;
     ScorecardDesk* scorecards = nullptr;

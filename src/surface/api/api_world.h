@@ -298,6 +298,32 @@ class FakeBroker final : public BrokerDesk {
     SimulatedClock& clock_;
 };
 
+// Takes "ey.NAME.ROLE", or of two roles "ey.NAME.ROLE+ROLE", once its keys have been fetched.
+class FakeForeign final : public policy::ForeignTokens {
+ public:
+    bool takes(std::string_view token) const override { return token.starts_with("ey."); }
+    Result<policy::Principal> authenticate(std::string_view token, Timestamp) const override {
+        if (refuse) return Error{Errc::denied, "JWT: the signature is wrong"};
+        if (!knows_keys) return Error{Errc::not_found, "JWT: the issuer's keys have none"};
+        const auto dot = token.rfind('.');
+        std::string roles(token.substr(dot + 1));
+        policy::Principal who{"user:oidc:" + std::string(token.substr(3, dot - 3)), {}};
+        if (const auto plus = roles.find('+'); plus != std::string::npos) {
+            who.roles = {roles.substr(0, plus), roles.substr(plus + 1)};
+        } else if (!roles.empty()) {
+            who.roles = {roles};
+        }
+        return who;
+    }
+    Task<> renew() override {
+        ++renewals;
+        knows_keys = gives_keys;
+        co_return Result<>{};
+    }
+    bool knows_keys = false, gives_keys = true, refuse = false;
+    int renewals = 0;
+};
+
 class ApiWorld : public testing::Test {
  public:
     explicit ApiWorld(Options options = {}) : options_(std::move(options)) {
@@ -316,6 +342,7 @@ class ApiWorld : public testing::Test {
         parts.points = &points;
         parts.history = &stored;
         parts.backups = &backups;
+        parts.foreign = &foreign;
         parts.quarantine = &trust;
         parts.lineage = &trust;
         parts.scorecards = &trust;
@@ -421,6 +448,7 @@ class ApiWorld : public testing::Test {
     files::RealFiles files;
     FakeQuery query;
     FakeEnrollment enrollment;
+    FakeForeign foreign;
     FakeAlarms alarms;
     FakePortfolio portfolio;
     FakeLabels labels;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t peers_remembered = 4'096;
 constexpr int failures_per_peer = 20;  // then one more every 3 s
 
-// "Bearer x"; "Token x" of InfluxDB 2, "Token user:x" of 1; the password of "Basic ...".
+}  // namespace
+
 std::string presented_token(const Request& request) {
     if (const auto bearer = request.bearer_token(); !bearer.empty()) return std::string(bearer);
     const auto value = request.headers.get("Authorization");
@@ -24,8 +25,6 @@ std::string presented_token(const Request& request) {
     const auto colon = secret.find(':');  // no token has one
     return colon == std::string::npos ? secret : secret.substr(colon + 1);
 }
-
-}  // namespace
 
 bool Throttle::admit(SteadyTime now) {
     // The bucket as a time: each event moves the moment of being full by `every`.
@@ -45,12 +44,34 @@ Metrics::Metrics(metrics::Registry& r)
       watches_expired(r.counter("millwright_api_watches_expired_total",
                                 "Watches ended because their client was too slow.")) {}
 
+Result<policy::Principal> State::holder_of(const std::string& token) const {
+    if (!parts.foreign || !parts.foreign->takes(token))
+        return policy::authenticate(parts.registry, token, now());
+    TRY(auto who, parts.foreign->authenticate(token, now()));
+    // Duties stay apart whoever hands out the roles.
+    if (const auto kept = parts.registry.policy()->kept_apart(who.roles); !kept.empty())
+        return Error{Errc::denied, who.name + ": " + kept + "; mend oidc.roles or the groups"};
+    return who;
+}
+
 Result<Caller> State::authenticate(const Request& request) const {
     std::string token = presented_token(request);
     if (token.empty())
         return Error{Errc::denied, "a token is needed: send 'Authorization: Bearer mwt_...'"};
-    TRY(auto who, policy::authenticate(parts.registry, token, now()));
+    TRY(auto who, holder_of(token));
     return Caller{std::move(who), std::move(token)};
+}
+
+Task<Caller> State::who_asks(std::string token) {
+    if (token.empty())
+        co_return Error{Errc::denied, "a token is needed: send 'Authorization: Bearer mwt_...'"};
+    auto who = holder_of(token);
+    if (!who && who.error().code == Errc::not_found && parts.foreign) {
+        ignore(co_await parts.foreign->renew(), "the token is judged by the keys that there are");
+        who = holder_of(token);
+    }
+    if (!who) co_return std::move(who).error();
+    co_return Caller{std::move(*who), std::move(token)};
 }
 
 void State::note_refusal(AuditNote note) {
@@ -76,8 +97,10 @@ Response State::refuse_token(const Request& request, const Error& error) {
             response.headers.set("Retry-After", "3");
             return response;
         }
-        note_refusal({"stranger", std::string(audit::action::login_refused),
-                      "from " + request.peer.host + " on " + request.path.substr(0, 200)});
+        std::string detail = "from " + request.peer.host + " on " + request.path.substr(0, 200);
+        // Whoever looks after the issuer has to see why; of our own tokens nobody learns it.
+        if (error.message.starts_with("JWT: ")) detail += ": " + error.message;
+        note_refusal({"stranger", std::string(audit::action::login_refused), std::move(detail)});
     }
     auto response = Response::error(401, "unauthenticated", error.message);
     response.headers.set("WWW-Authenticate", "Bearer realm=\"millwright\"");

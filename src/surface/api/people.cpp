@@ -54,6 +54,14 @@ Json token_json(const policy::IssuedToken& issued, const std::vector<std::string
 
 std::string user_of(const Caller& caller) { return caller.who.name.substr(5); }  // "user:ada"
 
+// Somebody of an OpenID provider has no account here, so nothing that a token could belong to.
+Result<> check_account(const Caller& caller, const std::string& user) {
+    if (user != user_of(caller) || !caller.who.name.starts_with(policy::foreign_prefix)) return {};
+    return Error{
+        Errc::denied,
+        caller.who.name + " has no account of this hub; its tokens come from its provider"};
+}
+
 }  // namespace
 
 // A long-lived token is exchanged for a session, so that it need not lie around on every machine.
@@ -88,6 +96,7 @@ Task<Response> whoami(State& state, Caller caller, Request request) {
 
 Task<Response> issue_user_token(State& state, Caller caller, Request request) {
     const std::string user = request.param("name");
+    CO_TRY_VOID(check_account(caller, user));
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY_VOID(check_keys(body, {"lifetime", "purpose"}));
     CO_TRY(const auto lifetime, lifetime_from(body, token_lifetime_default));
@@ -114,6 +123,7 @@ Task<Response> issue_user_token(State& state, Caller caller, Request request) {
 Task<Response> revoke_user_tokens(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     const std::string user = request.param("name");
+    CO_TRY_VOID(check_account(caller, user));
     if (user != user_of(caller)) {
         std::string name = user;
         CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(name)));

@@ -80,6 +80,10 @@ struct mw::api::Api::State {
 
     Timestamp now() const { return parts.clock.now(); }
     Result<Caller> authenticate(const Request& request) const;
+    // The same; if its issuer has keys that we don't know yet, they are fetched first.
+    Task<Caller> who_asks(std::string token);
+    // Who holds a token, be it ours or somebody else's. not_found: of an issuer's unknown key.
+    Result<policy::Principal> holder_of(const std::string& token) const;
     // Writes a fact about a refusal in the background, at a bounded rate.
     void note_refusal(AuditNote note);
     // 401, or 429 for who keeps trying.
@@ -101,6 +105,8 @@ using State = Api::State;
 using Endpoint = Task<Response> (*)(State&, Caller, Request);
 using KindEndpoint = Task<Response> (*)(State&, const registry::Kind&, Caller, Request);
 
+// "Bearer x"; "Token x" of InfluxDB 2, "Token user:x" of 1; the password of "Basic ...".
+std::string presented_token(const Request& request);
 // An error as a response; a path at the beginning of its message becomes the "path" key.
 Response error_response(const Error& error);
 // The body as JSON; a large one is parsed on a worker. An empty body is an empty object.

@@ -76,7 +76,9 @@ std::string told(const WriteReport& report) {
 }  // namespace
 
 Task<Response> write_influx(State& state, Request request) {
-    auto caller = state.authenticate(request);
+    std::string token = presented_token(request);
+    auto asking = state.who_asks(std::move(token));
+    auto caller = co_await std::move(asking);
     if (!caller) {
         auto refused = state.refuse_token(request, caller.error());
         const bool slow = refused.status == 429;
@@ -157,7 +159,9 @@ Response influx_health(State& state, Request) {
 
 // 1.x clients begin with CREATE DATABASE. A hub has one history: there is nothing to create.
 Task<Response> influx_query(State& state, Request request) {
-    auto caller = state.authenticate(request);
+    std::string token = presented_token(request);
+    auto asking = state.who_asks(std::move(token));
+    auto caller = co_await std::move(asking);
     if (!caller) {
         auto refused = state.refuse_token(request, caller.error());
         co_return influx_error(refused.status, "unauthorized", caller.error().message);

@@ -172,6 +172,18 @@ class Accounts {
 // The user behind a bearer token. denied says nothing that helps to guess.
 Result<Principal> authenticate(const Accounts& accounts, std::string_view token, Timestamp now);
 
+// Bearer tokens that somebody else signs for people; trust/oidc implements it. Control loop.
+class ForeignTokens {
+ public:
+    virtual ~ForeignTokens() = default;
+    virtual bool takes(std::string_view token) const = 0;  // by its look; says nothing of trust
+    // Names begin with foreign_prefix, which no name of a User can: nobody is taken for another.
+    // not_found: nobody signed it whose key we have; renew() may bring it.
+    virtual Result<Principal> authenticate(std::string_view token, Timestamp now) const = 0;
+    virtual Task<> renew() = 0;  // seldom asks anybody, however often it is called
+};
+inline constexpr std::string_view foreign_prefix = "user:oidc:";
+
 // ---- Admission: a kind's module judges what people write, after the policy has allowed it. The
 // hub's own controllers write to the store and are not asked.
 struct AdmissionRequest {
