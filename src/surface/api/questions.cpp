@@ -1,12 +1,11 @@
 // Questions about the policy itself: may somebody do this, and who may.
 #include <algorithm>
 
+#include "domain/each_resource.h"
 #include "surface/api/state.h"
 
 namespace mw::api {
 namespace {
-
-constexpr std::size_t users_page = 1000;
 
 // A kind as people write it: "Device", "devices", "device"; and what is no resource, as "History".
 Result<std::string> kind_named(std::string_view text) {
@@ -111,23 +110,15 @@ Task<Response> who_can(State& state, Caller caller, Request request) {
     auto asking = question_in(state, caller, std::move(request));
     CO_TRY(const auto question, co_await std::move(asking));
     JsonArray items;
-    ListQuery query;
-    query.kind = "User";
-    query.limit = users_page;
-    do {
-        ListQuery next = query;
-        auto listing = state.parts.registry.list(std::move(next));
-        CO_TRY(const auto page, co_await std::move(listing));
-        for (const Resource& user : page.items) {
-            const auto* account = state.parts.registry.find(user.name);
-            if (!account) continue;
-            const policy::Principal who{"user:" + user.name, account->roles};
-            if (!state.allowed(Caller{who, ""}, question.access())) continue;
-            Json answer = answer_for(state, question, who);
-            items.push_back(std::move(answer));
-        }
-        query.continue_from = page.continue_from;
-    } while (!query.continue_from.empty());
+    auto visit = [&](const Resource& user) {
+        const auto* account = state.parts.registry.find(user.name);
+        if (!account) return;
+        const policy::Principal who{"user:" + user.name, account->roles};
+        if (state.allowed(Caller{who, ""}, question.access()))
+            items.push_back(answer_for(state, question, who));
+    };
+    auto reading = each_resource(state.parts.registry, "User", std::move(visit));
+    CO_TRY_VOID(co_await std::move(reading));
     auto writing = json_response(state, 200,
                                  JsonObject{{"verb", policy::to_string(question.verb)},
                                             {"kind", question.kind},
@@ -153,23 +144,17 @@ Task<> check_duties(State& state, Resource wanted) {
     std::vector<policy::Role> alone;
     alone.push_back(*std::move(role));
     const auto policy = policy::Policy::compile(std::move(alone));
-    ListQuery query;
-    query.kind = "User";
-    query.limit = users_page;
-    do {
-        ListQuery next = query;
-        auto listing = state.parts.registry.list(std::move(next));
-        CO_TRY(const auto page, co_await std::move(listing));
-        for (const Resource& user : page.items) {
-            const auto* account = state.parts.registry.find(user.name);
-            const auto kept = account ? policy->kept_apart(account->roles) : "";
-            if (!kept.empty())
-                co_return Error{Errc::conflict, "spec.apart: user '" + user.name +
-                                                    "' holds both now: " + kept +
-                                                    ". Take one away first"};
-        }
-        query.continue_from = page.continue_from;
-    } while (!query.continue_from.empty());
+    std::string overlooked;
+    auto visit = [&](const Resource& user) {
+        const auto* account = state.parts.registry.find(user.name);
+        const auto kept = account ? policy->kept_apart(account->roles) : "";
+        if (overlooked.empty() && !kept.empty())
+            overlooked = "user '" + user.name + "' holds both now: " + kept;
+    };
+    auto reading = each_resource(state.parts.registry, "User", std::move(visit));
+    CO_TRY_VOID(co_await std::move(reading));
+    if (!overlooked.empty())
+        co_return Error{Errc::conflict, "spec.apart: " + overlooked + ". Take one away first"};
     co_return Result<>{};
 }
 
