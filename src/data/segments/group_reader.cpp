@@ -33,14 +33,33 @@ void GroupReader::open(const std::string& path, std::shared_ptr<const Footer> fo
     for (auto& [name, values] : columns_) values.page_.reset();
 }
 
-Result<ColumnPage> GroupReader::read(std::size_t column, bool marked) {
-    if (!file_ || open_path_ != path_) {
-        TRY(file_, files_->open(path_, files::Mode::read));
-        open_path_ = path_;
+Result<files::File*> GroupReader::opened(const std::string& path) {
+    for (OpenFile* one : {&now_, &next_})
+        if (one->file && one->path == path) return one->file.get();
+    if (now_.file) std::swap(now_, next_);
+    TRY(now_.file, files_->open(path, files::Mode::read));
+    now_.path = path;
+    return now_.file.get();
+}
+
+void GroupReader::expect(const std::string& path, const Footer& footer, std::size_t group,
+                         std::span<const std::string_view> names) {
+    for (const std::string_view name : names) {
+        const auto column = footer.column(name);
+        if (!column) continue;  // load() says so
+        if (cache_->get({path, static_cast<int>(group), static_cast<int>(*column)})) continue;
+        const auto file = opened(path);
+        if (!file) return;
+        const ChunkPlace& place = footer.groups()[group].chunks[*column];
+        (*file)->expect(place.begin, place.size);
     }
+}
+
+Result<ColumnPage> GroupReader::read(std::size_t column, bool marked) {
+    TRY(files::File* const file, opened(path_));
     const ChunkPlace& place = footer_->groups()[group_].chunks[column];
     bytes_.resize(place.size);
-    TRY(const std::size_t got, file_->read_at(place.begin, bytes_));
+    TRY(const std::size_t got, file->read_at(place.begin, bytes_));
     if (got != place.size) return Error{Errc::corrupt, "it was cut while it was read"};
     return ColumnPage::open(bytes_, footer_->columns()[column], place, zstd_, marked);
 }

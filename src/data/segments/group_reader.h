@@ -5,7 +5,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -58,6 +60,9 @@ class GroupReader {
  public:
     GroupReader(PartCache& cache, files::Files& files) : cache_(&cache), files_(&files) {}
 
+    // A hint: these columns of a group will be loaded soon, now or after the next open().
+    void expect(const std::string& path, const Footer& footer, std::size_t group,
+                std::span<const std::string_view> names);
     void open(const std::string& path, std::shared_ptr<const Footer> footer, std::size_t group);
     Result<std::shared_ptr<const SeriesDirectory>> directory();
     // Before the first load() of a group: whether few of its rows are wanted.
@@ -79,8 +84,12 @@ class GroupReader {
     std::shared_ptr<const Footer> footer_;
     std::size_t group_ = 0;
     bool few_ = false;
-    std::unique_ptr<files::File> file_;  // of path_, once something must be read
-    std::string open_path_;
+    struct OpenFile {
+        std::string path;
+        std::unique_ptr<files::File> file;
+    };
+    Result<files::File*> opened(const std::string& path);
+    OpenFile now_, next_;  // what is read, and what is expected
     std::map<std::string, ColumnValues, std::less<>> columns_;
 };
 

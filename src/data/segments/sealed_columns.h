@@ -1,7 +1,9 @@
 #pragma once
 // The columns that SQL sees of sealed files, each made of one or more stored ones.
 
+#include <array>
 #include <span>
+#include <string_view>
 
 #include "data/duckdb/duckdb.h"
 #include "data/history/history.h"
@@ -38,6 +40,8 @@ struct SealedColumn {
     int text = 0;             // which of the directory's texts
 
     bool is_time() const { return form == Form::time; }
+    // Stored columns that load() asks for; empty ones are none.
+    std::array<std::string_view, 2> stored_columns() const { return {stored, raw}; }
     // What write() will need of the row group at hand.
     Result<> load(GroupReader& reader) const;
     // The piece's rows into column `at` of the chunk, from row `to` on.

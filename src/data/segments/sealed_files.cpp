@@ -54,8 +54,13 @@ class SealedScan final : public duckdb::Scan {
           table_(table),
           wanted_(std::move(wanted)),
           work_(std::move(work)) {
-        for (const std::size_t column : wanted_)
-            wants_time_ |= column < table_.size() && table_[column].is_time();
+        stored_.push_back("time");
+        for (const std::size_t column : wanted_) {
+            if (column >= table_.size()) continue;
+            wants_time_ |= table_[column].is_time();
+            for (const std::string_view name : table_[column].stored_columns())
+                if (!name.empty()) stored_.push_back(name);
+        }
     }
 
     std::unique_ptr<duckdb::Scan> fork() const override {
@@ -105,6 +110,12 @@ class SealedScan final : public duckdb::Scan {
         const std::size_t number = work_->next.fetch_add(1);
         if (number >= work_->tasks.size()) return false;
         const GroupTask& task = work_->tasks[number];
+        // The disk works while pages are unpacked: each group is expected by the one before it.
+        const std::size_t expected = std::min(number + 2, work_->tasks.size());
+        for (std::size_t i = number == 0 ? 0 : number + 1; i < expected; ++i) {
+            const GroupTask& soon = work_->tasks[i];
+            reader_.expect(*soon.path, *soon.footer, soon.group, stored_);
+        }
         reader_.open(*task.path, task.footer, task.group);
         TRY(directory_, reader_.directory().context(*task.path));
         const FooterGroup& group = task.footer->groups()[task.group];
@@ -155,6 +166,7 @@ class SealedScan final : public duckdb::Scan {
     std::vector<std::size_t> wanted_;
     std::shared_ptr<ScanWork> work_;
     bool wants_time_ = false;
+    std::vector<std::string_view> stored_;  // columns of the file
 
     std::shared_ptr<const SeriesDirectory> directory_;  // of the group at hand
     std::vector<SeriesRows> entries_;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <filesystem>
 #include <fstream>
 
 #include "base/sql_text.h"
@@ -87,6 +88,78 @@ class SealedRowsTest : public testing::Test {
     std::optional<duckdb::Database> database_;
     std::optional<duckdb::Connection> connection_;
 };
+
+// Says what was expected and what was read, in order: "expect a 100", "read a 100".
+class NotedFile final : public files::File {
+ public:
+    NotedFile(std::unique_ptr<File> file, std::string name, std::vector<std::string>& notes)
+        : file_(std::move(file)), name_(std::move(name)), notes_(notes) {}
+    Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) override {
+        notes_.push_back("read " + name_ + " " + std::to_string(offset));
+        return file_->read_at(offset, into);
+    }
+    void expect(std::uint64_t offset, std::uint64_t size) override {
+        notes_.push_back("expect " + name_ + " " + std::to_string(offset));
+        file_->expect(offset, size);
+    }
+    Result<> append(ByteView bytes) override { return file_->append(bytes); }
+    Result<> write_at(std::uint64_t at, ByteView bytes) override {
+        return file_->write_at(at, bytes);
+    }
+    Result<> sync() override { return file_->sync(); }
+    Result<> truncate(std::uint64_t size) override { return file_->truncate(size); }
+    Result<std::uint64_t> size() override { return file_->size(); }
+
+ private:
+    std::unique_ptr<File> file_;
+    std::string name_;
+    std::vector<std::string>& notes_;
+};
+
+struct NotedFiles final : files::RealFiles {
+    Result<std::unique_ptr<files::File>> open(std::string path, files::Mode mode,
+                                              unsigned permissions) override {
+        TRY(auto file, RealFiles::open(path, mode, permissions));
+        return std::unique_ptr<files::File>(
+            std::make_unique<NotedFile>(std::move(file), path.substr(path.rfind('/') + 1), notes));
+    }
+    std::vector<std::string> notes;
+};
+
+TEST_F(SealedRowsTest, pages_of_the_next_file_are_expected_before_this_one_is_read) {
+    open();
+    Head head;
+    for (int device = 0; device < 8; ++device) {
+        std::vector<std::int64_t> times;
+        for (int i = 0; i < 50; ++i) times.push_back(day_begin + i * 1'000'000'000ll);
+        head.add("d" + std::to_string(device), "s", "", times, std::vector<double>(50, 1.5),
+                 std::vector<std::uint8_t>(50, 192));
+    }
+    write(head);
+    const std::string first = files::join(folder_.path(), "1"), second = first + "+2";
+    for (const std::string& path : {first, second}) std::filesystem::copy_file(paths_.points, path);
+    NotedFiles noted;
+    sealed_.emplace(noted, std::size_t{8} << 20);
+    RowSelection one;
+    one.devices = {"d3"};
+    source_ = sealed_->rows(Table::points, {first, second}, one, 100);
+    ASSERT_TRUE(rows("SELECT count(*) FROM ours()").ok());  // footers and directories are kept now
+    noted.notes.clear();
+    ASSERT_EQ(rows("SELECT time, value FROM ours()").value().size(), 100u);
+
+    std::vector<std::string> expected, read;
+    for (const std::string& note : noted.notes) {
+        const std::string place = note.substr(note.find(' ') + 1);
+        (note[0] == 'e' ? expected : read).push_back(place);
+        if (note[0] != 'r') continue;
+        EXPECT_EQ(expected.size(), 6u) << note;  // of both files, before any
+    }
+    EXPECT_EQ(read, expected);  // each once, and nothing for nothing
+
+    noted.notes.clear();
+    ASSERT_EQ(rows("SELECT time, value FROM ours()").value().size(), 100u);
+    EXPECT_EQ(noted.notes, std::vector<std::string>());  // what is kept is not asked for
+}
 
 TEST_F(SealedRowsTest, all_rows_of_any_shape_are_those_that_DuckDB_reads) {
     open();

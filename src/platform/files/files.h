@@ -21,6 +21,10 @@ class File {
 
     // Reads up to into.size() bytes at offset; fewer only at the end of the file.
     virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> into) = 0;
+    // A hint: this range will be read soon. What can read ahead then begins, and does not wait.
+    virtual void expect(std::uint64_t offset, std::uint64_t size) {
+        static_cast<void>(offset), static_cast<void>(size);
+    }
     // Writes all at the end. After an error any part may have been written: size() tells.
     virtual Result<> append(ByteView bytes) = 0;
     virtual Result<> write_at(std::uint64_t offset, ByteView bytes) = 0;
@@ -67,7 +71,7 @@ class Files {
 };
 
 // The operating system's files.
-class RealFiles final : public Files {
+class RealFiles : public Files {
  public:
     Result<std::unique_ptr<File>> open(std::string path, Mode mode,
                                        unsigned permissions = 0640) override;

@@ -47,6 +47,11 @@ class RealFile final : public File {
         }
         return done;
     }
+    void expect(std::uint64_t offset, std::uint64_t size) override {
+        // Only speed hangs on it: a file system that can't do it says so when it is read.
+        static_cast<void>(::posix_fadvise(fd_.get(), static_cast<off_t>(offset),
+                                          static_cast<off_t>(size), POSIX_FADV_WILLNEED));
+    }
     Result<> append(ByteView bytes) override {
         while (!bytes.empty()) {
             auto n = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(end_));

@@ -108,6 +108,7 @@ void Listener::Door::close() {
 ListenerCounters Listener::Door::counters() const {
     ListenerCounters now = counters_;
     now.open = *open_;
+    if (options_.tls) now.sessions_kept = options_.tls->sessions_kept();
     return now;
 }
 

@@ -12,7 +12,10 @@ ListenerMetrics::ListenerMetrics(metrics::Registry& registry, const std::string&
                                "Handshakes of TLS or WebSocket that failed or took too long.",
                                {{"listener", listener}})),
       open_(registry.gauge("millwright_net_connections_open", "Connections open now.",
-                           {{"listener", listener}})) {}
+                           {{"listener", listener}})),
+      sessions_(registry.gauge("millwright_net_tls_sessions_kept",
+                               "Sessions of TLS kept for clients that come back.",
+                               {{"listener", listener}})) {}
 
 void ListenerMetrics::update(const ListenerCounters& now) {
     accepted_.add(now.accepted - accepted_.value());
@@ -20,6 +23,7 @@ void ListenerMetrics::update(const ListenerCounters& now) {
     refused_.add(refused - refused_.value());
     failed_.add(now.failed_handshakes - failed_.value());
     open_.set(static_cast<double>(now.open));
+    sessions_.set(static_cast<double>(now.sessions_kept));
 }
 
 }  // namespace mw::net

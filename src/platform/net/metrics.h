@@ -3,7 +3,8 @@
 // listener's loop.
 //
 //   millwright_net_connections_accepted_total, millwright_net_connections_refused_total,
-//   millwright_net_handshakes_failed_total, millwright_net_connections_open {listener}
+//   millwright_net_handshakes_failed_total, millwright_net_connections_open,
+//   millwright_net_tls_sessions_kept {listener}
 
 #include "base/metrics.h"
 #include "platform/net/tcp.h"
@@ -17,7 +18,7 @@ class ListenerMetrics {
 
  private:
     metrics::Counter &accepted_, &refused_, &failed_;
-    metrics::Gauge& open_;
+    metrics::Gauge &open_, &sessions_;
 };
 
 }  // namespace mw::net

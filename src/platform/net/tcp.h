@@ -33,7 +33,8 @@ struct ListenerCounters {
     std::uint64_t refused_address = 0;      // by admit_if()
     std::uint64_t failed_handshakes = 0;
     std::size_t open = 0;
-    std::string last_failure{};  // of a handshake, with the peer's address
+    std::size_t sessions_kept = 0;  // of TLS, for who comes back
+    std::string last_failure{};     // of a handshake, with the peer's address
 };
 
 class Listener {

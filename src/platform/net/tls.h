@@ -38,6 +38,9 @@ struct TlsOptions {
     // Server: what proves to a client that asks (RFC 6066 8) that our own certificate is not
     // revoked: an OCSP response, DER; null or empty: nothing is sent. On the connection's loop.
     std::function<std::shared_ptr<const Bytes>()> status_response{};
+    // Server: sessions kept for clients that come back (RFC 8446 2.2), some 10 kB each; the
+    // oldest go first. Who is not among them shakes hands anew. 0: none.
+    std::size_t sessions_kept = 8192;
     // Client: what time it is, for the validity of the server's certificates. Default: the
     // machine's clock. For devices whose clock may be wrong.
     std::function<Timestamp()> now{};
@@ -64,6 +67,7 @@ class TlsContext {
     struct Handle;  // OpenSSL's; seen by tls.cpp only
     const Handle& handle() const { return *handle_; }
     const TlsOptions& options() const { return options_; }
+    std::size_t sessions_kept() const;  // now
 
  private:
     TlsContext(TlsOptions options, std::unique_ptr<Handle> handle);

@@ -145,14 +145,15 @@ TEST(ListenerMetrics, show_what_the_listener_counts) {
     metrics::Registry registry;
     ListenerMetrics metrics(registry, "mqtt");
     ListenerCounters now{.accepted = 7, .refused_full = 2, .refused_descriptors = 1};
-    now.failed_handshakes = 4, now.open = 5;
+    now.failed_handshakes = 4, now.open = 5, now.sessions_kept = 6;
     metrics.update(now);
     metrics.update(now);
     const std::string text = registry.expose();
-    for (const char* line : {"connections_accepted_total{listener=\"mqtt\"} 7\n",
-                             "connections_refused_total{listener=\"mqtt\"} 3\n",
-                             "handshakes_failed_total{listener=\"mqtt\"} 4\n",
-                             "connections_open{listener=\"mqtt\"} 5\n"})
+    for (const char* line :
+         {"connections_accepted_total{listener=\"mqtt\"} 7\n",
+          "connections_refused_total{listener=\"mqtt\"} 3\n",
+          "handshakes_failed_total{listener=\"mqtt\"} 4\n",
+          "connections_open{listener=\"mqtt\"} 5\n", "tls_sessions_kept{listener=\"mqtt\"} 6\n"})
         EXPECT_TRUE(says(text, line)) << text;
 }
 
@@ -203,12 +204,19 @@ class Resuming {
         }
         const unsigned long error = ERR_peek_last_error();
         heard_revoked = ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED;
-        SSL_shutdown(ssl);
+        if (cuts) {
+            const linger at_once{.l_onoff = 1, .l_linger = 0};
+            ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+            SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);  // it may come back
+        } else {
+            SSL_shutdown(ssl);
+        }
         SSL_free(ssl), ::close(fd);
         ERR_clear_error();
         return outcome;
     }
-    Bytes staple;  // of the last connection
+    bool cuts = false;  // resets the connection, without a farewell
+    Bytes staple;       // of the last connection
     bool heard_revoked = false;
 
  private:
@@ -243,6 +251,33 @@ TEST_P(TlsResumption, keeps_the_identity_and_asks_whether_it_may_come_in) {
     EXPECT_EQ(ask(echo, client), "resumed");
     welcome = false;
     EXPECT_EQ(ask(echo, client), "refused");
+}
+
+TEST_P(TlsResumption, is_open_to_whoever_was_cut_off) {
+    Echo echo(hub_options());
+    Resuming client(pki().issue("pump-13"), GetParam());
+    client.cuts = true;
+    EXPECT_EQ(ask(echo, client), "new");
+    EXPECT_EQ(ask(echo, client), "resumed");
+    EXPECT_EQ(ask(echo, client), "resumed");
+}
+
+TEST_P(TlsResumption, keeps_so_many_sessions_and_the_newest) {
+    TlsOptions options = hub_options();
+    options.sessions_kept = 2;
+    Echo echo(options);
+    Resuming first(pki().issue("pump-14"), GetParam());
+    Resuming second(pki().issue("pump-15"), GetParam()), third(pki().issue("pump-16"), GetParam());
+    for (Resuming* client : {&first, &second, &third}) EXPECT_EQ(ask(echo, *client), "new");
+    EXPECT_EQ(echo.listener->counters().sessions_kept, 2u);
+    EXPECT_EQ(ask(echo, third), "resumed");
+    EXPECT_EQ(ask(echo, first), "new");
+
+    options.sessions_kept = 0;
+    echo.reload(options);
+    EXPECT_EQ(ask(echo, second), "new");
+    EXPECT_EQ(ask(echo, second), "new");
+    EXPECT_EQ(echo.listener->counters().sessions_kept, 0u);
 }
 
 TEST_P(TlsResumption, ends_with_a_reload_so_revocation_counts) {

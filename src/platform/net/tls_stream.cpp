@@ -285,6 +285,10 @@ void TlsStream::shut() {
     if (done_ && !error()) {
         SSL_shutdown(ssl_.get());  // a farewell if none was sent yet
         ignore(flush_cipher(), "the peer may be gone");
+    } else if (done_) {
+        // A line that was cut is no reason to forget the session: OpenSSL would. What broke the
+        // rules of TLS was told so, and OpenSSL has forgotten it already.
+        SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     progress_.set();
     TcpStream::shut();
