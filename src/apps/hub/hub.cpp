@@ -313,6 +313,7 @@ Result<> Hub::open_surface() {
     };
     api::Options surface;
     surface.writes.naming = options_.lines.naming();
+    if (people_) surface.oidc_login = people_->login_words();
     api_ = std::make_unique<api::Api>(std::move(parts), std::move(surface));
     return {};
 }

@@ -35,7 +35,16 @@ config::Section oidc_section(HubOptions& hub) {
              {.max = 200, .help = "claim with their groups; dots go inside"})
         .row("roles", o.roles,
              {.max = 200,
-              .help = "THEIRS=OURS, a group and the role that it gives; all others give nothing"});
+              .help = "THEIRS=OURS, a group and the role that it gives; all others give nothing"})
+        .row("client_id", o.client_id,
+             {.max = 200,
+              .help = "of the public client that 'millwright login --oidc' is at the provider; "
+                      "empty: it can't be used"})
+        .row("scopes", o.scopes, {.max = 20, .help = "what such a login asks for"})
+        .row("resource", o.resource,
+             {.max = 500,
+              .help = "whom its tokens are for (RFC 8707), as urn:millwright:plant; empty: the "
+                      "provider knows by client and scopes"});
     return section;
 }
 
