@@ -48,6 +48,15 @@ config::Section oidc_section(HubOptions& hub) {
     return section;
 }
 
+config::Section audit_section(HubOptions& o) {
+    config::Section section("audit", "The log of what was done");
+    section.objects("forward", o.audit_targets,
+                    [](AuditTargetConfig& target) { return describe(target); },
+                    {.max = forward::targets_max,
+                     .help = "where its facts are sent as they come; paths begin in DATA"});
+    return section;
+}
+
 config::Section lines_section(LineOptions& lines) {
     config::Section section("lines", "InfluxDB line protocol over HTTP");
     section
@@ -181,6 +190,7 @@ std::vector<config::Section> describe(HubOptions& o) {
             sparkplug_section(o.sparkplug),
             lines_section(o.lines),
             oidc_section(o),
+            audit_section(o),
             query,
             log};
 }
@@ -203,6 +213,7 @@ Result<> read_config(HubOptions& options) {
                          ": server.status_url: want http://HOST[:PORT][/PATH] without a slash at "
                          "the end"};
     TRY_VOID(oidc::check(options.oidc).context(path));
+    TRY_VOID(check(options.audit_targets).context(path));
     return check(options.bridges).context(path);
 }
 
