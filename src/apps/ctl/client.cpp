@@ -43,13 +43,27 @@ Result<Login> load_login(const std::string& path) {
     TRY(login.hub, want_string(value, "hub"));
     TRY(login.token, want_string(value, "token"));
     TRY(login.ca, want_string(value, "ca"));
+    if (const Json* oidc = find(value, "oidc")) {
+        Login::Provider provider;
+        TRY(provider.at, oidc::client_options_from_json(*oidc).context("reading " + path));
+        provider.refresh = find_string(*oidc, "refresh_token").value_or("");
+        TRY(const auto expires, want_string(*oidc, "expires").context("reading " + path));
+        TRY(provider.expires, parse_iso8601(expires).context("reading " + path));
+        login.provider = std::move(provider);
+    }
     return login;
 }
 
 Result<> save_login(const std::string& path, const Login& login) {
     files::RealFiles files;
     TRY_VOID(files.make_directories(files::parent_of(path), 0700));
-    const Json value = {{"hub", login.hub}, {"token", login.token}, {"ca", login.ca}};
+    Json value = {{"hub", login.hub}, {"token", login.token}, {"ca", login.ca}};
+    if (login.provider) {
+        Json oidc = oidc::to_json(login.provider->at);
+        oidc.get_object()["refresh_token"] = login.provider->refresh;
+        oidc.get_object()["expires"] = to_iso8601(login.provider->expires);
+        value.get_object()["oidc"] = std::move(oidc);
+    }
     return files::atomic_replace(files, path, bytes_of(to_pretty_json(value) + "\n"), 0600);
 }
 
@@ -63,35 +77,53 @@ Result<Login> login_of_data_directory(const std::string& directory) {
     return login;
 }
 
-Hub::Hub(std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers)
-    : loop_(std::move(loop)), workers_(std::move(workers)) {}
+Hub::Hub(Login login, Renewal renewal, std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers)
+    : loop_(std::move(loop)),
+      workers_(std::move(workers)),
+      login_(std::move(login)),
+      renewal_(std::move(renewal)) {}
 
-Result<std::unique_ptr<Hub>> Hub::open(Login login) {
+Result<std::unique_ptr<Hub>> Hub::open(Login login, Renewal renewal) {
     TRY(auto loop, Loop::open());
     WorkersOptions workers;
     workers.threads = 1;
-    std::unique_ptr<Hub> self(new Hub(std::move(loop), std::make_unique<Workers>(workers)));
-    TRY(const http::Url url, http::parse_url(login.hub).context("the hub's address"));
+    std::unique_ptr<Hub> self(new Hub(std::move(login), std::move(renewal), std::move(loop),
+                                      std::make_unique<Workers>(workers)));
+    TRY_VOID(self->connect());
+    return self;
+}
+
+Result<> Hub::connect() {
+    TRY(const http::Url url, http::parse_url(login_.hub).context("the hub's address"));
     http::ClientOptions options;
     options.server.host = url.host;
     options.server.port = url.port;
-    options.server.resolver = self->workers_.get();
+    options.server.resolver = workers_.get();
     if (url.tls) {
         net::TlsOptions tls;
-        tls.trusted = login.ca;
+        tls.trusted = login_.ca;
         TRY(options.server.tls, net::TlsContext::client(std::move(tls)));
     } else if (url.host != "127.0.0.1" && url.host != "localhost") {
         return Error{Errc::denied, "plain http is only for loopback. Use https://"};
     }
     options.limit = call_limit;
     options.body_limit = std::size_t{1} << 30;
-    options.headers.set("Authorization", "Bearer " + login.token);
-    self->client_ = std::make_unique<http::Client>(*self->loop_, std::move(options));
-    return self;
+    if (!login_.token.empty()) options.headers.set("Authorization", "Bearer " + login_.token);
+    client_ = std::make_unique<http::Client>(*loop_, std::move(options));
+    return {};
 }
 
 Result<http::Response> Hub::call(http::Request request) {
-    TRY(auto response, sync_wait(*loop_, client_->request(std::move(request))));
+    if (!renewal_) {
+        TRY(auto response, sync_wait(*loop_, client_->request(std::move(request))));
+        return http::expect_success(std::move(response));
+    }
+    TRY(auto response, sync_wait(*loop_, client_->request(request)));
+    if (response.status == 401) {
+        TRY(login_.token, renewal_(login_.token));
+        TRY_VOID(connect());
+        TRY(response, sync_wait(*loop_, client_->request(std::move(request))));
+    }
     return http::expect_success(std::move(response));
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 // The command line's side of the hub's API: who we are (a file of mode 0600), and calls that wait.
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "platform/http/http.h"
+#include "trust/oidc/oidc.h"
 
 namespace mw::ctl {
 
@@ -13,6 +16,12 @@ struct Login {
     std::string hub;    // https://host:port
     std::string token;  // bearer
     std::string ca;     // PEM of the root that vouches for the hub
+    struct Provider {
+        oidc::ClientOptions at;
+        std::string refresh;  // token that renews the other one; empty: there is none
+        Timestamp expires;    // of the other one
+    };
+    std::optional<Provider> provider;  // where the token came from, unless from the hub
 };
 
 std::string
@@ -24,7 +33,9 @@ Result<Login> login_of_data_directory(const std::string& directory);
 
 class Hub {
  public:
-    static Result<std::unique_ptr<Hub>> open(Login login);
+    // Gives a token instead of one that was refused; once per call.
+    using Renewal = std::function<Result<std::string>(const std::string& refused)>;
+    static Result<std::unique_ptr<Hub>> open(Login login, Renewal renewal = {});
 
     // The body of a 2xx answer as JSON; errors carry the hub's code and message.
     Result<Json> get(std::string path, std::vector<std::pair<std::string, std::string>> query = {});
@@ -40,15 +51,18 @@ class Hub {
                     std::function<bool(const http::ServerEvent&)> on_event);
 
  private:
-    Hub(std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers);
+    Hub(Login login, Renewal renewal, std::unique_ptr<Loop> loop, std::unique_ptr<Workers> workers);
     Task<> download_task(http::Request request, std::function<Result<>(std::string_view)> take);
     Task<> follow_task(http::Request request,
                        std::function<bool(const http::ServerEvent&)> on_event);
 
     std::unique_ptr<Loop> loop_;
     std::unique_ptr<Workers> workers_;
+    Result<> connect();
+
+    Login login_;
+    Renewal renewal_;
     std::unique_ptr<http::Client> client_;
-    std::string base_;
 };
 
 }  // namespace mw::ctl

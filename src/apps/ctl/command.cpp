@@ -8,6 +8,7 @@
 #include <iostream>
 #include <sstream>
 
+#include "apps/ctl/oidc_login.h"
 #include "data/registry/registry.h"
 
 namespace mw::ctl {
@@ -56,10 +57,16 @@ Result<Output> Context::output() const {
 
 Result<Hub*> Context::hub() {
     if (!hub_) {
-        auto login = data_directory.empty() ? load_login(login_path())
+        auto login = data_directory.empty() ? fresh_login(login_path())
                                             : login_of_data_directory(data_directory);
         if (!login) return std::move(login).error();
-        TRY(hub_, Hub::open(std::move(*login)));
+        Hub::Renewal renewal;
+        if (login->provider)
+            renewal = [](const std::string& refused) -> Result<std::string> {
+                TRY(auto renewed, fresh_login(login_path(), refused));
+                return std::move(renewed.token);
+            };
+        TRY(hub_, Hub::open(std::move(*login), std::move(renewal)));
     }
     return hub_.get();
 }

@@ -1,21 +1,44 @@
-// login, whoami, device (its life), enroll (token, list, approve, deny), token.
+// login, logout, whoami, device (its life), enroll (token, list, approve, deny), token.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <iostream>
 
 #include "apps/ctl/command.h"
+#include "apps/ctl/oidc_login.h"
+#include "platform/files/files.h"
 
 namespace mw::ctl {
 namespace {
 
 struct LoginArguments {
     std::string hub, token_file, ca;
+    bool oidc = false, browser = false;
 };
+
+// The hub and its root: as told, or of the login that there was.
+Result<Login> hub_to_log_in_to(const Context& context, const LoginArguments& a) {
+    if (!context.data_directory.empty()) return login_of_data_directory(context.data_directory);
+    Login login;
+    if (a.hub.empty() && a.ca.empty()) {
+        auto before = load_login(login_path());
+        if (before) return before;
+    }
+    if (a.hub.empty() || a.ca.empty())
+        return Error{Errc::invalid_input, "want --hub URL and --ca FILE; or --data DIR"};
+    login.hub = a.hub;
+    TRY(login.ca, read_file(a.ca));
+    return login;
+}
 
 Result<> login(Context& context, const LoginArguments& a) {
     Login login;
-    if (!context.data_directory.empty()) {
+    if (a.oidc || a.browser) {
+        if (!a.token_file.empty())
+            return Error{Errc::invalid_input, "--oidc and --token-file: choose one"};
+        TRY(login, hub_to_log_in_to(context, a));
+        TRY(login, login_with_provider(std::move(login), a.browser));
+    } else if (!context.data_directory.empty()) {
         TRY(login, login_of_data_directory(context.data_directory));
     } else {
         if (a.hub.empty() || a.token_file.empty() || a.ca.empty())
@@ -30,6 +53,28 @@ Result<> login(Context& context, const LoginArguments& a) {
     TRY(const Json who, hub->get("/v1/whoami"));
     TRY_VOID(save_login(login_path(), login));
     std::cout << "logged in to " << login.hub << " as " << cell(who, "name") << "\n";
+    const Json* roles = find(who, "roles");
+    if (login.provider && roles && roles->is_array() && roles->get_array().empty())
+        std::cout << "You have no roles there. Next step: ask who runs the hub to name one of your "
+                     "groups in oidc.roles.\n";
+    return {};
+}
+
+// The file goes in any case; what the provider could not be told is an error.
+Result<> logout() {
+    const auto path = login_path();
+    TRY(const Login login, load_login(path));
+    const auto told = end_login(login);
+    files::RealFiles files;
+    TRY_VOID(files.remove(path));
+    std::cout << "logged out of " << login.hub << '\n';
+    if (!login.provider)
+        std::cout << "The token itself is good until it ends. Next step, if others may have it: "
+                     "millwright user revoke NAME\n";
+    if (!told)
+        return Error{told.error().code,
+                     "forgotten here, but the provider could not be told: " + told.error().message +
+                         ". Next step: end the session on the provider's own page"};
     return {};
 }
 
@@ -150,14 +195,24 @@ Result<> user_token(Context& context, const std::string& user) {
 }  // namespace
 
 void add_login_verbs(CLI::App& app, Context& context) {
-    auto* in = app.add_subcommand("login", "remember a hub and a token (mode 0600)");
+    auto* in = app.add_subcommand("login", "remember a hub and who you are there (mode 0600)");
     auto arguments = std::make_shared<LoginArguments>();
     in->add_option("--hub", arguments->hub, "the hub's API, https://host:8443");
     in->add_option("--token-file", arguments->token_file, "file with the token; - reads it");
     in->add_option("--ca", arguments->ca, "PEM of the root that vouches for the hub");
-    in->footer("Example, on the hub's machine:\n  millwright login --data /var/lib/millwright");
+    in->add_flag("--oidc", arguments->oidc,
+                 "by the hub's OpenID provider: a code to enter on any device");
+    in->add_flag("--browser", arguments->browser, "the same, by a browser on this machine");
+    in->footer(
+        "Examples:\n"
+        "  millwright login --data /var/lib/millwright      on the hub's machine\n"
+        "  millwright login --oidc --hub https://hub:8443 --ca root.pem\n"
+        "  millwright login --oidc                          again, at the same hub");
     in->callback(
         [&context, arguments] { context.run([&] { return login(context, *arguments); }); });
+
+    auto* out = app.add_subcommand("logout", "forget the login, and tell its provider");
+    out->callback([&context] { context.run(logout); });
 
     auto* who = app.add_subcommand("whoami", "the user and roles of the login");
     add_output_option(*who, context, "table, json, yaml");

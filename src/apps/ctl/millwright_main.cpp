@@ -14,6 +14,17 @@ namespace {
 
 using mw::ctl::Context;
 
+mw::Result<> tell_check(Context& context, const mw::hub::HubOptions& options) {
+    TRY(const auto found, mw::hub::check_options(options));
+    TRY(const auto output, context.output());
+    if (output == mw::ctl::Output::table)
+        std::cout << mw::hub::findings_text(found);
+    else
+        mw::ctl::print_json_or_yaml(mw::hub::findings_json(found), output);
+    if (!mw::hub::is_dangerous(found)) return {};
+    return mw::Error{mw::Errc::io_failed, "these settings are dangerous; see above"};
+}
+
 void add_hub_verb(CLI::App& app, Context& context) {
     auto* sub = app.add_subcommand("hub", "run a hub: broker, history, registry, API, live page");
     auto options = std::make_shared<mw::hub::HubOptions>();
@@ -37,7 +48,9 @@ void add_hub_verb(CLI::App& app, Context& context) {
     sub->add_option("--address", options->addresses, "IP address in it; repeatable");
     sub->add_option("--log-level", options->log_level, "debug, info, warn, error, off");
     sub->add_option("--log-format", options->log_format, "text or json");
-    sub->add_flag("--check", *check, "say what these settings mean, and end");
+    sub->add_flag("--check", *check,
+                  "say what these settings mean, and end: with code 1 if something is dangerous");
+    mw::ctl::add_output_option(*sub, context, "of --check: table, json, yaml");
     sub->footer(
         "DATA/hub.yaml may set more: millwright config explain\n"
         "DATA/hub.json says where it listens.\n"
@@ -46,9 +59,7 @@ void add_hub_verb(CLI::App& app, Context& context) {
     sub->callback([&context, options, check] {
         context.run([&]() -> mw::Result<> {
             if (!*check) return mw::hub::run_hub(*options);
-            TRY(const std::string text, mw::hub::check_options(*options));
-            std::cout << text;
-            return {};
+            return tell_check(context, *options);
         });
     });
 }

@@ -37,7 +37,25 @@ Task<> AuditWiring::keep_signing() {
     }
 }
 
+void AuditWiring::start_forwarding(std::unique_ptr<forward::Forwarder> forwarder) {
+    forwarder_ = std::move(forwarder);
+    forwarder_->start();
+}
+
+Task<std::vector<audit::Fact>> AuditWiring::Facts::facts(std::uint64_t after, std::size_t limit) {
+    return registry_.facts(after, limit);
+}
+
+Task<std::uint64_t> AuditWiring::Facts::newest() {
+    registry::FactQuery query;
+    query.limit = 1, query.newest = true;
+    auto finding = registry_.find_facts(std::move(query));
+    CO_TRY(const auto page, co_await std::move(finding));
+    co_return page.items.empty() ? std::uint64_t{0} : page.items.back().sequence;
+}
+
 Task<> AuditWiring::stop() {
+    if (forwarder_) ignore(co_await forwarder_->stop(), "the next start sends what is left");
     CO_TRY(const auto head, co_await registry_.sign_head());
     log::info("hub.audit.head_signed", {{"facts", head.size}});
     co_return Result<>{};

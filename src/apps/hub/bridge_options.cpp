@@ -1,14 +1,12 @@
 #include "apps/hub/bridge_options.h"
 
 #include <algorithm>
-#include <filesystem>
 
+#include "apps/hub/secret_file.h"
 #include "base/log.h"
 
 namespace mw::hub {
 namespace {
-
-constexpr std::size_t password_bytes_max = 4'096;
 
 std::vector<config::Section> describe_topic(BridgeTopicConfig& topic) {
     config::Section section("");
@@ -73,20 +71,6 @@ Result<> check_one(std::size_t index, const BridgeConfig& bridge) {
     return {};
 }
 
-Result<std::string> read_password(files::Files& files, const std::string& path) {
-    namespace fs = std::filesystem;
-    std::error_code failed;
-    const fs::perms permissions = fs::status(path, failed).permissions();
-    const fs::perms others = fs::perms::group_all | fs::perms::others_all;
-    if (!failed && permissions != fs::perms::unknown && (permissions & others) != fs::perms::none)
-        return Error{Errc::denied, path + ": others may read this password; chmod 600 " + path};
-    TRY(const Bytes bytes, files::read_all(files, path, password_bytes_max));
-    std::string password(text_of(bytes));
-    while (!password.empty() && (password.back() == '\n' || password.back() == '\r'))
-        password.pop_back();
-    return password;
-}
-
 }  // namespace
 
 std::vector<config::Section> describe(BridgeConfig& bridge) {
@@ -147,7 +131,7 @@ Result<mqtt::BridgeOptions> bridge_options(const BridgeConfig& bridge, files::Fi
                             : "mw-" + broker_id.substr(0, 8) + "-" + bridge.name;
     if (!bridge.user.empty()) options.user_name = bridge.user;
     if (!bridge.password_file.empty()) {
-        TRY(options.password, read_password(files, path(bridge.password_file))
+        TRY(options.password, read_secret(files, path(bridge.password_file))
                                   .context("mqtt.bridges, " + bridge.name + ", password_file"));
     }
     options.keep_alive_s = static_cast<std::uint16_t>(bridge.keep_alive.count());
@@ -177,16 +161,6 @@ void tell_risks(const std::vector<BridgeConfig>& bridges) {
                         "MQTT without TLS to another machine: anybody on the way can read "
                         "and change it"},
                        {"remedy", "tls.ca_file instead of insecure"}});
-}
-
-std::string risks_of(const std::vector<BridgeConfig>& bridges) {
-    std::string text;
-    for (const BridgeConfig& bridge : bridges)
-        if (bridge.insecure)
-            text += "risk: bridge " + bridge.name + " speaks without TLS to " + bridge.host +
-                    ": anybody on the way can read and change it" +
-                    (bridge.user.empty() ? "\n" : ", the password as well\n");
-    return text;
 }
 
 }  // namespace mw::hub

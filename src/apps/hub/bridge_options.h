@@ -43,7 +43,5 @@ Result<mqtt::BridgeOptions> bridge_options(const BridgeConfig& bridge, files::Fi
                                            const std::string& directory, std::string broker_id);
 // Warns of what is sent without TLS.
 void tell_risks(const std::vector<BridgeConfig>& bridges);
-// The same for people: a line each.
-std::string risks_of(const std::vector<BridgeConfig>& bridges);
 
 }  // namespace mw::hub

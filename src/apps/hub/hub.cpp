@@ -221,10 +221,22 @@ Task<> Hub::start_parts() {
     scope_->spawn(watch_data());
     scope_->spawn(history_wiring_->keep_retention());
     scope_->spawn(audit_wiring_->keep_signing());
+    CO_TRY_VOID(start_forwarding());
     scope_->spawn(keep_server_certificate());
     scope_->spawn(revocation_->keep_lists());
     if (people_) scope_->spawn(people_->keep_keys());
     co_return Result<>{};
+}
+
+Result<> Hub::start_forwarding() {
+    if (options_.audit_targets.empty()) return {};
+    TRY(auto targets, forward_targets(options_.audit_targets, world_.files, options_.directory));
+    const std::string host = options_.names.empty() ? options_.listen : options_.names.front();
+    forward::Forwarder::Parts parts{*control_, *queries_,    world_.clock,
+                                    metrics_,  world_.files, audit_wiring_->facts()};
+    TRY(auto forwarder, forward::Forwarder::open(std::move(targets), path("forward"), host, parts));
+    audit_wiring_->start_forwarding(std::move(forwarder));
+    return {};
 }
 
 // Once a second: is storage well, and what did the broker count?
@@ -313,6 +325,7 @@ Result<> Hub::open_surface() {
     };
     api::Options surface;
     surface.writes.naming = options_.lines.naming();
+    if (people_) surface.oidc_login = people_->login_words();
     api_ = std::make_unique<api::Api>(std::move(parts), std::move(surface));
     return {};
 }

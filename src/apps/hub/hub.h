@@ -67,6 +67,7 @@ class Hub final : private api::EnrollmentTokens {
     Hub(HubOptions options, World world, files::DirectoryLock lock);
     Result<> open_trust();
     Result<> open_people();
+    Result<> start_forwarding();
     Result<> open_data();
     Result<> open_queries(const std::string& history);
     Result<> open_surface();

@@ -59,24 +59,9 @@ Result<> run_hub(HubOptions options) {
     return sync_wait(hub->loop(), until_signal(*hub, *signals));
 }
 
-Result<std::string> check_options(HubOptions options) {
+Result<std::vector<Finding>> check_options(HubOptions options) {
     TRY_VOID(read_config(options));
-    std::string text = "the configuration is valid\n";
-    if (options.listen != "127.0.0.1" && options.listen != "::1")
-        text += "listens on " + options.listen +
-                ": reachable from the network, by certificate or token\n";
-    if (options.plain_mqtt_port != 0)
-        text +=
-            "risk: MQTT without TLS on loopback: every local process may publish and subscribe\n";
-    if (options.plain_websocket_port != 0)
-        text +=
-            "risk: MQTT over WebSocket without TLS on loopback: every local process may publish "
-            "and "
-            "subscribe, and so may pages of websocket_origins\n";
-    text += risks_of(options.bridges);
-    if (options.plain_api_port != 0)
-        text += "risk: HTTP without TLS on loopback: tokens can be read by who may capture there\n";
-    return text;
+    return findings(options, this_machine());
 }
 
 }  // namespace mw::hub

@@ -35,7 +35,25 @@ config::Section oidc_section(HubOptions& hub) {
              {.max = 200, .help = "claim with their groups; dots go inside"})
         .row("roles", o.roles,
              {.max = 200,
-              .help = "THEIRS=OURS, a group and the role that it gives; all others give nothing"});
+              .help = "THEIRS=OURS, a group and the role that it gives; all others give nothing"})
+        .row("client_id", o.client_id,
+             {.max = 200,
+              .help = "of the public client that 'millwright login --oidc' is at the provider; "
+                      "empty: it can't be used"})
+        .row("scopes", o.scopes, {.max = 20, .help = "what such a login asks for"})
+        .row("resource", o.resource,
+             {.max = 500,
+              .help = "whom its tokens are for (RFC 8707), as urn:millwright:plant; empty: the "
+                      "provider knows by client and scopes"});
+    return section;
+}
+
+config::Section audit_section(HubOptions& o) {
+    config::Section section("audit", "The log of what was done");
+    section.objects("forward", o.audit_targets,
+                    [](AuditTargetConfig& target) { return describe(target); },
+                    {.max = forward::targets_max,
+                     .help = "where its facts are sent as they come; paths begin in DATA"});
     return section;
 }
 
@@ -172,6 +190,7 @@ std::vector<config::Section> describe(HubOptions& o) {
             sparkplug_section(o.sparkplug),
             lines_section(o.lines),
             oidc_section(o),
+            audit_section(o),
             query,
             log};
 }
@@ -194,6 +213,7 @@ Result<> read_config(HubOptions& options) {
                          ": server.status_url: want http://HOST[:PORT][/PATH] without a slash at "
                          "the end"};
     TRY_VOID(oidc::check(options.oidc).context(path));
+    TRY_VOID(check(options.audit_targets).context(path));
     return check(options.bridges).context(path);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/hub/audit_forward_options.h"
 #include "apps/hub/bridge_options.h"
 #include "base/config.h"
 #include "base/log.h"
@@ -50,6 +51,7 @@ struct HubOptions {
     std::string slow_consumers = "drop";  // or spill
     int mqtt_loops = 1;
     std::vector<BridgeConfig> bridges;  // to other brokers
+    std::vector<AuditTargetConfig> audit_targets;
     LineOptions lines;
     oidc::Options oidc;        // its ca is read by the hub
     std::string oidc_ca_file;  // from DATA on

@@ -168,6 +168,15 @@ void add_prometheus_routes(Routes& routes, nanoseconds limit) {
     routes.add(Method::get, "/api/v1/metadata", prometheus_metadata);
 }
 
+void add_people_routes(Routes& routes) {
+    using http::Method;
+    routes.open(Method::get, "/v1/login", login_ways);
+    routes.open(Method::post, "/v1/login", login);
+    routes.add(Method::get, "/v1/whoami", whoami);
+    routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
+    routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
+}
+
 // How devices get in: by a token, and by a person's word.
 void add_enrollment_routes(Routes& routes) {
     using http::Method;
@@ -236,10 +245,7 @@ http::Router Api::routes() {
         routes.add(Method::patch, one, kind, patch_resource);
         routes.add(Method::del, one, kind, delete_resource);
     }
-    routes.open(Method::post, "/v1/login", login);
-    routes.add(Method::get, "/v1/whoami", whoami);
-    routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
-    routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
+    add_people_routes(routes);
     add_enrollment_routes(routes);
     routes.add(Method::post, "/v1/devices:import", import_devices,
                {.body_limit = std::size_t{16} << 20, .limit = minutes(5)});

@@ -50,6 +50,7 @@ struct Options {
     std::size_t watch_events_max = 1'000;  // waiting for one client; more: it must list again
     nanoseconds watch_heartbeat = seconds(15);
     nanoseconds session_lifetime = hours(12);
+    Json oidc_login = nullptr;  // told to whoever wants to log in; null: there is no provider
     QueryLimits query_max{
         .time = seconds(120), .rows = 10'000'000, .memory_bytes = std::size_t{1} << 30};
 };

@@ -72,5 +72,28 @@ TEST_F(ApiForeign, duties_stay_apart_whoever_hands_out_the_roles) {
     EXPECT_EQ(as("ey.ada.engineer", get, "/v1/whoami").status, 200);
 }
 
+TEST_F(ApiForeign, a_hub_without_a_provider_says_so) {
+    EXPECT_EQ(as("", get, "/v1/login").body, R"({"ways":["token"]})");
+    EXPECT_EQ(as("", get, "/v1/login?x=1").status, 400);
+}
+
+class ApiWithProvider : public ApiWorld {
+ public:
+    ApiWithProvider() : ApiWorld(options()) {}
+    static Options options() {
+        Options o;
+        o.oidc_login = JsonObject{{"issuer", "https://id.example"}, {"client_id", "cli"}};
+        return o;
+    }
+};
+
+TEST_F(ApiWithProvider, who_has_no_token_yet_learns_where_to_get_one) {
+    const auto told = as("", get, "/v1/login");
+    EXPECT_EQ(told.status, 200);
+    EXPECT_EQ(text_at(told, "oidc.issuer"), "https://id.example");
+    EXPECT_EQ(text_at(told, "oidc.client_id"), "cli");
+    EXPECT_NE(told.body.find(R"("ways":["token","oidc"])"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace mw::api

@@ -64,6 +64,20 @@ Result<> check_account(const Caller& caller, const std::string& user) {
 
 }  // namespace
 
+// Before anybody has a token: where it is to be had. Nothing of it is secret.
+Task<Response> login_ways(State& state, Request request) {
+    if (const auto query = check_query(request, {}); !query)
+        co_return error_response(query.error());
+    JsonArray ways{"token"};
+    JsonObject answer;
+    if (!state.options.oidc_login.is_null()) {
+        ways.emplace_back("oidc");
+        answer["oidc"] = state.options.oidc_login;
+    }
+    answer["ways"] = std::move(ways);
+    co_return Response::json(200, std::move(answer));
+}
+
 // A long-lived token is exchanged for a session, so that it need not lie around on every machine.
 Task<Response> login(State& state, Request request) {
     auto body = co_await parse_body(state, std::move(request.body));

@@ -135,6 +135,7 @@ Task<Response> watch_resources(State&, const registry::Kind&, Caller, Request);
 Task<Response> watch_alarms(State&, Caller, Request);
 
 // people.cpp
+Task<Response> login_ways(State&, Request);
 Task<Response> login(State&, Request);
 Task<Response> whoami(State&, Caller, Request);
 Task<Response> issue_user_token(State&, Caller, Request);

@@ -3,30 +3,14 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "platform/files/files.h"
-#include "platform/http/http.h"
+#include "trust/oidc/provider.h"
 
 namespace mw::oidc {
 namespace {
 
 constexpr nanoseconds ask_every = minutes(1);  // at most, whoever asks
 constexpr nanoseconds keys_every = hours(1);   // so that a key that was withdrawn ends
-constexpr nanoseconds answer_limit = seconds(10);
 constexpr std::size_t name_bytes_max = 100;
-constexpr std::size_t authorities_max = 4 << 20;
-constexpr auto system_authorities = "/etc/ssl/certs/ca-certificates.crt";
-
-bool is_loopback(const std::string& host) {
-    return host == "127.0.0.1" || host == "::1" || host == "localhost";
-}
-
-Result<http::Url> safe_url(std::string_view text, std::string_view what) {
-    auto url = http::parse_url(text);
-    if (!url) return std::move(url).error().context(what);
-    if (!url->tls && !is_loopback(url->host))
-        return Error{Errc::invalid_input, std::string(what) + ": want https://"};
-    return url;
-}
 
 struct RolePair {
     std::string theirs, ours;
@@ -43,16 +27,6 @@ Result<RolePair> role_pair(const std::string& text) {
 bool is_name(std::string_view name) {
     return !name.empty() && name.size() <= name_bytes_max &&
            std::all_of(name.begin(), name.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-Result<std::string> authorities_of(const Options& options) {
-    if (!options.ca.empty()) return options.ca;
-    files::RealFiles files;
-    auto bytes = files::read_all(files, system_authorities, authorities_max);
-    if (!bytes)
-        return std::move(bytes).error().context(
-            "oidc.ca_file: is not set, and the system's authorities can't be read");
-    return std::string(text_of(*bytes));
 }
 
 }  // namespace
@@ -97,46 +71,22 @@ struct People::State {
     Event answered;
     Scope scope;  // last: what runs in it uses all of the above
 
-    Task<std::string> get(std::string url);
     Task<> fetch();
     Task<> fetch_and_tell();
 };
 
-Task<std::string> People::State::get(std::string url) {
-    CO_TRY(auto parsed, safe_url(url, "the issuer's address"));
-    http::ClientOptions client_options;
-    client_options.server.host = parsed.host;
-    client_options.server.port = parsed.port;
-    if (parsed.tls) client_options.server.tls = tls;
-    client_options.server.resolver = &parts.workers;
-    client_options.limit = answer_limit;
-    client_options.body_limit = jwt::set_bytes_max;
-    client_options.keep_alive = false;
-    http::Client client{parts.loop, std::move(client_options)};
-    http::Request request;
-    const auto question = parsed.path.find('?');
-    request.path = parsed.path.substr(0, question);
-    if (question != std::string::npos || request.path.find('%') != std::string::npos)
-        co_return Error{Errc::invalid_input, "'" + url + "': want a plain path without a query"};
-    CO_TRY(auto response, co_await client.request(std::move(request)));
-    if (response.status != 200)  // redirections are not followed: they would move the trust
+Task<> People::State::fetch() {
+    const Asker asker{parts.loop, parts.workers, tls, seconds(10), jwt::set_bytes_max};
+    auto discovering = discover(asker, options.issuer);
+    CO_TRY(const Json document, co_await std::move(discovering));
+    CO_TRY(const auto url, want_string(document, "jwks_uri"));
+    const std::string no_form;
+    auto asking = ask(asker, url, no_form);
+    CO_TRY(auto response, co_await std::move(asking));
+    if (response.status != 200)
         co_return Error{Errc::io_failed,
                         "'" + url + "' answered " + std::to_string(response.status)};
-    co_return std::move(response.body);
-}
-
-Task<> People::State::fetch() {
-    std::string base = options.issuer;
-    if (base.ends_with('/')) base.pop_back();
-    CO_TRY(const auto text, co_await get(base + "/.well-known/openid-configuration"));
-    CO_TRY(const Json document, parse_json(text).context("discovery document"));
-    CO_TRY(const auto issuer, want_string(document, "issuer"));
-    if (issuer != options.issuer)  // OpenID Connect Discovery 1.0, 4.3
-        co_return Error{Errc::denied, "discovery document: is of the issuer '" +
-                                          issuer.substr(0, 200) + "', not of oidc.issuer"};
-    CO_TRY(auto keys_url, want_string(document, "jwks_uri"));
-    CO_TRY(auto keys_text, co_await get(std::move(keys_url)));
-    auto job = [keys_text = std::move(keys_text)] { return jwt::KeySet::from_json(keys_text); };
+    auto job = [text = std::move(response.body)] { return jwt::KeySet::from_json(text); };
     CO_TRY(auto set, co_await parts.workers.run(std::move(job)));
     keys = std::make_shared<const jwt::KeySet>(std::move(set));
     co_return Result<>{};
@@ -172,11 +122,7 @@ Result<std::unique_ptr<People>> People::open(Options options, Parts parts) {
         state->roles.emplace(std::move(pair.theirs), std::move(pair.ours));
     }
     if (state->options.issuer.starts_with("https://")) {
-        net::TlsOptions tls;
-        TRY(tls.trusted, authorities_of(state->options));
-        auto context = net::TlsContext::client(std::move(tls));
-        if (!context) return std::move(context).error().context("oidc.ca_file");
-        state->tls = *std::move(context);
+        TRY(state->tls, provider_tls(state->options.ca));
     }
     return std::unique_ptr<People>(new People(std::move(state)));
 }
@@ -202,6 +148,12 @@ Result<policy::Principal> People::authenticate(std::string_view token, Timestamp
                 who.roles.push_back(at->second);
     }
     return who;
+}
+
+Json People::login_words() const {
+    const Options& o = state_->options;
+    if (o.client_id.empty()) return nullptr;
+    return to_json(ClientOptions{o.issuer, o.client_id, o.scopes, o.resource, o.ca});
 }
 
 Task<> People::renew() {

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "platform/loop/loop.h"
 #include "trust/jwt/jwt.h"
+#include "trust/oidc/login.h"
 #include "trust/policy/policy.h"
 
 namespace mw::oidc {
@@ -24,6 +25,11 @@ struct Options {
     std::string name_claim = "sub";
     std::string roles_claim = "roles";
     std::vector<std::string> roles;  // "THEIRS=OURS"; what is not named gives nothing
+    // For people's programs: who they are at the provider, and what they ask for. Empty client_id:
+    // they get their tokens elsewhere.
+    std::string client_id;
+    std::vector<std::string> scopes = {"openid", "offline_access"};
+    std::string resource;  // RFC 8707; empty: none is named
 };
 // What speaks against them; names the option.
 Result<> check(const Options& options);
@@ -43,6 +49,8 @@ class People final : public policy::ForeignTokens {
     Result<policy::Principal> authenticate(std::string_view token, Timestamp now) const override;
     // Asks the issuer at most once a minute; who comes meanwhile waits for the same answer.
     Task<> renew() override;
+    // For GET /v1/login: null when people's programs have no client_id.
+    Json login_words() const;
     // Once an hour, and each minute while the issuer doesn't answer. Until it is cancelled.
     Task<> keep_keys();
 

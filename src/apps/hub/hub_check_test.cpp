@@ -1,0 +1,119 @@
+#include "apps/hub/hub_check.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+namespace mw::hub {
+namespace {
+
+class HubCheck : public testing::Test {
+ protected:
+    files::TemporaryDirectory folder = *files::TemporaryDirectory::make();
+    HubOptions options = made();
+    Machine machine{false, true, RealClock{}.now()};
+
+    HubOptions made() {
+        HubOptions o;
+        o.directory = folder.path();
+        EXPECT_EQ(::chmod(o.directory.c_str(), 0750), 0);
+        return o;
+    }
+    void put(const std::string& name, mode_t mode, const std::string& text = "x\n") {
+        files::RealFiles files;
+        const auto path = folder.path() + "/" + name;
+        EXPECT_TRUE(files.make_directories(files::parent_of(path)).ok());
+        std::ofstream(path) << text;
+        EXPECT_EQ(::chmod(path.c_str(), mode), 0);
+    }
+    // The weight of what is said about a key or file; nothing if nothing is.
+    std::optional<Weight> weight(const std::string& about) {
+        for (const auto& finding : findings(options, machine))
+            if (finding.about.ends_with(about)) return finding.weight;
+        return std::nullopt;
+    }
+};
+
+TEST_F(HubCheck, a_hub_as_it_comes_is_not_dangerous) {
+    const auto found = findings(options, machine);
+    EXPECT_FALSE(is_dangerous(found)) << findings_text(found);
+    for (const auto& finding : found) EXPECT_EQ(finding.weight, Weight::note) << finding.says;
+    EXPECT_NE(findings_text(found).find("The configuration is valid."), std::string::npos);
+}
+
+TEST_F(HubCheck, each_risky_setting_is_told_with_its_next_step) {
+    struct Row {
+        const char* about;
+        Weight weight;
+        std::function<void()> set;
+    };
+    const Row rows[] = {
+        {"listen.address", Weight::note, [&] { options.listen = "0.0.0.0"; }},
+        {"listen.plain_mqtt", Weight::risk, [&] { options.plain_mqtt_port = 1883; }},
+        {"listen.plain_websocket", Weight::risk, [&] { options.plain_websocket_port = 9001; }},
+        {"listen.plain_api", Weight::risk, [&] { options.plain_api_port = 8080; }},
+        {"listen.status", Weight::note, [&] { options.status_port = 80; }},
+        {"listen.websocket_origins", Weight::risk,
+         [&] {
+             options.websocket_origins = {"https://a.example", "http://b.example"};
+         }},
+        {"mqtt.durable_sessions", Weight::risk, [&] { options.durable_sessions = false; }},
+        {"mqtt.connects_per_second", Weight::risk,
+         [&] { options.listen = "::", options.mqtt.connect_rate.per_second = 0; }},
+        {"mqtt.redirect.server", Weight::note, [&] { options.redirect.server = "b:8883"; }},
+        {"mqtt.bridges", Weight::danger, [&] { options.bridges.emplace_back().insecure = true; }},
+        {"mqtt.scram_credentials", Weight::danger,
+         [&] { put("scram", 0640), options.scram_credentials = "scram"; }},
+        {"oidc.issuer", Weight::risk, [&] { options.oidc.issuer = "http://localhost:9"; }},
+        {"oidc.name_claim", Weight::risk,
+         [&] { options.oidc.issuer = "https://id", options.oidc.name_claim = "email"; }},
+        {"oidc.roles", Weight::note,
+         [&] { options.oidc.issuer = "https://id", options.oidc.roles = {"bosses=admin"}; }},
+        {"log.level", Weight::risk, [&] { options.log_level = "off"; }},
+        {"audit.forward", Weight::danger,
+         [&] {
+             put("hook", 0604);
+             AuditTargetConfig hook;
+             hook.secret_file = "hook";
+             options.audit_targets = {hook};
+         }},
+        {"admin.token", Weight::danger, [&] { put("admin.token", 0644); }},
+        {"/admin.token", Weight::risk, [&] { put("admin.token", 0600); }},
+        {"pki", Weight::danger, [&] { put("pki/issuing.key", 0660); }},
+        {"pki/root.key", Weight::risk, [&] { put("pki/root.key", 0600); }},
+        {"pki/root.pem", Weight::danger, [&] { put("pki/root.pem", 0644); }},
+        {"user", Weight::risk, [&] { machine.root = true; }},
+        {"clock", Weight::risk, [&] { machine.clock_is_kept = false; }},
+        {"clock", Weight::danger,
+         [&] { put("hub.json", 0640), machine.now = machine.now - hours(24 * 3650); }},
+        {"", Weight::danger, [&] { ASSERT_EQ(::chmod(folder.path().c_str(), 0777), 0); }},
+    };
+    for (const auto& row : rows) {
+        options = made(), machine = {false, true, RealClock{}.now()};
+        files::RealFiles files;
+        for (const auto* name : {"admin.token", "pki/issuing.key", "pki/root.key", "pki/root.pem",
+                                 "hub.json", "hook", "scram"})
+            ignore(files.remove(folder.path() + "/" + name), "it may not be there");
+        row.set();
+        EXPECT_EQ(weight(row.about), row.weight) << row.about;
+        for (const auto& finding : findings(options, machine))
+            EXPECT_EQ(finding.next.empty(), finding.weight == Weight::note) << finding.says;
+    }
+}
+
+TEST_F(HubCheck, what_is_dangerous_comes_first_and_programs_can_read_it) {
+    put("admin.token", 0644);
+    options.durable_sessions = false;
+    const auto found = findings(options, machine);
+    ASSERT_GE(found.size(), 3u);
+    EXPECT_EQ(found[0].weight, Weight::danger);
+    EXPECT_TRUE(is_dangerous(found));
+    const Json json = findings_json(found);
+    EXPECT_EQ(find_bool(json, "dangerous"), true);
+    EXPECT_EQ(find_string(json.at("items").as_array()[0], "weight"), "danger");
+    EXPECT_NE(findings_text(found).find("Next step: chmod 600 "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace mw::hub
