@@ -122,8 +122,8 @@ Result<> run(RunArguments a) {
     options.directory = a.directory;
     TRY(options.program, own_program());
     options.outbox.disk_bytes_max = a.outbox_bytes;
-    options.outbox.overflow =
-        a.refuse_when_full ? outbox::DiskOverflow::refuse : outbox::DiskOverflow::drop_oldest;
+    for (auto& overflow : options.outbox.overflow)
+        if (a.refuse_when_full) overflow = outbox::DiskOverflow::refuse;
     TRY(auto agent, agent::Agent::open(files, *loop, workers, clock, random, std::move(options)));
     log::info("edge.agent.started",
               {{"device", agent->identity().device.text}, {"hub", agent->identity().hub}});

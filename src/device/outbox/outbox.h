@@ -1,8 +1,9 @@
 #pragma once
 // Outbox: store and forward. What a device wants the hub to have goes to disk first, in order, and
-// leaves it when the hub has acknowledged it (docs/formats/outbox.md). Belongs to its loop.
-// Limits: bytes on disk with a declared overflow, bytes waiting for the disk, bytes held to be
-// sent.
+// leaves it when the hub has acknowledged it (docs/formats/outbox.md). What waits for long is kept
+// by rank, compressed: decisions go first when the hub is back, points go first when the disk is
+// full. Belongs to its loop. Limits: bytes on disk with a declared overflow, bytes waiting for the
+// disk, bytes held to be sent.
 
 #include <cstdint>
 #include <deque>
@@ -12,27 +13,34 @@
 #include <string>
 #include <vector>
 
+#include "device/outbox/ranks.h"
 #include "platform/files/files.h"
 #include "platform/loop/loop.h"
 
 namespace mw::outbox {
 
-enum class DiskOverflow {
-    drop_oldest,  // the oldest segment goes, its unsent messages are counted
+class Lane;
+struct LaneBlock;
+
+// Of one rank, when the disk budget is used up.
+enum class DiskOverflow : std::uint8_t {
+    drop_oldest,  // its oldest segment goes, once no lower rank can give more
+    drop_newest,  // what comes is left out: what was first is worth most
     refuse,       // append says overloaded: for sources that can wait
 };
 
 struct Options {
     std::string directory;
     std::uint64_t disk_bytes_max = std::uint64_t{256} << 20;
-    DiskOverflow overflow = DiskOverflow::drop_oldest;
+    PerRank<DiskOverflow> overflow{};
     std::size_t segment_bytes = std::size_t{1} << 20;
-    std::size_t waiting_bytes_max = std::size_t{4} << 20;  // accepted, not yet durable
-    std::size_t window_bytes_max = std::size_t{2} << 20;   // durable, held in memory to be sent
+    std::uint64_t journal_bytes_max = std::uint64_t{4} << 20;  // beyond: into lanes, compressed
+    std::size_t waiting_bytes_max = std::size_t{4} << 20;      // accepted, not yet durable
+    std::size_t window_bytes_max = std::size_t{2} << 20;       // held in memory to be sent, a rank
 };
 
 struct Outgoing {
-    std::string stream;  // counts sequences: "data/pump", "decision/pump-knn"
+    std::string stream;  // counts sequences: "data/pump", "decision/pump-knn"; decides the rank
     std::string topic;
     Bytes payload;
 };
@@ -44,28 +52,39 @@ struct Entry {
     std::map<std::string, Bytes> checkpoints;
 };
 
-// A message to be sent. Valid until it is acknowledged or rewind() is called.
+// A message to be sent.
 struct Queued {
-    std::uint64_t frame = 0;  // of the log
+    std::uint64_t frame = 0;  // of the journal
     std::string topic;
     Bytes payload;
+    Rank rank = Rank::points;
+};
+
+struct RankFigures {
+    std::uint64_t appended_messages = 0;
+    std::uint64_t acknowledged_messages = 0;
+    std::uint64_t dropped_messages = 0;  // by policy, never acknowledged; lasts over restarts
+    std::uint64_t unsent_messages = 0;   // on disk or in memory, not acknowledged
+    std::uint64_t disk_bytes = 0;        // in its lane
 };
 
 struct Figures {
+    PerRank<RankFigures> ranks;
     std::uint64_t appended_messages = 0;
     std::uint64_t acknowledged_messages = 0;
-    std::uint64_t dropped_messages = 0;  // by drop_oldest, never sent
-    std::uint64_t refused_entries = 0;   // by a full disk or a full buffer
-    std::uint64_t unsent_messages = 0;   // on disk or in memory, not acknowledged
-    std::uint64_t disk_bytes = 0;
+    std::uint64_t dropped_messages = 0;
+    std::uint64_t unsent_messages = 0;
+    std::uint64_t refused_entries = 0;  // by a full disk or a full buffer
+    std::uint64_t disk_bytes = 0;       // journal and lanes
     std::size_t waiting_bytes = 0;
     std::size_t window_bytes = 0;
     std::uint64_t disk_failures = 0;
+    std::uint64_t settled_raw_bytes = 0;  // moved into lanes so far, before compressing
 };
 
 class Outbox {
  public:
-    // Blocks: recovers the log, the checkpoints and the sequences.
+    // Blocks: recovers the logs, the checkpoints and the sequences.
     static Result<std::unique_ptr<Outbox>> open(files::Files& files, Loop& loop, Workers& workers,
                                                 Options options);
     ~Outbox();  // after stop()
@@ -80,64 +99,88 @@ class Outbox {
     Task<> flush();
     std::optional<Bytes> checkpoint(const std::string& key) const;
 
-    // The sender's side. Messages come out in the order of append, only once durable.
+    // The sender's side. Messages come out once durable, by rank, in the order of append within
+    // one.
     std::optional<Queued> try_next();
     Task<> more();  // when try_next() may have something
     // The oldest message that came out and was not acknowledged yet now is.
     void acknowledge_one();
-    // All messages that came out without acknowledgement will come out again.
+    // All messages that came out without acknowledgement will come out again. Nothing is held in
+    // memory until more() is called.
     void rewind();
 
     Figures figures() const;
-    const files::LogOpenReport& report() const { return log_.report(); }  // of the opening
+    const files::LogOpenReport& report() const { return journal_.report(); }  // of the opening
     // Commits what waits, remembers what was acknowledged, and ends.
     Task<> stop();
 
  private:
-    struct Held {
-        Queued message;
-        bool last_of_frame = false;
-    };
-
-    // What the loop knows of the log, which a job on the workers may be using.
+    // What the loop knows of one rank.
+    struct Line;
+    // What the loop knows of the logs, which a job on the workers may be using.
     struct Seen {
-        std::uint64_t bytes = 0;
-        std::size_t segments = 0;
-        std::uint64_t first = 0;
+        std::uint64_t journal_bytes = 0;
+        std::size_t journal_segments = 0;
+        PerRank<std::uint64_t> lane_bytes;
+        PerRank<std::size_t> lane_segments;
+        std::uint64_t bytes() const;
     };
+    struct Recovery;
+    struct Loaded;
+    struct Settled;
 
-    Outbox(Loop& loop, Workers& workers, Options options, files::AppendLog log);
-    Seen look() const;  // only between jobs
-    void recover(const files::LogFrame& frame);
+    Outbox(Loop& loop, Workers& workers, Options options, files::AppendLog journal);
+    // Recovery, and what goes into a frame: outbox.cpp.
+    Result<> open_lanes(files::Files& files, Recovery& recovery);
+    void recover(const files::LogFrame& frame, Recovery& recovery);
     void add_frame(const Entry& entry);
+    void add_sequences(Entry& snapshot) const;
+    Bytes positions() const;
+    bool is_full(Rank rank) const;
+    std::uint64_t done(Rank rank) const;
+    void note_dropped(Rank rank, std::uint64_t messages);
+    // The disk: outbox_disk.cpp.
     Task<> serve();
     Task<> commit();
-    Task<> load();
-    Task<> drop_acknowledged();
-    void enforce_disk_limit();
-    bool wants_load() const;
-    void hold(std::uint64_t frame, ByteView payload);
+    Task<> settle();
+    Settled settle_job(std::uint64_t through, PerRank<std::uint64_t> from);
+    void take_settled(Settled& settled, std::uint64_t through);
+    Task<> drop_done();
+    Task<> load(Rank rank);
+    Result<Loaded> load_job(Rank rank, std::uint64_t from, std::uint64_t through,
+                            const std::optional<LaneBlock>& block);
+    Seen look() const;  // only between jobs
+    Task<> enforce_disk_limit();
+    bool give_up_oldest();
+    bool drop_oldest_segment(Rank rank);
+    void give_up_block(Rank rank, const LaneBlock& block);
+    bool wants_settling() const;
+    std::optional<Rank> wants_load() const;
 
     Loop& loop_;
     Workers& workers_;
     Options options_;
-    files::AppendLog log_;
-    files::AppendLog::Cursor cursor_;
+    files::AppendLog journal_;
+    PerRank<std::unique_ptr<Lane>> lanes_;
+    PerRank<files::AppendLog::Cursor> cursors_;  // of the journal; only a job uses them
     files::FrameGroup waiting_;
     files::FrameGroup in_flight_;
     std::map<std::string, std::uint64_t> sequences_;
     std::map<std::string, Bytes> checkpoints_;
-    std::map<std::uint64_t, std::uint32_t> unsent_;  // frame -> messages not acknowledged
-    std::deque<Held> window_;
-    std::size_t sent_ = 0;  // of the window, came out already
+    PerRank<std::unique_ptr<Line>> lines_;
+    std::deque<Rank> sent_;  // came out, not acknowledged
     std::uint64_t next_frame_;
     std::uint64_t durable_;
-    std::uint64_t acknowledged_through_ = 0;  // frames whose messages are all acknowledged
-    std::uint64_t snapshot_frame_ = 0;        // the newest frame that has all checkpoints
-    std::uint64_t drop_through_ = 0;
+    std::uint64_t snapshot_frame_ = 0;  // the newest frame that has all checkpoints
+    std::uint64_t journal_dropped_ = 0;
+    PerRank<std::uint64_t> lane_dropped_;
     Seen seen_;
+    std::uint64_t unsettled_bytes_ = 0;  // of the journal, about
     std::size_t snapshot_segments_ = 0;  // segments when the last snapshot was written
+    Bytes last_positions_;
     Figures figures_;
+    std::uint64_t rewinds_ = 0;
+    bool sending_ = false;  // somebody asked for more() since the last rewind()
     bool stopping_ = false;
     Event work_, room_, more_, progressed_;
     Scope scope_;  // last: its task uses everything above
