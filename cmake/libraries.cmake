@@ -30,6 +30,13 @@ mw_system_library(gtest LINK gmock gtest gtest_main Threads::Threads)
 mw_system_library(benchmark LINK benchmark Threads::Threads)
 
 # From npm tarballs, unpacked by tools/deps; a system copy wins.
+if(MW_EDGE_ONLY)
+  find_library(ORT_LIBRARY NAMES libonnxruntime.so.1 HINTS ${MW_ARM64_LIBRARIES})
+  if(NOT ORT_LIBRARY)
+    message(FATAL_ERROR "ONNX Runtime is missing. Next step: run tools/deps --arm64")
+  endif()
+  return()
+endif()
 find_path(DUCKDB_INCLUDE duckdb.h HINTS ${CMAKE_SOURCE_DIR}/.deps/include)
 find_library(DUCKDB_LIBRARY duckdb HINTS ${CMAKE_SOURCE_DIR}/.deps/lib)
 find_library(ORT_LIBRARY NAMES libonnxruntime.so.1 HINTS ${CMAKE_SOURCE_DIR}/.deps/lib)

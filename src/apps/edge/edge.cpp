@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "device/agent/agent.h"
 #include "insight/native/native.h"
 
@@ -15,12 +16,17 @@ constexpr nanoseconds ask_again_every = seconds{5};
 constexpr std::uint64_t token_bytes_max = 4096;
 constexpr std::uint64_t bundle_bytes_max = std::uint64_t{300} << 20;
 
+// A file that holds one line.
+Result<std::string> line_of(files::Files& files, const std::string& path) {
+    TRY(const Bytes bytes, files::read_all(files, path, token_bytes_max));
+    std::string line(bytes.begin(), bytes.end());
+    while (!line.empty() && (line.back() == '\n' || line.back() == ' ')) line.pop_back();
+    return line;
+}
+
 Result<std::string> token_of(files::Files& files, const EnrollArguments& a) {
     if (a.token_file.empty()) return a.token;
-    TRY(const Bytes bytes, files::read_all(files, a.token_file, token_bytes_max));
-    std::string token(bytes.begin(), bytes.end());
-    while (!token.empty() && (token.back() == '\n' || token.back() == ' ')) token.pop_back();
-    return token;
+    return line_of(files, a.token_file);
 }
 
 Result<std::optional<agent::FactoryFiles>> factory_of(const EnrollArguments& a) {
@@ -39,6 +45,35 @@ Result<std::string> own_program() {
     const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
     if (error) return Error{Errc::io_failed, "/proc/self/exe: " + error.message()};
     return path.string();
+}
+
+Result<agent::LabelOptions> labels_of(files::Files& files, const RunArguments& a) {
+    agent::LabelOptions labels;
+    labels.ring_bytes_max = a.label_bytes;
+    labels.serves = a.label_listen != "off";
+    if (!labels.serves) return labels;
+    const auto colon = a.label_listen.rfind(':');
+    if (colon == std::string::npos ||
+        !read_number(std::string_view(a.label_listen).substr(colon + 1), labels.page.port))
+        return Error{Errc::invalid_input,
+                     "--label-listen: want ADDRESS:PORT, as 127.0.0.1:8480, or off"};
+    labels.page.host = a.label_listen.substr(0, colon);
+    if (labels.page.host.starts_with('[') && labels.page.host.ends_with(']'))
+        labels.page.host = labels.page.host.substr(1, labels.page.host.size() - 2);
+    TRY(auto tls, net::read_tls_files({a.label_certificate, a.label_key, "", ""}));
+    labels.page.certificate_pem = std::move(tls.certificate_chain);
+    labels.page.key_pem = std::move(tls.private_key);
+    if (!a.label_token_file.empty()) {
+        TRY(labels.page.token, line_of(files, a.label_token_file));
+    }
+    return labels;
+}
+
+// Where a running agent said that its page is.
+std::string label_page(files::Files& files, const std::string& directory) {
+    const auto bytes = files::read_all(files, files::join(directory, "label-page.json"), 4096);
+    const auto where = bytes ? parse_json(text_of(*bytes)) : Result<Json>(bytes.error());
+    return where ? find_string(*where, "url").value_or("") : std::string();
 }
 
 Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
@@ -124,6 +159,7 @@ Result<> run(RunArguments a) {
     options.outbox.disk_bytes_max = a.outbox_bytes;
     for (auto& overflow : options.outbox.overflow)
         if (a.refuse_when_full) overflow = outbox::DiskOverflow::refuse;
+    TRY(options.labels, labels_of(files, a));
     TRY(auto agent, agent::Agent::open(files, *loop, workers, clock, random, std::move(options)));
     log::info("edge.agent.started",
               {{"device", agent->identity().device.text}, {"hub", agent->identity().hub}});
@@ -153,7 +189,8 @@ Result<> status(std::string directory, bool json) {
                         {"certificate_ends", to_iso8601(mine.not_after)},
                         {"certificate_renewed_from", to_iso8601(agent::renewal_due(mine))},
                         {"certificate_days_left", days},
-                        {"running_or_stopped_hard", mark.has_value()}};
+                        {"running_or_stopped_hard", mark.has_value()},
+                        {"label_page", label_page(files, directory)}};
     std::cout << (json ? to_pretty_json(value) + "\n" : to_yaml(value));
     return {};
 }

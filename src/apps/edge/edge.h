@@ -24,6 +24,10 @@ struct RunArguments {
     std::string directory;
     std::uint64_t outbox_bytes = std::uint64_t{256} << 20;
     bool refuse_when_full = false;  // instead of dropping the oldest
+    // The page for labels: on loopback, unless an address is given with TLS and a token.
+    std::string label_listen = "127.0.0.1:0";  // numeric; "off": no page
+    std::string label_certificate, label_key, label_token_file;
+    std::uint64_t label_bytes = std::uint64_t{16} << 20;  // of snippets on disk
     std::string log_level = "info";
     std::string log_format = "text";
 };

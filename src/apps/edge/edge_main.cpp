@@ -46,6 +46,15 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     run->add_option("--outbox-bytes", a.run.outbox_bytes, "limit of store and forward on disk");
     run->add_flag("--refuse-when-full", a.run.refuse_when_full,
                   "sources wait when it is full; default: the oldest goes, counted");
+    run->add_option("--label-listen", a.run.label_listen,
+                    "where the page for labels is, ADDRESS:PORT or off; default 127.0.0.1:0");
+    run->add_option("--label-cert", a.run.label_certificate,
+                    "its certificate with chain, PEM; wanted beyond loopback");
+    run->add_option("--label-key", a.run.label_key, "and its key");
+    run->add_option("--label-token-file", a.run.label_token_file,
+                    "file with the token that the page asks for; wanted beyond loopback");
+    run->add_option("--label-bytes", a.run.label_bytes,
+                    "limit of the data kept around events on disk");
     run->add_option("--log-level", a.run.log_level, "debug, info, warn, error, off");
     run->add_option("--log-format", a.run.log_format, "text or json");
     run->callback([&] { outcome = mw::edge::run(a.run); });

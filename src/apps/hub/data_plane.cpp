@@ -47,6 +47,7 @@ Result<> DataPlane::build() {
     sketches.directory = files::join(options_.directory, "sketches");
     TRY(sketches_, monitors::SketchLog::open(parts_.files, loop, parts_.disk, std::move(sketches),
                                              doors_.stored_sketch));
+    labels_ = std::make_unique<labelling::Inbox>(loop, parts_.control, doors_.label);
     decisions_ = std::make_unique<ingest::DecisionRelay>(
         loop, parts_.control, options_.decisions_waiting, doors_.decisions);
     reports_ = std::make_unique<ingest::ReportRelay>(loop, parts_.control, ingest::ReportLimits{},
@@ -59,7 +60,7 @@ Result<> DataPlane::build() {
     ingest_ = std::make_unique<ingest::Ingest>(
         std::move(ingest),
         ingest::Ingest::Parts{*history_, *dead_letters_, *decisions_, *reports_, parts_.clock,
-                              parts_.metrics, sketches_.get(), speak});
+                              parts_.metrics, sketches_.get(), speak, labels_.get()});
     topics_ = std::make_unique<Topics>([this] { return parents_.get(); },
                                        [this] { return edge_nodes_.get(); });
     broker_ =
@@ -149,6 +150,7 @@ Task<> DataPlane::stop_here() {
     co_await history_->flush();
     co_await within(seconds{5}, decisions_->flush());
     co_await within(seconds{5}, reports_->flush());
+    co_await labels_->stop();
     co_await decisions_->stop();
     co_await reports_->stop();
     co_await dead_letters_->stop();

@@ -18,6 +18,7 @@
 #include "data/segments/segments.h"
 #include "fleet/convergence/convergence.h"
 #include "fleet/gates/gates.h"
+#include "fleet/labelling/labelling.h"
 #include "fleet/monitors/monitors.h"
 #include "fleet/onboarding/onboarding.h"
 #include "fleet/projection/projection.h"
@@ -31,6 +32,7 @@ struct ControlDoors {
     std::function<Task<>(ingest::DecisionBox)> decisions;
     std::function<Task<>(ingest::ReportBox)> reports;
     std::function<void(std::string device, bool connected, Timestamp at)> presence;
+    labelling::Inbox::Take label;                               // of a gateway
     std::function<void(monitors::StoredSketch)> stored_sketch;  // while it opens: what the log has
 };
 
@@ -157,6 +159,7 @@ class DataPlane final : public query::HistorySource,
     std::unique_ptr<history::History> history_;
     std::unique_ptr<ingest::DeadLetters> dead_letters_;
     std::unique_ptr<monitors::SketchLog> sketches_;
+    std::unique_ptr<labelling::Inbox> labels_;
     std::unique_ptr<ingest::DecisionRelay> decisions_;
     std::unique_ptr<ingest::ReportRelay> reports_;
     std::unique_ptr<ingest::Ingest> ingest_;

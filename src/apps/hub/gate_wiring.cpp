@@ -167,6 +167,13 @@ Task<Json> GateWiring::answer(std::string task, Json body, std::string author) {
     co_return to_json(stored);
 }
 
+Task<> GateWiring::take(labelling::EdgeAnswer answer) {
+    Bytes seen(answer.snippet.begin(), answer.snippet.end());
+    CO_TRY(const auto blob, co_await parts_.blobs.put(std::move(seen)));
+    auto taking = labelling_->take(std::move(answer), blob.sha256);
+    co_return co_await std::move(taking);
+}
+
 Task<Json> GateWiring::adjudicate(std::string task, Json body, policy::Principal who) {
     CO_TRY(auto ruling, labelling::ruling_from(body));
     labelling::Labelling::Judge judge{std::move(who.name), std::move(who.roles), {}};

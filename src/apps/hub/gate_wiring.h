@@ -52,6 +52,8 @@ class GateWiring final : public api::LabelDesk, public api::GateRunner {
     void on_reply(const ingest::DeviceReport& report) {
         commands_->on_reply(report.device, report.name, report.body);
     }
+    // What somebody at a gateway said, with what they saw.
+    Task<> take(labelling::EdgeAnswer answer);
     // What ModelVersion, Dataset, GateReport, LabelTask and Device say to a person's write.
     void add_admission(api::Admission& admission);
 

@@ -125,6 +125,9 @@ Result<> Hub::open_data() {
         gate_wiring_->offer(box.decisions);
         return desk_->take(std::move(box.decisions), std::move(box.missed));
     };
+    doors.label = [this](labelling::EdgeAnswer answer) {
+        return gate_wiring_->take(std::move(answer));
+    };
     doors.reports = [this](ingest::ReportBox box) { return receive_reports(std::move(box)); };
     doors.presence = [this](std::string device, bool connected, Timestamp at) {
         if (connected) scope_->spawn(note_connection(device));

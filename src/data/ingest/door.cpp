@@ -21,11 +21,15 @@ Ingest::Ingest(IngestOptions options, Parts parts)
     parts_.dead_letters.on_durable([self](std::uint64_t number) {
         if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::dead_letters, number);
     });
-    if (!parts_.sketches) return;
-    reached(TicketLine::Log::sketches, parts_.sketches->durable());
-    parts_.sketches->on_durable([self](std::uint64_t number) {
-        if (const auto here = self.lock()) (*here)->reached(TicketLine::Log::sketches, number);
-    });
+    const auto follow = [&](ReportKeeper* keeper, TicketLine::Log log) {
+        if (!keeper) return;
+        reached(log, keeper->durable());
+        keeper->on_durable([self, log](std::uint64_t number) {
+            if (const auto here = self.lock()) (*here)->reached(log, number);
+        });
+    };
+    follow(parts_.sketches, TicketLine::Log::sketches);
+    follow(parts_.labels, TicketLine::Log::labels);
 }
 
 Ingest::~Ingest() = default;
@@ -49,7 +53,7 @@ Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, By
     if (!parsed)
         return bury({}, topic,
                     "no such topic; known are mw/v1/{device}/ data/{stream}, decision/{model}, "
-                    "event, health, sketch/{model}, reported, reply/{id}",
+                    "event, health, sketch/{model}, label/{model}, reported, reply/{id}",
                     body);
     KnownDevice* device = directory_.find(parsed->device);
     if (!device) {
@@ -122,6 +126,17 @@ Result<Ticket> Ingest::take_report(const Topic& topic, std::string_view text, By
             return bury(topic.device, text, number.error().message, body);
         if (!number) return refused(std::move(number).error());
         ticket = line_.issue(TicketLine::Log::sketches, *number);
+    }
+    if (topic.kind == TopicKind::label) {
+        const auto keep = [&]() -> Result<std::uint64_t> {
+            if (parts_.labels) return parts_.labels->keep(report);
+            return Error{Errc::invalid_input, "nobody takes labels of gateways here"};
+        };
+        auto number = keep();
+        if (number) return line_.issue(TicketLine::Log::labels, *number);
+        if (number.error().code == Errc::invalid_input)
+            return bury(topic.device, text, number.error().message, body);
+        return refused(std::move(number).error());
     }
     auto taken = parts_.reports.take(std::move(report));
     if (taken) return ticket;

@@ -42,8 +42,9 @@ class Ingest final : public mqtt::Uplink, public PointSink {
         DeviceReports& reports;
         Clock& clock;
         metrics::Registry& metrics;
-        SketchKeeper* sketches = nullptr;  // null: they are only reported
+        ReportKeeper* sketches = nullptr;  // null: they are only reported
         Speak speak = {};                  // empty: nothing is said to edge nodes
+        ReportKeeper* labels = nullptr;    // null: labels of gateways are refused
     };
     Ingest(IngestOptions options, Parts parts);
     ~Ingest() override;

@@ -31,11 +31,11 @@ class DecisionTap {
     virtual void offer(const Decision& decision) = 0;
 };
 
-// One message on event, health, sketch, reported or reply.
+// One message on event, health, sketch, label, reported or reply.
 struct DeviceReport {
     TopicKind kind = TopicKind::health;
     std::string device;
-    std::string name;  // model of a sketch, id of a reply
+    std::string name;  // model of a sketch or label, id of a reply
     std::string body;  // as sent (JSON, but for sketches), at most ReportLimits::body_bytes
     Timestamp arrival;
 };
@@ -53,12 +53,12 @@ class DeviceReports {
     virtual Result<> take(DeviceReport report) = 0;
 };
 
-// Sketches are counts that nobody can count again: they are durable before they are acknowledged.
-// Owned here; on the data loop.
-class SketchKeeper {
+// Sketches are counts that nobody can count again, and labels what somebody said once: they are
+// durable before they are acknowledged. Owned here; on the data loop.
+class ReportKeeper {
  public:
-    virtual ~SketchKeeper() = default;
-    // Its number; durable when durable() has reached it. invalid_input: not a sketch; overloaded or
+    virtual ~ReportKeeper() = default;
+    // Its number; durable when durable() has reached it. invalid_input: it is none; overloaded or
     // io_failed from the disk.
     virtual Result<std::uint64_t> keep(const DeviceReport& report) = 0;
     virtual std::uint64_t durable() const = 0;

@@ -1,6 +1,7 @@
 #pragma once
-// One line of tickets over three logs (history, dead letters, sketches): a ticket is reached when
-// every ticket up to it is durable in its own log. Pure bookkeeping, a few nanoseconds a message.
+// One line of tickets over four logs (history, dead letters, sketches, labels): a ticket is reached
+// when every ticket up to it is durable in its own log. Pure bookkeeping, a few nanoseconds a
+// message.
 
 #include <array>
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace mw::ingest {
 
 class TicketLine {
  public:
-    enum class Log : std::uint8_t { history, dead_letters, sketches };
+    enum class Log : std::uint8_t { history, dead_letters, sketches, labels };
 
     // The ticket of a message that is durable when `log` has reached `number`. Ticket 0 if it has.
     Ticket issue(Log log, std::uint64_t number);
@@ -28,7 +29,7 @@ class TicketLine {
         Log log;
     };
     std::deque<Waiting> waiting_;
-    std::array<std::uint64_t, 3> reached_{};
+    std::array<std::uint64_t, 4> reached_{};
     std::uint64_t issued_ = 0;
     Ticket durable_;
 };

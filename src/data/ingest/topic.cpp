@@ -14,6 +14,7 @@ constexpr std::array<KindName, topic_kinds> kind_names = {{{"data", true},
                                                            {"event", false},
                                                            {"health", false},
                                                            {"sketch", true},
+                                                           {"label", true},
                                                            {"reported", false},
                                                            {"reply", true}}};
 

@@ -13,10 +13,11 @@ enum class TopicKind : std::uint8_t {
     event,     // mw/v1/{device}/event
     health,    // mw/v1/{device}/health
     sketch,    // mw/v1/{device}/sketch/{model}
+    label,     // mw/v1/{device}/label/{model}
     reported,  // mw/v1/{device}/reported
     reply,     // mw/v1/{device}/reply/{id}
 };
-inline constexpr std::size_t topic_kinds = 7;
+inline constexpr std::size_t topic_kinds = 8;
 std::string_view to_string(TopicKind kind);
 
 struct Topic {

@@ -54,6 +54,8 @@ Result<> read_numbers(const Json& value, Label& label) {
     label.supersedes = static_cast<std::uint64_t>(supersedes);
     label.confidence = find_number(value, "confidence");
     label.adjudication = find_string(value, "adjudication").value_or("");
+    label.event = find_string(value, "event").value_or("");
+    label.snippet = find_string(value, "snippet").value_or("");
     return {};
 }
 
@@ -70,6 +72,8 @@ Json to_json(const Label& label) {
     object["supersedes"] = label.supersedes;
     if (label.confidence) object["confidence"] = *label.confidence;
     if (!label.adjudication.empty()) object["adjudication"] = label.adjudication;
+    if (!label.event.empty()) object["event"] = label.event;
+    if (!label.snippet.empty()) object["snippet"] = label.snippet;
     return object;
 }
 
@@ -101,6 +105,10 @@ Result<> check(const Label& label) {
         return bad("'propensity' must be above 0 and at most 1");
     if (label.confidence && !(*label.confidence > 0 && *label.confidence <= 1))
         return bad("'confidence' must be above 0 and at most 1");
+    for (const std::string* text : {&label.event, &label.snippet})
+        if (text->size() > text_bytes_max)
+            return bad("'event' or 'snippet' has more than " + std::to_string(text_bytes_max) +
+                       " bytes");
     if (label.adjudication.size() > adjudication_bytes_max)
         return bad("'adjudication' has more than " + std::to_string(adjudication_bytes_max) +
                    " bytes");

@@ -31,6 +31,8 @@ struct Label {
     Timestamp labelled_at;
     std::uint64_t supersedes = 0;        // number of the answer whose place it takes; 0: none
     std::optional<double> confidence{};  // how sure the author was, above 0 and at most 1
+    std::string event{};  // of a gateway: tells the answer from others; empty: it can't come twice
+    std::string snippet{};  // SHA-256 of the blob with the points that the author saw; or empty
     std::string adjudication{};  // it settles a disagreement: why so; empty: an answer like others
 
     bool operator==(const Label&) const = default;

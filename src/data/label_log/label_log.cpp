@@ -15,6 +15,22 @@ std::string frame_of(const Label& label) {
     return mw::to_json(object);
 }
 
+// The answer that this one repeats word by word, or, of a gateway, that came before with the same
+// event; null: it is new.
+const Label* told_before(const Labels& answers, const Label& label) {
+    if (!label.event.empty()) {
+        const auto found = std::find_if(answers.begin(), answers.end(), [&](const Label& each) {
+            return each.event == label.event;
+        });
+        return found == answers.end() ? nullptr : &*found;
+    }
+    const Label& newest = answers.back();
+    const bool same = newest.task == label.task && newest.author == label.author &&
+                      newest.label == label.label && newest.confidence == label.confidence &&
+                      newest.adjudication.empty() == label.adjudication.empty();
+    return same ? &newest : nullptr;
+}
+
 // Whether `a` counts before `b`.
 bool older(const Label& a, const Label& b) {
     return a.labelled_at != b.labelled_at ? a.labelled_at < b.labelled_at : a.number < b.number;
@@ -76,10 +92,8 @@ Task<Label> LabelLog::append(Label label) {
     CO_TRY_VOID(check(label));
     const auto found = windows_.find(window_of(label));
     const Label* before = found == windows_.end() ? nullptr : &found->second.back();
-    if (before && before->task == label.task && before->author == label.author &&
-        before->label == label.label && before->confidence == label.confidence &&
-        before->adjudication.empty() == label.adjudication.empty()) {
-        const Label same = *before;
+    if (const Label* told = before ? told_before(found->second, label) : nullptr) {
+        const Label same = *told;
         CO_TRY_VOID(co_await log_->flush());  // it may have been said while the disk refused
         co_return same;
     }

@@ -23,9 +23,10 @@ class LabelLog {
     ~LabelLog();  // after stop()
 
     // The answer as it is stored, durable when this returns. Saying once more what the newest
-    // answer about the window says already (same task, author and label) writes nothing and gives
-    // that one. invalid_input: a field is missing or not possible; overloaded, io_failed: the disk.
-    // conflict: the window's newest answer settled a disagreement, and this one doesn't.
+    // answer about the window says already (same task, author and label), or an answer of a gateway
+    // that came before (same event), writes nothing and gives that one. invalid_input: a field is
+    // missing or not possible; overloaded, io_failed: the disk. conflict: the window's newest
+    // answer settled a disagreement, and this one doesn't.
     Task<Label> append(Label label);
 
     // The newest answer about each window, by device, window and model. A snapshot for any thread.

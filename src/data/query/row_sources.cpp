@@ -338,6 +338,7 @@ constexpr Field<LabelAt> label_fields[] = {
          if (!at->confidence) out.set_null(column, row);
      }},
     {"source", Kind::varchar, text_of_label<&Label::source>},
+    {"snippet", Kind::varchar, text_of_label<&Label::snippet>},
 };
 
 // --- quarantine

@@ -21,17 +21,20 @@ Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Work
                                                      *self->hub_, *self->outbox_);
     TRY(const auto anchors, crypto::certificates_from_pem(self->identity_.anchors_pem));
     TRY(auto trust, crypto::TrustStore::make(anchors));
-    Converger::Parts parts{loop,
-                           workers,
-                           files,
-                           clock,
-                           *self->hub_,
-                           *self->processor_,
-                           std::move(trust),
-                           self->options_.program};
+    Converger::Parts parts{
+        loop,
+        workers,
+        files,
+        clock,
+        *self->hub_,
+        *self->processor_,
+        std::move(trust),
+        self->options_.program,
+        [self = self.get()](const Json& labels) { return self->labels_->configure(labels); }};
     self->converger_ = std::make_unique<Converger>(parts, device, self->options_.directory);
     self->make_commands();
     self->make_renewal();
+    TRY_VOID(self->make_labels());
     TRY_VOID(self->note_boot());
     return self;
 }
@@ -90,6 +93,22 @@ void Agent::make_renewal() {
                                                         }});
 }
 
+Result<> Agent::make_labels() {
+    models_ = std::make_unique<EdgeModels>(*processor_);
+    LabelStation::Parts parts{files_,
+                              loop_,
+                              workers_,
+                              hub_clock_,
+                              *outbox_,
+                              identity_.device.text,
+                              options_.directory,
+                              [this] { return connection_->figures().connected; },
+                              *models_};
+    TRY(labels_, LabelStation::open(std::move(parts), options_.labels));
+    processor_->watch(labels_.get());
+    return {};
+}
+
 // Why it starts: stopped in order, or not (killed, power cut). The mark is removed by stop().
 Result<> Agent::note_boot() {
     TRY(starts_, note_start(files_, options_.directory, started_));
@@ -135,6 +154,8 @@ Task<> Agent::run() {
 }
 
 Task<> Agent::stop() {
+    // First whoever may still give it something.
+    ignore(co_await labels_->stop(), "what was confirmed is in the outbox");
     CO_TRY_VOID(co_await outbox_->stop());
     co_return files_.remove(files::join(options_.directory, "running"));
 }
@@ -189,6 +210,7 @@ Json Agent::health() {
                       {"certificate_days_left", static_cast<double>(left / seconds{1}) / 86400},
                       {"connects", link.connects},
                       {"points", processor_->points()},
+                      {"labels", labels_->figures()},
                       {"models", std::move(models)}};
 }
 

@@ -11,6 +11,7 @@
 #include "device/agent/commands.h"
 #include "device/agent/connection.h"
 #include "device/agent/converger.h"
+#include "device/agent/label_station.h"
 #include "device/agent/measure.h"
 #include "device/agent/renewal.h"
 #include "device/sources/sources.h"
@@ -21,6 +22,7 @@ struct AgentOptions {
     std::string directory;
     outbox::Options outbox;  // its directory is set by the agent
     std::string program;     // this very program, for its verb `measure`
+    LabelOptions labels;
 };
 
 class Agent {
@@ -33,6 +35,7 @@ class Agent {
     Task<> run();   // until cancelled
     Task<> stop();  // makes durable what was accepted; after run() has ended
     const AgentIdentity& identity() const { return identity_; }
+    const LabelStation& labels() const { return *labels_; }
     Json health();
 
  private:
@@ -42,6 +45,7 @@ class Agent {
     void publish_report();
     void make_commands();
     void make_renewal();
+    Result<> make_labels();
     Result<> note_boot();
 
     files::Files& files_;
@@ -63,6 +67,8 @@ class Agent {
     std::unique_ptr<Converger> converger_;
     std::unique_ptr<Renewal> renewal_;
     std::unique_ptr<Commands> commands_;
+    std::unique_ptr<EdgeModels> models_;
+    std::unique_ptr<LabelStation> labels_;
 };
 
 }  // namespace mw::agent

@@ -127,6 +127,11 @@ void Converger::read_config(const Json& document) {
     } else {
         updates_.set_watch({});
     }
+    const Json* labels = find(document, "config.labels");
+    if (parts_.configure_labels) {
+        auto configured = parts_.configure_labels(labels ? *labels : Json(JsonObject{}));
+        if (!configured) config_error_ = std::move(configured).error();
+    }
     const auto text = find_string(document, "config.health_every");
     if (!text) return;
     auto every = parse_duration(*text);

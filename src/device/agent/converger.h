@@ -26,6 +26,7 @@ class Converger {
         Processor& processor;
         crypto::TrustStore trust;  // who may sign releases
         std::string program;       // ours, for its verb `measure`
+        std::function<Result<>(const Json& labels)> configure_labels;  // empty: nobody keeps any
     };
     Converger(Parts parts, DeviceId device, std::string directory);
     ~Converger();

@@ -30,6 +30,12 @@ class ModelRunner {
     // Rows it must see again to be as if it had never stopped.
     features::Memory memory() const { return bundle_.pipeline.memory(); }
 
+    // What it looks at, by the device's names, and the score at which it alarms.
+    std::vector<std::string> signals() const { return bundle_.pipeline.spec().signals(); }
+    double raise_at() const { return bundle_.pipeline.spec().raise_at; }
+
+    inference::Model& model() { return bundle_.pipeline.model(); }
+
     // What runs it, and what is to be said about that: why it is not the native engine, say.
     std::string engine() const { return bundle_.pipeline.model().engine(); }
     std::string engine_remark() const { return bundle_.pipeline.model().remark(); }

@@ -51,9 +51,11 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
         {stream, topic_of(device_, stream), Bytes(text_.begin(), text_.end())});
     entry.checkpoints["source/" + source] = std::move(checkpoint);
 
+    if (watcher_) watcher_->saw(batch);
     for (const auto& [name, runner] : models_) {
         decisions_.clear();
         runner->feed(batch, decisions_);
+        if (watcher_) watcher_->decided(*runner, decisions_);
         const std::string decision_stream = "decision/" + name;
         std::uint64_t sequence = outbox_.next_sequence(decision_stream);
         for (Decision& decision : decisions_) {
@@ -131,6 +133,7 @@ Task<> Processor::uninstall(std::string model) {
     CO_TRY_VOID(co_await take_turn());
     Turn turn(*this);
     if (models_.erase(model) == 0) co_return Result<>{};
+    if (watcher_) watcher_->gone(model);
     co_return co_await send_left_open(std::move(model), Bytes{});
 }
 

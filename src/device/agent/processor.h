@@ -12,6 +12,15 @@
 
 namespace mw::agent {
 
+// Sees what passes: each batch, then what each model decided about it. Must be quick.
+class Watcher {
+ public:
+    virtual ~Watcher() = default;
+    virtual void saw(const Batch& batch) = 0;
+    virtual void decided(const ModelRunner& runner, const std::vector<Decision>& decisions) = 0;
+    virtual void gone(const std::string& model) = 0;  // it is uninstalled
+};
+
 class Processor final : public sources::SourceSink {
  public:
     Processor(DeviceId device, outbox::Outbox& outbox);
@@ -26,6 +35,8 @@ class Processor final : public sources::SourceSink {
 
     // How much event time one sketch covers, of every model from its next window on.
     void observe_every(nanoseconds window);
+
+    void watch(Watcher* watcher) { watcher_ = watcher; }  // null: nobody
 
     Bytes source_checkpoint(const std::string& source) const;
     const std::map<std::string, std::unique_ptr<ModelRunner>>& models() const { return models_; }
@@ -48,6 +59,7 @@ class Processor final : public sources::SourceSink {
     std::string text_;
     nanoseconds observe_every_ = observation::window_default;
     std::uint64_t points_ = 0;
+    Watcher* watcher_ = nullptr;
     bool busy_ = false;
     Event idle_;
 };

@@ -294,6 +294,48 @@ Task<Resource> Labelling::answer(std::string name, Answer answer, std::string au
                                                  std::move(note));
 }
 
+std::string Labelling::use_case_of(const labels::Label& label) const {
+    const auto device = devices_.find(label.device);
+    if (device == devices_.end()) return {};
+    for (const auto& [name, watched] : monitors_)
+        if (watched.monitor.model == label.model &&
+            matches_labels(watched.monitor.selector, device->second))
+            return watched.monitor.use_case;
+    return {};
+}
+
+Task<> Labelling::take(EdgeAnswer answer, std::string snippet) {
+    labels::Label label = std::move(answer.label);
+    label.snippet = std::move(snippet);
+    label.use_case = use_case_of(label);
+    const std::string name = task_name(label);
+    auto task = co_await parts_.store.get("LabelTask", name);
+    if (!task && task.error().code != Errc::not_found) co_return std::move(task).error();
+    if (task) {
+        label.task = name;
+        label.use_case = find_string(task->spec, "use_case").value_or("");
+        label.why = find_string(task->spec, "why").value_or(label.why);
+        label.propensity = find_number(task->spec, "propensity").value_or(1);
+    }
+    CO_TRY(const labels::Label kept, co_await parts_.log.append(std::move(label)));
+    const labels::Label* newest = parts_.log.of_task(name);
+    // A repeated one, or one that says what the task says already.
+    if (!task || !newest || newest->number != kept.number ||
+        (state_of(*task, task_table()) == "answered" &&
+         find_bool(task->status, "label") == kept.label))
+        co_return Result<>{};
+    const std::string says = kept.author + (kept.label ? " said yes" : " said no");
+    CO_TRY(auto changes, advance(*task, task_table(), "answer", says, parts_.clock.now()));
+    changes["label"] = kept.label;
+    changes["by"] = kept.author;
+    changes["at"] = to_iso8601(kept.labelled_at);
+    AuditNote note{kept.author, "label.answered", says};
+    auto written =
+        co_await parts_.store.merge_status("LabelTask", name, std::move(changes), std::move(note));
+    if (!written) co_return std::move(written).error();
+    co_return Result<>{};
+}
+
 namespace {
 
 // Another pair of eyes, and another point of view.

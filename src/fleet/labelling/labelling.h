@@ -17,6 +17,7 @@
 #include "domain/decision.h"
 #include "domain/resource_store.h"
 #include "fleet/labelling/choice.h"
+#include "fleet/labelling/inbox.h"
 #include "fleet/labelling/task.h"
 
 namespace mw::labelling {
@@ -70,6 +71,10 @@ class Labelling {
     // conflict: it is not open to that; not_found; invalid_input.
     Task<Resource> answer(std::string task, Answer answer, std::string author);
 
+    // What somebody at a gateway said: durable in the label log when it yields, once however often
+    // it comes. A task that asks about the same window is answered by it. `snippet`: its blob.
+    Task<> take(EdgeAnswer answer, std::string snippet);
+
     // Who settles a disagreement, and in which roles they and those who disagreed act.
     struct Judge {
         std::string author;
@@ -93,6 +98,7 @@ class Labelling {
     };
     void on_change(const ResourceChange& change);
     void on_task(const Resource& task, bool gone);
+    std::string use_case_of(const labels::Label& label) const;
     void offer(Watched& watched, const Decision& decision);
     double threshold_of(const Decision& decision);
     Task<> learn_threshold(std::string model, std::string version);

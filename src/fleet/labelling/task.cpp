@@ -18,16 +18,25 @@ constexpr Transition rows[] = {
 constexpr StateTable table("LabelTask", rows);
 constexpr std::size_t name_bytes = 10;
 
+std::string window_name(const std::string& device, const std::string& model, Timestamp from,
+                        Timestamp to) {
+    const std::string key =
+        device + '\0' + model + '\0' + std::to_string(from.ns) + '\0' + std::to_string(to.ns);
+    const auto digest = crypto::sha256(bytes_of(key));
+    return "label-" + to_hex(ByteView(digest).first(name_bytes));
+}
+
 }  // namespace
 
 const StateTable& task_table() { return table; }
 
 std::string task_name(const Decision& decision) {
-    const std::string key = decision.device.text + '\0' + decision.model + '\0' +
-                            std::to_string(decision.window_from.ns) + '\0' +
-                            std::to_string(decision.window_to.ns);
-    const auto digest = crypto::sha256(bytes_of(key));
-    return "label-" + to_hex(ByteView(digest).first(name_bytes));
+    return window_name(decision.device.text, decision.model, decision.window_from,
+                       decision.window_to);
+}
+
+std::string task_name(const labels::Label& label) {
+    return window_name(label.device, label.model, label.window_from, label.window_to);
 }
 
 Resource task_of(const Monitor& monitor, const Decision& decision, const Choice& choice) {

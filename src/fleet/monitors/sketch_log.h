@@ -24,7 +24,7 @@ struct StoredSketch {
     Bytes body;
 };
 
-class SketchLog final : public ingest::SketchKeeper {
+class SketchLog final : public ingest::ReportKeeper {
  public:
     // Blocks while it replays; what the log holds is given to `replay`, oldest first.
     static Result<std::unique_ptr<SketchLog>> open(files::Files& files, Loop& loop,

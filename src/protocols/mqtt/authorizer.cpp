@@ -27,7 +27,7 @@ bool is_below(std::string_view topic, std::string_view parent) {
 bool is_device_output(std::string_view rest) {
     if (rest == "event" || rest == "health" || rest == "reported") return true;
     return is_below(rest, "data") || is_below(rest, "decision") || is_below(rest, "sketch") ||
-           is_below(rest, "reply");
+           is_below(rest, "label") || is_below(rest, "reply");
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ constexpr Permission permissions[]{
     {"mw/v1/gw-1/data/main", true, false},
     {"mw/v1/gw-1/decision/m", true, false},
     {"mw/v1/gw-1/sketch/m", true, false},
+    {"mw/v1/gw-1/label/m", true, false},
     {"mw/v1/gw-1/reply/7", true, false},
     {"mw/v1/gw-1/event", true, false},
     {"mw/v1/gw-1/health", true, false},
