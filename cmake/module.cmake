@@ -67,6 +67,18 @@ function(mw_kin_fuzz name)
   endforeach()
 endfunction()
 
+# The files of the caller's folder page/, as page_files() of mw::NAME.
+function(mw_page name)
+  file(GLOB page CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/page/*)
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/page_files.cpp)
+  set(script ${CMAKE_SOURCE_DIR}/cmake/embed_page.cmake)
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DOUT=${out} -DPAGE=${CMAKE_CURRENT_SOURCE_DIR}/page -DMODULE=${name} -P ${script}
+    DEPENDS ${page} ${script})
+  target_sources(mw_${name} PRIVATE ${out})
+endfunction()
+
 # Layers off the point's path are optimised less: a clean build takes a fifth less time for them.
 # Modules that are loops over columns of points gain from vectors.
 function(mw_optimise name layer)

@@ -1,16 +1,12 @@
 #pragma once
-// The page's files as they were when the program was built (embed.cmake writes the table).
+// The files under page/, compiled into the program.
 
 #include <span>
-#include <string_view>
+
+#include "base/page_file.h"
 
 namespace mw::edge_labels {
 
-struct PageFile {
-    std::string_view path;
-    std::string_view content_type;
-    std::string_view body;
-};
 std::span<const PageFile> page_files();
 
 }  // namespace mw::edge_labels

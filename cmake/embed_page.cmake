@@ -1,5 +1,6 @@
-# cmake -DOUT=page_files.cpp -DPAGE=folder -P embed.cmake: the page's files as a C++ table.
-set(types html "text/html; charset=utf-8" js "text/javascript; charset=utf-8" css "text/css; charset=utf-8")
+# cmake -DOUT=page_files.cpp -DPAGE=folder -DMODULE=name -P embed_page.cmake: a page's files as a C++ table.
+set(types html "text/html; charset=utf-8" js "text/javascript; charset=utf-8" css "text/css; charset=utf-8"
+    svg "image/svg+xml")
 file(GLOB names RELATIVE ${PAGE} ${PAGE}/*)
 list(SORT names)
 set(rows "")
@@ -20,4 +21,4 @@ foreach(name ${names})
   endwhile()
   string(APPEND rows "    {\"/${name}\", \"${type}\",\n${pieces}},\n")
 endforeach()
-file(WRITE ${OUT} "#include \"device/edge_labels/page_files.h\"\n\nnamespace mw::edge_labels {\nnamespace {\nconstexpr PageFile table[] = {\n${rows}};\n}\nstd::span<const PageFile> page_files() { return table; }\n}\n")
+file(WRITE ${OUT} "#include <span>\n\n#include \"base/page_file.h\"\n\nnamespace mw::${MODULE} {\nnamespace {\nconstexpr PageFile table[] = {\n${rows}};\n}\nstd::span<const PageFile> page_files();\n\nstd::span<const PageFile> page_files() { return table; }\n}\n")
