@@ -21,6 +21,7 @@ mw_system_library(spdlog LINK spdlog fmt DEFINES SPDLOG_COMPILED_LIB SPDLOG_FMT_
 mw_system_library(fmt LINK fmt)
 # Without exceptions a result cannot be used before it was checked: the compiler refuses it.
 mw_system_library(simdjson LINK simdjson DEFINES SIMDJSON_EXCEPTIONS=0)
+mw_system_library(re2 LINK re2)
 mw_system_library(zstd LINK zstd)
 mw_system_library(zlib LINK z)
 mw_system_library(protobuf LINK protobuf)

@@ -5,6 +5,7 @@
 
 #include "data/registry/kinds.h"
 #include "data/registry/wrong.h"
+#include "platform/pattern/pattern.h"
 
 namespace mw::registry {
 namespace {
@@ -66,6 +67,9 @@ Result<> check_format(std::string_view format, const std::string& text, const st
         if (duration->count() <= 0) return wrong(path, "want a duration above zero, such as 90s");
     } else if (format == "timestamp") {
         if (const auto time = parse_iso8601(text); !time) return wrong(path, time.error().message);
+    } else if (format == "pattern") {
+        if (const auto made = Pattern::compile(text); !made)
+            return wrong(path, made.error().message);
     } else if (format == "regex") {
         try {
             std::regex compiled(text);

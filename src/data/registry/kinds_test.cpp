@@ -155,6 +155,8 @@ TEST(RegistryKinds, refuse_with_path_and_remedy) {
          "spec.signals[0].every: "},
         {R"({"kind":"DeviceProfile","name":"p","spec":{"signals":[{"name":"a","every":"0s"}]}})",
          "spec.signals[0].every: want a duration above zero"},
+        {R"({"kind":"DeviceProfile","name":"p","spec":{"signals":[{"name":"a","pattern":"(?=a)"}]}})",
+         "spec.signals[0].pattern: '(?=a)' is not a regular expression"},
         {R"({"kind":"EnrollmentGroup","name":"g","spec":{"expires":"soon"}})", "spec.expires: "},
         {R"({"kind":"EnrollmentGroup","name":"g","spec":{"names":"gw-["}})",
          "spec.names: 'gw-[' is not a regular expression"},

@@ -103,6 +103,16 @@ TEST(QualityEngine, a_text_may_be_one_of_some) {
               (Codes{good, range, good, range, type}));
 }
 
+TEST(QualityEngine, a_text_matches_the_pattern_as_a_whole) {
+    const Quality type = Quality::bad(Reason::type);
+    const SignalRules lots{.pattern = Pattern::compile("[A-Z]{2}-[0-9]+").value()};
+    EXPECT_EQ(judged_texts(lots, {"AB-17", "AB-17x", "xAB-17", "", "17"}),
+              (Codes{good, range, range, range, type}));
+    SignalRules both = lots;
+    both.texts = {"AB-1", "off"};
+    EXPECT_EQ(judged_texts(both, {"AB-1", "AB-2", "off"}), (Codes{good, range, range}));
+}
+
 TEST(QualityEngine, an_integer_that_no_double_says_is_a_number) {
     Batch batch = batch_of({{0, 0}, {1, 0}});
     batch.values[0] = batch.boxes.add(std::int64_t{9'007'199'254'740'993});
@@ -131,7 +141,8 @@ TEST(QualityRules, types_and_texts_are_read_and_written_again) {
         return rules_from_profile("p", parse_json(json).value());
     };
     const auto read =
-        rules(R"({"signals":[{"name":"s","texts":["b","a"]},{"name":"n","type":"int64"}]})");
+        rules(R"({"signals":[{"name":"s","texts":["b","a"]},{"name":"n","type":"int64"},)"
+              R"({"name":"p","pattern":"a+"}]})");
     ASSERT_TRUE(read.ok()) << read.error().message;
     const SignalRules& states = (*read)->signals.at("s");
     EXPECT_EQ(states.texts, (std::vector<std::string>{"a", "b"}));
@@ -139,11 +150,17 @@ TEST(QualityRules, types_and_texts_are_read_and_written_again) {
     EXPECT_EQ(to_json(signal_spec("s", states)), R"({"name":"s","texts":["a","b"]})");
     EXPECT_EQ(to_json(signal_spec("n", (*read)->signals.at("n"))),
               R"({"name":"n","type":"int64"})");
+    EXPECT_EQ(to_json(signal_spec("p", (*read)->signals.at("p"))),
+              R"({"name":"p","pattern":"a+"})");
     for (const char* wrong :
          {R"({"signals":[{"name":"s","type":"frame"}]})", R"({"signals":[{"name":"s","type":7}]})",
           R"({"signals":[{"name":"s","texts":"a"}]})", R"({"signals":[{"name":"s","texts":[1]}]})",
           R"({"signals":[{"name":"s","texts":["a"],"max":1}]})",
-          R"({"signals":[{"name":"s","type":"string","unit":"bar"}]})"})
+          R"({"signals":[{"name":"s","pattern":"a","max":1}]})",
+          R"({"signals":[{"name":"s","pattern":"(?=a)"}]
+})", R"({"signals":[{"name":"s","pattern":7}]})",
+          R"({"signals":[{"name":"s","type":"string","unit":"bar"}]})"
+})
         EXPECT_FALSE(rules(wrong).ok()) << wrong;
 }
 

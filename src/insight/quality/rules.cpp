@@ -83,6 +83,17 @@ Result<void> read_texts(const Json& signal, const std::string& path, SignalRules
     return {};
 }
 
+Result<void> read_pattern(const Json& signal, const std::string& path, SignalRules& rules) {
+    const Json* found = find(signal, "pattern");
+    if (!found || found->is_null()) return {};
+    const std::string where = path + ".pattern";
+    if (!found->is_string()) return wrong(where, "must be a regular expression");
+    auto compiled = Pattern::compile(std::string(found->get_string()));
+    if (!compiled) return std::move(compiled).error().context(where);
+    rules.pattern = std::move(*compiled);
+    return {};
+}
+
 Result<void> read_counter(const Json& signal, const std::string& path, SignalRules& rules) {
     if (const Json* found = find(signal, "counter"); found && !found->is_null()) {
         if (!found->is_bool()) return wrong(path + ".counter", "must be true or false");
@@ -110,6 +121,7 @@ Result<SignalRules> signal_rules(const Json& signal, const std::string& path) {
     TRY_VOID(read_counter(signal, path, rules));
     TRY_VOID(read_type(signal, path, rules));
     TRY_VOID(read_texts(signal, path, rules));
+    TRY_VOID(read_pattern(signal, path, rules));
     if (rules.wants_texts() && rules.wants_numbers())
         return wrong(path, "declares texts, and what only numbers have; keep one of them");
     if (rules.min > rules.max) return wrong(path + ".min", "is above max");
@@ -131,7 +143,9 @@ bool SignalRules::wants_numbers() const {
            !unit.empty();
 }
 
-bool SignalRules::wants_texts() const { return type == ValueType::text || !texts.empty(); }
+bool SignalRules::wants_texts() const {
+    return type == ValueType::text || !texts.empty() || pattern;
+}
 
 Rules default_rules() {
     static const Rules rules = std::make_shared<const RuleSet>();
@@ -174,6 +188,7 @@ Json signal_spec(std::string_view name, const SignalRules& rules) {
     for (const auto& [word, type] : type_words)
         if (rules.type == type) spec["type"] = word;
     if (!rules.texts.empty()) spec["texts"] = JsonArray(rules.texts.begin(), rules.texts.end());
+    if (rules.pattern) spec["pattern"] = rules.pattern->text();
     if (rules.counter) spec["counter"] = true;
     number("wraps_at", rules.wraps_at, 0);
     duration("every", rules.every);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "domain/value.h"
+#include "platform/pattern/pattern.h"
 
 namespace mw::quality {
 
@@ -26,6 +27,7 @@ struct SignalRules {
     std::vector<double> values = {};      // those it may have; empty: any
     std::optional<ValueType> type = {};   // what values must be; mixed and none are no types here
     std::vector<std::string> texts = {};  // those it may have; empty: any
+    std::optional<Pattern> pattern = {};  // that a text matches as a whole
     bool counter = false;                 // never falls, but to start anew
     double wraps_at = 0;                  // the counter's modulus; 0: it has none
     nanoseconds every{0};

@@ -203,7 +203,8 @@ unsigned Series::faults_of_text(std::string_view text) const {
     if (wants_numbers) return bit(Fault::type);
     const auto& texts = rules->texts;
     const bool known = texts.empty() || std::binary_search(texts.begin(), texts.end(), text);
-    return known ? 0 : bit(Fault::range);
+    const bool fits = !rules->pattern || rules->pattern->matches(text);
+    return known && fits ? 0 : bit(Fault::range);
 }
 
 unsigned Series::judge_timeliness(Timestamp time, const Moment& moment) {
