@@ -32,6 +32,9 @@ Result<std::unique_ptr<Agent>> Agent::open(files::Files& files, Loop& loop, Work
         self->options_.program,
         [self = self.get()](const Json& labels) { return self->labels_->configure(labels); }};
     self->converger_ = std::make_unique<Converger>(parts, device, self->options_.directory);
+    self->converger_->on_uplink([agent = self.get()](std::uint64_t rate, std::uint64_t burst) {
+        agent->connection_->limit(rate, burst);
+    });
     self->make_commands();
     self->make_renewal();
     TRY_VOID(self->make_labels());
@@ -173,6 +176,27 @@ Task<> Agent::report_health() {
     }
 }
 
+namespace {
+
+Json outbox_health(const outbox::Figures& outbox, const ConnectionFigures& link) {
+    JsonObject ranks;
+    for (const outbox::Rank rank : outbox::all_ranks) {
+        const outbox::RankFigures& each = outbox.ranks[rank];
+        ranks[outbox::name_of(rank)] = {{"unsent", each.unsent_messages},
+                                        {"dropped", each.dropped_messages},
+                                        {"disk_bytes", each.disk_bytes}};
+    }
+    return JsonObject{{"unsent", outbox.unsent_messages},
+                      {"disk_bytes", outbox.disk_bytes},
+                      {"dropped", outbox.dropped_messages},
+                      {"ranks", std::move(ranks)},
+                      {"held_back_s", static_cast<double>(link.held_back.count()) / 1e9},
+                      {"refused_by_hub", link.refused_messages},
+                      {"disk_failures", outbox.disk_failures}};
+}
+
+}  // namespace
+
 Json Agent::health() {
     const sources::HostSample host = host_.sample(options_.directory);
     const outbox::Figures outbox = outbox_->figures();
@@ -200,12 +224,7 @@ Json Agent::health() {
                       {"memory_total_bytes", host.memory_total_bytes},
                       {"process_rss_bytes", host.process_rss_bytes},
                       {"disk_free_bytes", host.disk_free_bytes},
-                      {"outbox",
-                       {{"unsent", outbox.unsent_messages},
-                        {"disk_bytes", outbox.disk_bytes},
-                        {"dropped", outbox.dropped_messages},
-                        {"refused_by_hub", link.refused_messages},
-                        {"disk_failures", outbox.disk_failures}}},
+                      {"outbox", outbox_health(outbox, link)},
                       {"clock_offset_ms", static_cast<double>(link.clock_offset.count()) / 1e6},
                       {"certificate_days_left", static_cast<double>(left / seconds{1}) / 86400},
                       {"connects", link.connects},

@@ -90,18 +90,41 @@ Task<> Connection::serve_once(const Listener& listener) {
 
 Task<> Connection::send(mqtt::Client& client) {
     for (;;) {
-        while (auto queued = outbox_.try_next()) {
-            for (;;) {
-                auto sent =
-                    client.publish(queued->topic, queued->payload, mqtt::QoS::at_least_once);
-                if (sent) break;
-                if (sent.error().code != Errc::overloaded) co_return std::move(sent).error();
-                CO_TRY_VOID(co_await client.room());
-            }
-            in_flight_.push_back(true);
-        }
-        CO_TRY_VOID(co_await outbox_.more());
+        const bool held = bucket_.wait(loop_.clock().steady()) > nanoseconds{0};
+        auto queued = outbox_.try_next(held ? outbox::Rank::decisions : outbox::Rank::points);
+        if (queued)
+            CO_TRY_VOID(co_await publish(client, std::move(*queued)));
+        else
+            CO_TRY_VOID(co_await wait_for_more());
     }
+}
+
+Task<> Connection::publish(mqtt::Client& client, outbox::Queued queued) {
+    for (;;) {
+        auto sent = client.publish(queued.topic, queued.payload, mqtt::QoS::at_least_once);
+        if (sent) break;
+        if (sent.error().code != Errc::overloaded) co_return std::move(sent).error();
+        CO_TRY_VOID(co_await client.room());
+    }
+    in_flight_.push_back(true);
+    bucket_.spend(queued.payload.size() + queued.topic.size(), loop_.clock().steady());
+    co_return Result<>{};
+}
+
+// Of any rank, or, while the uplink's limit holds the others back, of decisions.
+Task<> Connection::wait_for_more() {
+    const nanoseconds held = bucket_.wait(loop_.clock().steady());
+    if (held == nanoseconds{0}) co_return co_await outbox_.more();
+    auto decisions = outbox_.more(outbox::Rank::decisions);
+    const SteadyTime began = loop_.clock().steady();
+    auto waited = co_await within(held, std::move(decisions));
+    figures_.held_back += loop_.clock().steady() - began;
+    if (!waited && waited.error().code != Errc::timed_out) co_return std::move(waited);
+    co_return Result<>{};
+}
+
+void Connection::limit(std::uint64_t bytes_per_second, std::uint64_t burst_bytes) {
+    bucket_.set(bytes_per_second, burst_bytes, loop_.clock().steady());
 }
 
 Task<> Connection::receive(mqtt::Client& client, const Listener& listener) {

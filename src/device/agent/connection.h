@@ -8,6 +8,7 @@
 #include <string>
 
 #include "device/agent/hub_link.h"
+#include "device/agent/token_bucket.h"
 #include "device/outbox/outbox.h"
 #include "protocols/mqtt/mqtt.h"
 
@@ -24,6 +25,7 @@ struct ConnectionFigures {
     std::uint64_t connects = 0;
     std::uint64_t refused_messages = 0;  // the hub said no: not sent again
     nanoseconds clock_offset{0};
+    nanoseconds held_back{0};  // by the limit of the uplink, so far
     std::string last_error;
 };
 
@@ -41,6 +43,8 @@ class Connection {
     Task<> run(Listener listener);  // until cancelled
     // Ends the session and opens another one, with the certificate that the link uses then.
     void reconnect();
+    // How fast the outbox may be sent; decisions wait for nothing, and count.
+    void limit(std::uint64_t bytes_per_second, std::uint64_t burst_bytes);
     // State that is only worth something now: reported, health. False when not connected.
     bool publish_now(const std::string& rest_of_topic, std::string_view text);
     const ConnectionFigures& figures() const { return figures_; }
@@ -49,6 +53,8 @@ class Connection {
     Task<> serve_once(const Listener& listener);
     Task<std::unique_ptr<mqtt::Client>> connect();
     Task<> send(mqtt::Client& client);
+    Task<> publish(mqtt::Client& client, outbox::Queued queued);
+    Task<> wait_for_more();
     Task<> receive(mqtt::Client& client, const Listener& listener);
     void on_acknowledged(mqtt::Sequence sequence);
     nanoseconds next_backoff();
@@ -61,6 +67,7 @@ class Connection {
     outbox::Outbox& outbox_;
     ConnectionOptions options_;
     ConnectionFigures figures_;
+    TokenBucket bucket_;
     std::unique_ptr<mqtt::Client> client_;
     std::deque<bool> in_flight_;  // of each unacknowledged publish: was it the outbox's?
     mqtt::Sequence acknowledged_ = 0;

@@ -8,6 +8,7 @@ namespace mw::agent {
 namespace {
 
 constexpr std::uint64_t document_bytes_max = 4 << 20;
+constexpr std::int64_t uplink_rate_min = 1024;  // slower, and health alone would fill the line
 
 JsonObject object_at(const Json& document, std::string_view key) {
     const Json* part = find(document, key);
@@ -127,6 +128,7 @@ void Converger::read_config(const Json& document) {
     } else {
         updates_.set_watch({});
     }
+    read_uplink(document);
     const Json* labels = find(document, "config.labels");
     if (parts_.configure_labels) {
         auto configured = parts_.configure_labels(labels ? *labels : Json(JsonObject{}));
@@ -139,6 +141,22 @@ void Converger::read_config(const Json& document) {
         health_every_ = *every;
     else
         config_error_ = Error{Errc::invalid_input, "config.health_every: want at least 100ms"};
+}
+
+void Converger::read_uplink(const Json& document) {
+    const Json* uplink = find(document, "config.uplink");
+    std::int64_t rate = 0, burst = 0;
+    if (uplink) {
+        rate = find_integer(*uplink, "bytes_per_second").value_or(0);
+        burst = find_integer(*uplink, "burst_bytes").value_or(rate);
+        if (rate < uplink_rate_min || burst < 0) {
+            config_error_ = Error{Errc::invalid_input,
+                                  "config.uplink: want bytes_per_second of at least 1024, and "
+                                  "burst_bytes of at least 0 (a second's worth unless said)"};
+            return;
+        }
+    }
+    if (on_uplink_) on_uplink_(static_cast<std::uint64_t>(rate), static_cast<std::uint64_t>(burst));
 }
 
 // What a model that starts may look back in. At a restart no source runs yet: what is to run looks

@@ -35,6 +35,10 @@ class Converger {
     Task<> run();
     void desire(std::string document);
     void on_report(std::function<void()> listener) { on_report_ = std::move(listener); }
+    // How fast the hub wants it to send: bytes a second (0: no limit), and a burst.
+    void on_uplink(std::function<void(std::uint64_t, std::uint64_t)> listener) {
+        on_uplink_ = std::move(listener);
+    }
     Json report() const;
     nanoseconds health_every() const { return health_every_; }
 
@@ -57,6 +61,7 @@ class Converger {
     Task<> run_source(std::string name, sources::Source& source);
     Task<> stop_source(std::string name);
     void read_config(const Json& document);
+    void read_uplink(const Json& document);
     Task<> remember(std::string text);
     void changed();
 
@@ -74,6 +79,7 @@ class Converger {
     std::map<std::string, Json> coming_sources_;  // descriptions of the current document
     std::vector<std::string> ignored_;
     std::function<void()> on_report_;
+    std::function<void(std::uint64_t, std::uint64_t)> on_uplink_;
     HubDownloads downloads_;
     ModelInstaller models_;
     updates::ModuleInstaller firmware_;

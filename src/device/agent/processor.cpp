@@ -4,6 +4,11 @@
 #include "protocols/payload/payload.h"
 
 namespace mw::agent {
+namespace {
+
+constexpr std::size_t binary_points_min = 64;
+
+}  // namespace
 
 class Processor::Turn {
  public:
@@ -45,10 +50,7 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
     Batch numbered = batch;
     const std::string stream = "data/" + source;
     numbered.position.sequence = outbox_.next_sequence(stream);
-    text_.clear();
-    payload::encode(numbered, text_);
-    entry.messages.push_back(
-        {stream, topic_of(device_, stream), Bytes(text_.begin(), text_.end())});
+    entry.messages.push_back({stream, topic_of(device_, stream), encode(numbered)});
     entry.checkpoints["source/" + source] = std::move(checkpoint);
 
     if (watcher_) watcher_->saw(batch);
@@ -71,6 +73,21 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
         entry.checkpoints["observation/" + name] = runner->observer().checkpoint();
     }
     return entry;
+}
+
+// Columns cost the hub and the disk less than text; a few points are read more easily as text,
+// which is also the only form of values that are not doubles.
+Bytes Processor::encode(const Batch& batch) {
+    const bool numbers = std::ranges::all_of(
+        batch.runs, [](const Run& run) { return run.type == ValueType::number && !run.boxed; });
+    if (batch.size() >= binary_points_min && numbers) {
+        Bytes bytes;
+        payload::encode_binary(batch, bytes, true);
+        return bytes;
+    }
+    text_.clear();
+    payload::encode(batch, text_);
+    return Bytes(text_.begin(), text_.end());
 }
 
 void Processor::add_sketch(outbox::Entry& entry, const std::string& model,

@@ -47,6 +47,7 @@ class Processor final : public sources::SourceSink {
     class Turn;
     Task<> take_turn();
     outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
+    Bytes encode(const Batch& batch);
     Task<> put(outbox::Entry entry);
     void add_sketch(outbox::Entry& entry, const std::string& model, const drift::Sketch& sketch);
     // The window that was open when a model goes, with the checkpoint that comes after it.

@@ -152,14 +152,18 @@ std::optional<Bytes> Outbox::checkpoint(const std::string& key) const {
     return found->second;
 }
 
-// Higher ranks have room that lower ones may not use, where those are not dropped for it. The
-// journal counts twice as long as it may be: while it is moved into lanes, its bytes are in both.
+// What counts against the budget. The journal counts twice as long as it may be: while it is moved
+// into lanes, its bytes are in both.
+std::uint64_t Outbox::charged_bytes() const {
+    const std::uint64_t journal = std::max(seen_.journal_bytes, 2 * options_.journal_bytes_max);
+    return seen_.bytes() - seen_.journal_bytes + journal;
+}
+
+// Higher ranks have room that lower ones may not use, where those are not dropped for it.
 bool Outbox::is_full(Rank rank) const {
     if (options_.overflow[rank] == DiskOverflow::drop_oldest) return false;
     const std::uint64_t sixteenths = 16 - static_cast<std::uint64_t>(rank);
-    const std::uint64_t journal = std::max(seen_.journal_bytes, 2 * options_.journal_bytes_max);
-    const std::uint64_t lanes = seen_.bytes() - seen_.journal_bytes;
-    return lanes + journal + waiting_.bytes() > options_.disk_bytes_max / 16 * sixteenths;
+    return charged_bytes() + waiting_.bytes() > options_.disk_bytes_max / 16 * sixteenths;
 }
 
 Result<> Outbox::append(Entry entry) {
@@ -262,8 +266,9 @@ Task<> Outbox::flush() {
     co_return Result<>{};
 }
 
-std::optional<Queued> Outbox::try_next() {
+std::optional<Queued> Outbox::try_next(Rank lowest) {
     for (const Rank rank : all_ranks) {
+        if (rank > lowest) break;
         Line& line = *lines_[rank];
         if (line.sent == line.window.size() || line.window[line.sent].frame > durable_) continue;
         sent_.push_back(rank);
@@ -272,11 +277,14 @@ std::optional<Queued> Outbox::try_next() {
     return std::nullopt;
 }
 
-Task<> Outbox::more() {
+Task<> Outbox::more(Rank lowest) {
     sending_ = true;
-    for (const auto& line : lines_)
-        if (line->sent < line->window.size() && line->window[line->sent].frame <= durable_)
+    for (const Rank rank : all_ranks) {
+        const Line& line = *lines_[rank];
+        if (rank <= lowest && line.sent < line.window.size() &&
+            line.window[line.sent].frame <= durable_)
             co_return Result<>{};
+    }
     more_.reset();
     work_.set();
     co_return co_await more_.wait();

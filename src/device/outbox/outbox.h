@@ -101,8 +101,8 @@ class Outbox {
 
     // The sender's side. Messages come out once durable, by rank, in the order of append within
     // one.
-    std::optional<Queued> try_next();
-    Task<> more();  // when try_next() may have something
+    std::optional<Queued> try_next(Rank lowest = Rank::points);
+    Task<> more(Rank lowest = Rank::points);  // when try_next() may have something
     // The oldest message that came out and was not acknowledged yet now is.
     void acknowledge_one();
     // All messages that came out without acknowledgement will come out again. Nothing is held in
@@ -136,6 +136,7 @@ class Outbox {
     void add_frame(const Entry& entry);
     void add_sequences(Entry& snapshot) const;
     Bytes positions() const;
+    std::uint64_t charged_bytes() const;
     bool is_full(Rank rank) const;
     std::uint64_t done(Rank rank) const;
     void note_dropped(Rank rank, std::uint64_t messages);

@@ -205,7 +205,8 @@ Task<> Outbox::drop_done() {
 }
 
 Task<> Outbox::enforce_disk_limit() {
-    while (seen_.bytes() > options_.disk_bytes_max && give_up_oldest())
+    // What is dropped after the last frame was written would not be remembered.
+    while (!stopping_ && charged_bytes() > options_.disk_bytes_max && give_up_oldest())
         CO_TRY_VOID(co_await drop_done());
     co_return Result<>{};
 }

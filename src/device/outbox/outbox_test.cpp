@@ -89,7 +89,7 @@ TEST_F(OutboxOnDisk, drop_oldest_keeps_the_newest_and_counts) {
         flush();
     }
     const auto figures = outbox_->figures();
-    EXPECT_LE(figures.disk_bytes, 50'000u);
+    EXPECT_LE(figures.disk_bytes, 40'000u);
     EXPECT_GT(figures.dropped_messages, 250u);
     EXPECT_EQ(figures.dropped_messages + figures.unsent_messages, 400u);
     for (std::size_t i = figures.dropped_messages; i < 400; ++i) {

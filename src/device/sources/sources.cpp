@@ -2,6 +2,7 @@
 
 #include "device/sources/csv_replay.h"
 #include "device/sources/host.h"
+#include "device/sources/modbus.h"
 #include "device/sources/mqtt.h"
 
 namespace mw::sources {
@@ -26,8 +27,13 @@ Result<std::unique_ptr<Source>> make_source(const Json& description, SourceConte
         TRY(auto source, MqttSource::open(std::move(options), std::move(context)));
         return std::unique_ptr<Source>(std::move(source));
     }
+    if (type == "modbus") {
+        TRY(auto options, modbus_source_options(description));
+        return std::unique_ptr<Source>(
+            std::make_unique<ModbusSource>(std::move(options), std::move(context)));
+    }
     return Error{Errc::invalid_input,
-                 "unknown source type '" + type + "' (want csv, host or mqtt)"};
+                 "unknown source type '" + type + "' (want csv, host, modbus or mqtt)"};
 }
 
 }  // namespace mw::sources

@@ -53,7 +53,7 @@ struct SourceContext {
     Clock* clock = nullptr;
 };
 
-// {"type":"csv", ...}, {"type":"host", ...} or {"type":"mqtt", ...}: docs/formats/sources.md.
+// {"type":"csv", ...}, and host, modbus, mqtt: docs/formats/sources.md.
 // Errors name the key and what is expected.
 Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
 

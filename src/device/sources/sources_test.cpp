@@ -162,13 +162,25 @@ TEST(Sources, refuse_bad_descriptions_with_the_key) {
         const char* text;
         const char* wanted;
     } rows[] = {
-        {R"({"type":"modem"})", "csv, host or mqtt"},
+        {R"({"type":"modem"})", "csv, host, modbus or mqtt"},
         {R"({"type":"csv"})", "'path'"},
         {R"({"type":"csv","path":"/nowhere.csv"})", "/nowhere.csv"},
         {R"({"type":"csv","path":"x","speed":0})", "'speed'"},
         {R"({"type":"csv","path":"x","sped":1})", "'sped'"},
         {R"({"type":"host","every":"1ms"})", "'every'"},
         {R"([])", "object"},
+        {R"({"type":"modbus"})", "'address'"},
+        {R"({"type":"modbus","address":"plc:502","registers":[]})", "numeric"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[]})", "registers"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[{"signal":"a"}]})", "address"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[{"signal":"a","address":1,"type":"int24"}]})",
+         "registers[0].type"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[{"signal":"a","address":1,"table":"coils","type":"int16"}]})",
+         "type bit"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[{"signal":"a","address":1},{"signal":"a","address":2}]})",
+         "registers[1].signal"},
+        {R"({"type":"modbus","address":"10.0.0.1:502","registers":[{"signal":"a","address":1,"words":2}]})",
+         "'words'"},
     };
     RealClock clock;
     for (const auto& row : rows) {
