@@ -358,6 +358,19 @@ TEST_F(Identity, impostors_are_refused_with_a_reason) {
     EXPECT_FALSE(ca->peers().principal(bytes_of("nonsense"), clock_.now()).ok());
 }
 
+TEST_F(Identity, who_was_verified_is_known_again_by_all_of_the_certificate) {
+    auto ca = *open();
+    const auto device = *ca->issue_device("gw-1", key_.public_key().spki());
+    const Peers peers = ca->peers();
+    for (int time = 0; time < 3; ++time)
+        EXPECT_TRUE(peers.principal(device.der, clock_.now()).ok());
+    Bytes forged = device.der;
+    forged.back() ^= 1;  // of the signature
+    EXPECT_FALSE(peers.principal(forged, clock_.now()).ok());
+    EXPECT_FALSE(peers.principal(forged, clock_.now()).ok());
+    EXPECT_FALSE(peers.principal(device.der, clock_.now() + 91 * day).ok());
+}
+
 TEST_F(Identity, another_installation_of_ours_is_a_stranger) {
     auto ca = *open();
     options_.directory = folder_ + "/other";

@@ -5,6 +5,8 @@
 
 namespace mw::identity {
 
+constexpr std::size_t verified_bytes = 160, verified_most = 16'384;
+
 Result<Peers> Peers::make(const crypto::Certificate& root,
                           std::span<const crypto::Certificate> issuing,
                           crypto::Revocations revoked) {
@@ -12,15 +14,16 @@ Result<Peers> Peers::make(const crypto::Certificate& root,
     std::vector<Issuer> issuers;
     for (const auto& each : issuing) {
         TRY(auto key, crypto::PublicKey::from_spki(each.spki));
-        issuers.push_back({each, std::move(key)});
+        const Sha256Digest pin = key.pin();
+        issuers.push_back({each, std::move(key), pin});
     }
     return Peers{std::move(trust), std::make_shared<const crypto::Certificate>(root),
                  std::make_shared<const std::vector<Issuer>>(std::move(issuers)),
-                 std::move(revoked)};
+                 std::make_shared<Verified>(verified_most * verified_bytes), std::move(revoked)};
 }
 
 Peers Peers::with(crypto::Revocations revoked) const {
-    return Peers{trust_, root_, issuers_, std::move(revoked)};
+    return Peers{trust_, root_, issuers_, verified_, std::move(revoked)};
 }
 
 Peers Peers::with_more(std::span<const crypto::SerialNumber> revoked) const {
@@ -58,8 +61,19 @@ bool Peers::is_plainly_ours(const crypto::Certificate& certificate, Timestamp at
         return false;
     return std::ranges::any_of(*issuers_, [&](const Issuer& issuer) {
         return issuer.certificate.subject_cn == certificate.issuer_cn &&
-               in_date(issuer.certificate) && crypto::is_signed_by(certificate, issuer.key);
+               in_date(issuer.certificate) && is_signed_by(issuer, certificate);
     });
+}
+
+// Two authorities may have one name: what is remembered is the certificate under this key.
+bool Peers::is_signed_by(const Issuer& issuer, const crypto::Certificate& certificate) const {
+    Sha256Digest digest = sha256(certificate.der);
+    for (std::size_t i = 0; i < digest.size(); ++i) digest[i] ^= issuer.pin[i];
+    if (verified_->get(digest)) return true;
+    if (!crypto::is_signed_by(certificate, issuer.key)) return false;
+    static const auto mark = std::make_shared<const Signed>();
+    verified_->put(digest, mark, verified_bytes);
+    return true;
 }
 
 Result<Principal> Peers::principal(ByteView der, Timestamp at) const {

@@ -1,12 +1,14 @@
 #pragma once
-// Tells who holds a client certificate. Immutable; any thread may ask. It trusts our issuing
-// authorities and no other certificate, whatever else TLS was told to accept.
+// Tells who holds a client certificate. Immutable but for what it remembers; any thread may ask. It
+// trusts our issuing authorities and no other certificate, whatever else TLS was told to accept.
 
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "platform/cache/cache.h"
 #include "platform/crypto/crypto.h"
 #include "trust/identity/principal.h"
 
@@ -41,19 +43,34 @@ class Peers {
     struct Issuer {
         crypto::Certificate certificate;
         crypto::PublicKey key;
+        Sha256Digest pin;
     };
+    // Certificates whose signature was right, so that who comes back costs none: by the SHA-256 of
+    // all of their bytes, and the authority's key.
+    struct HashDigest {
+        std::size_t operator()(const Sha256Digest& digest) const {
+            return load_le<std::uint64_t>(digest.data());
+        }
+    };
+    struct Signed {};
+    using Verified = SharedCache<Sha256Digest, Signed, HashDigest>;
+
     Peers(crypto::TrustStore trust, std::shared_ptr<const crypto::Certificate> root,
-          std::shared_ptr<const std::vector<Issuer>> issuers, crypto::Revocations revoked)
+          std::shared_ptr<const std::vector<Issuer>> issuers, std::shared_ptr<Verified> verified,
+          crypto::Revocations revoked)
         : trust_(std::move(trust)),
           root_(std::move(root)),
           issuers_(std::move(issuers)),
+          verified_(std::move(verified)),
           revoked_(std::make_shared<const crypto::Revocations>(std::move(revoked))) {}
     bool is_ours(const crypto::SerialAndIssuer& known) const;  // says its issuer's name
     bool is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const;
+    bool is_signed_by(const Issuer& issuer, const crypto::Certificate& certificate) const;
 
     crypto::TrustStore trust_;
     std::shared_ptr<const crypto::Certificate> root_;
     std::shared_ptr<const std::vector<Issuer>> issuers_;
+    std::shared_ptr<Verified> verified_;
     std::shared_ptr<const crypto::Revocations> revoked_;
 };
 
