@@ -21,6 +21,11 @@ Converger::Converger(Parts parts, DeviceId device, std::string directory)
     : parts_(std::move(parts)),
       device_(std::move(device)),
       directory_(std::move(directory)),
+      sources_(
+          {parts_.loop, parts_.workers, parts_.files, parts_.clock, parts_.processor,
+           [this](const std::string& name) { return parts_.processor.source_checkpoint(name); },
+           [this] { changed(); }},
+          device_, directory_),
       downloads_(parts_.hub),
       models_({parts_.workers, parts_.files, parts_.clock, parts_.processor, device_,
                parts_.program, [this] { return surroundings(); }}),
@@ -36,7 +41,7 @@ Converger::~Converger() = default;
 Task<> Converger::run() {
     auto ended = co_await follow();
     ignore(co_await updates_.stop(), "the next start continues");
-    while (!running_.empty()) running_.erase(running_.begin());
+    sources_.stop();
     co_return ended;
 }
 
@@ -95,7 +100,8 @@ Task<> Converger::converge(std::string text) {
         if (!entry.is_object()) continue;
         JsonObject bare = entry.get_object();
         bare.erase("hash");
-        coming_sources_[std::string(key)] = std::move(bare);
+        coming_sources_[std::string(key)] = {find_string(entry, "hash").value_or(""),
+                                             Json(std::move(bare))};
     }
     // Models first: a source that starts must find those that judge its rows.
     JsonObject models = object_at(*document, "models");
@@ -105,8 +111,8 @@ Task<> Converger::converge(std::string text) {
     // What is reported from now on answers to this document.
     generation_ = find_integer(*document, "generation").value_or(0);
     CO_TRY_VOID(co_await updates_.settled(updates::Kind::model));
-    JsonObject sources = object_at(*document, "sources");
-    CO_TRY_VOID(co_await converge_sources(std::move(sources)));
+    auto sources = coming_sources_;
+    CO_TRY_VOID(co_await sources_.converge(std::move(sources)));
     changed();
     co_return Result<>{};
 }
@@ -164,108 +170,17 @@ void Converger::read_uplink(const Json& document) {
 ModelInstaller::Surroundings Converger::surroundings() {
     ModelInstaller::Surroundings around;
     around.asset = asset_;
-    for (const auto& [source, running] : running_)
-        around.recordings.push_back(running.source.get());
-    if (!running_.empty()) return around;
-    for (const auto& [source, description] : coming_sources_) {
-        auto made = sources::make_source(description, {device_, source, &parts_.clock});
+    around.recordings = sources_.running();
+    if (!around.recordings.empty()) return around;
+    for (const auto& [source, wanted] : coming_sources_) {
+        auto made = sources::make_source(wanted.description, {device_, source, &parts_.clock});
         if (made) around.recordings.push_back(around.owned.emplace_back(std::move(*made)).get());
     }
     return around;
 }
 
-Task<> Converger::converge_sources(JsonObject wanted) {
-    std::vector<std::string> gone;
-    for (const auto& [name, entry] : sources_)
-        if (!wanted.contains(name)) gone.push_back(name);
-    for (const auto& name : gone) {
-        CO_TRY_VOID(co_await stop_source(name));
-        sources_.erase(name);
-        log::info("edge.source.removed", {{"source", name}});
-    }
-    for (const auto& [key, entry] : wanted) {
-        const std::string name(key);
-        const std::string hash = find_string(entry, "hash").value_or("");
-        const Json& bare = coming_sources_[name];
-        const auto found = running_.find(name);
-        if (found != running_.end() && found->second.hash == hash) continue;
-        if (found != running_.end() && found->second.source->reconfigure(bare)) {
-            found->second.hash = hash;
-            sources_[name].hash = hash;
-            continue;
-        }
-        CO_TRY_VOID(co_await stop_source(name));
-        sources_[name] = {};
-        sources_[name].hash = hash;
-        auto started = co_await start_source(name, bare);
-        if (!started && started.error().code == Errc::cancelled) co_return std::move(started);
-        sources_[name].state = started ? "applied" : "failed";
-        if (started) {
-            log::info("edge.source.started", {{"source", name}});
-        } else {
-            log::warn("edge.source.failed",
-                      {{"source", name}, {"reason", started.error().message}});
-            sources_[name].error = std::move(started).error();
-        }
-    }
-    co_return Result<>{};
-}
-
-Task<> Converger::start_source(std::string name, Json description) {
-    auto job = [this, name, description] {
-        return sources::make_source(description, {device_, name, &parts_.clock});
-    };
-    CO_TRY(auto source, co_await parts_.workers.run(std::move(job)));
-    Running& running = running_[name];
-    running.hash = sources_[name].hash;
-    running.source = std::move(source);
-    running.scope = std::make_unique<Scope>(parts_.loop);
-    running.scope->spawn(run_source(name, *running.source));
-    co_return Result<>{};
-}
-
-Task<> Converger::run_source(std::string name, sources::Source& source) {
-    auto outcome = co_await source.run(parts_.processor, parts_.processor.source_checkpoint(name));
-    if (outcome || outcome.error().code == Errc::cancelled) co_return std::move(outcome);
-    log::warn("edge.source.failed", {{"source", name}, {"reason", outcome.error().message}});
-    sources_[name].state = "failed";
-    sources_[name].error = std::move(outcome).error();
-    changed();
-    co_return Result<>{};
-}
-
-Task<> Converger::stop_source(std::string name) {
-    const auto found = running_.find(name);
-    if (found == running_.end()) co_return Result<>{};
-    found->second.scope->cancel();
-    CO_TRY_VOID(co_await found->second.scope->join());
-    running_.erase(name);
-    co_return Result<>{};
-}
-
 Json Converger::report() const {
-    const auto describe = [](const Entry& entry) {
-        JsonObject object{{"state", entry.state}, {"hash", entry.hash}};
-        if (entry.error) {
-            object["code"] = std::string(to_string(entry.error->code));
-            object["reason"] = entry.error->message;
-        }
-        return object;
-    };
     JsonObject models = updates_.report(updates::Kind::model);
-    JsonObject sources;
-    for (const auto& [name, entry] : sources_) {
-        JsonObject object = describe(entry);
-        if (const auto found = running_.find(name); found != running_.end()) {
-            const sources::SourceStatus status = found->second.source->status();
-            object["running"] = status.state;
-            if (status.refused > 0) {
-                object["refused"] = status.refused;
-                object["refusal"] = status.refusal;
-            }
-        }
-        sources[name] = std::move(object);
-    }
     JsonArray ignored;
     for (const auto& key : ignored_) ignored.emplace_back(key);
     JsonObject config{{"state", config_error_ ? "failed" : "applied"}};
@@ -273,7 +188,7 @@ Json Converger::report() const {
     return JsonObject{{"generation", generation_},
                       {"agent", MW_VERSION},
                       {"models", std::move(models)},
-                      {"sources", std::move(sources)},
+                      {"sources", sources_.report()},
                       {"firmware", updates_.report(updates::Kind::firmware)},
                       {"config", std::move(config)},
                       {"ignored", std::move(ignored)}};

@@ -12,6 +12,7 @@
 #include "device/agent/hub_downloads.h"
 #include "device/agent/model_installer.h"
 #include "device/agent/processor.h"
+#include "device/agent/source_keeper.h"
 
 namespace mw::agent {
 
@@ -43,23 +44,9 @@ class Converger {
     nanoseconds health_every() const { return health_every_; }
 
  private:
-    struct Entry {
-        std::string state = "pending";
-        std::string hash;
-        std::optional<Error> error;
-    };
-    struct Running {
-        std::string hash;
-        std::unique_ptr<sources::Source> source;
-        std::unique_ptr<Scope> scope;
-    };
     Task<> follow();
     Task<> converge(std::string text);
-    Task<> converge_sources(JsonObject wanted);
     ModelInstaller::Surroundings surroundings();
-    Task<> start_source(std::string name, Json description);
-    Task<> run_source(std::string name, sources::Source& source);
-    Task<> stop_source(std::string name);
     void read_config(const Json& document);
     void read_uplink(const Json& document);
     Task<> remember(std::string text);
@@ -74,12 +61,11 @@ class Converger {
     std::string asset_;
     nanoseconds health_every_ = seconds{10};
     std::optional<Error> config_error_;
-    std::map<std::string, Entry> sources_;
-    std::map<std::string, Running> running_;
-    std::map<std::string, Json> coming_sources_;  // descriptions of the current document
+    std::map<std::string, WantedSource> coming_sources_;  // of the current document
     std::vector<std::string> ignored_;
     std::function<void()> on_report_;
     std::function<void(std::uint64_t, std::uint64_t)> on_uplink_;
+    SourceKeeper sources_;
     HubDownloads downloads_;
     ModelInstaller models_;
     updates::ModuleInstaller firmware_;
