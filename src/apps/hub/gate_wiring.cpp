@@ -1,12 +1,12 @@
 #include "apps/hub/gate_wiring.h"
 
+#include "apps/hub/model_server.h"
 #include "business/approvals/approvals.h"
 #include "domain/story.h"
 
 namespace mw::hub {
 namespace {
 
-constexpr std::size_t bundle_piece = std::size_t{4} << 20;
 constexpr std::size_t bundle_bytes_max = std::size_t{300} << 20;
 
 using Check = Result<> (*)(const Resource& wanted, const std::optional<Resource>& stored);
@@ -89,15 +89,7 @@ Task<double> GateWiring::threshold(std::string model, std::string version) {
     const std::string name = model + "--" + version;
     CO_TRY(const Resource stored, co_await parts_.registry.get("ModelVersion", name));
     CO_TRY(const std::string sha256, want_string(stored.spec, "bundle"));
-    CO_TRY(const auto blob, co_await parts_.blobs.stat(sha256));
-    if (blob.size > bundle_bytes_max)
-        co_return Error{Errc::invalid_input, "bundle " + sha256 + " is too large"};
-    Bytes bytes;
-    while (bytes.size() < blob.size) {
-        CO_TRY(const Bytes part, co_await parts_.blobs.read(sha256, bytes.size(), bundle_piece));
-        if (part.empty()) co_return Error{Errc::corrupt, "blob " + sha256 + " ends too early"};
-        bytes.insert(bytes.end(), part.begin(), part.end());
-    }
+    CO_TRY(Bytes bytes, co_await read_blob(parts_.blobs, sha256, bundle_bytes_max));
     auto read = [bytes = std::move(bytes)]() -> Result<double> {
         TRY(const auto bundle, pipeline::unpack(bytes));
         TRY(const auto spec, pipeline::parse_spec(bundle.pipeline));

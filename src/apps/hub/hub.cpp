@@ -289,6 +289,9 @@ Result<> Hub::open_surface() {
     parts.quarantine = trust_wiring_.get();
     parts.lineage = trust_wiring_.get();
     parts.scorecards = trust_wiring_.get();
+    model_server_ = std::make_unique<ModelServer>(
+        ModelServer::Parts{*registry_, *blobs_, *queries_, world_.clock});
+    parts.models = model_server_.get();
     gate_wiring_->add_admission(parts.admission);
     parts.portfolio = business_.get();
     business_->admit_into(parts.admission);

@@ -16,6 +16,7 @@
 #include "apps/hub/history_wiring.h"
 #include "apps/hub/hub_command.h"
 #include "apps/hub/hub_options.h"
+#include "apps/hub/model_server.h"
 #include "apps/hub/monitor_wiring.h"
 #include "apps/hub/point_wiring.h"
 #include "apps/hub/revocation_wiring.h"
@@ -140,6 +141,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<BusinessWiring> business_;
     std::unique_ptr<RolloutWiring> rollout_wiring_;
     std::unique_ptr<products::Desk> products_;
+    std::unique_ptr<ModelServer> model_server_;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<http::Server> api_server_;
     std::unique_ptr<http::Server> plain_api_server_;

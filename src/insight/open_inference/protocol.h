@@ -31,12 +31,13 @@ class Protocol {
     // For servers that let everybody in who reaches them.
     void add_to(http::Router& router);
 
- private:
+    // What the routes do; the path has {name}, and perhaps {version}.
     http::Response server() const;
     Task<http::Response> metadata(http::Request request);
     Task<http::Response> model_ready(http::Request request);
     Task<http::Response> infer(http::Request request);
 
+ private:
     Models& models_;
     ServerFacts facts_;
     Limits limits_;

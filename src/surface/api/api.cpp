@@ -213,6 +213,22 @@ void add_storage_routes(Routes& routes) {
     routes.add(Method::post, "/v1/backups/stop", stop_backup);
 }
 
+// The Open Inference Protocol. What a server is and whether it lives, a port scan tells too.
+void add_inference_routes(Routes& routes) {
+    using http::Method;
+    routes.open(Method::get, "/v2", inference_server);
+    routes.open(Method::get, "/v2/health/live", inference_live);
+    routes.open(Method::get, "/v2/health/ready", inference_ready);
+    const http::RouteOptions large{.body_limit = open_inference::Limits{}.body_bytes,
+                                   .limit = minutes(1)};
+    for (const char* base : {"/v2/models/{name}", "/v2/models/{name}/versions/{version}"}) {
+        const std::string at = base;
+        routes.add(Method::get, at, describe_model, large);
+        routes.add(Method::get, at + "/ready", model_is_ready, large);
+        routes.add(Method::post, at + "/infer", infer, large);
+    }
+}
+
 // Points over HTTP: our JSON, and the paths of InfluxDB 2 and 1.
 void add_write_routes(Routes& routes, const WriteOptions& options) {
     using http::Method;
@@ -229,7 +245,12 @@ void add_write_routes(Routes& routes, const WriteOptions& options) {
 }  // namespace
 
 Api::Api(Parts parts, Options options)
-    : state_(std::make_unique<State>(std::move(parts), std::move(options))) {}
+    : state_(std::make_unique<State>(std::move(parts), std::move(options))) {
+    if (!state_->parts.models) return;
+    open_inference::ServerFacts facts{"millwright", MW_VERSION};
+    state_->inference = std::make_unique<open_inference::Protocol>(
+        *state_->parts.models, std::move(facts), state_->parts.metrics);
+}
 Api::~Api() = default;
 
 http::Router Api::routes() {
@@ -286,6 +307,7 @@ http::Router Api::routes() {
     routes.add(Method::get, "/v1/mqtt/trace", trace_mqtt);
     add_storage_routes(routes);
     add_trust_routes(routes);
+    add_inference_routes(routes);
     add_write_routes(routes, state_->options.writes);
     add_prometheus_routes(routes, state_->options.query_max.time + seconds(10));
     routes.add(Method::get, "/v1/schemas", list_schemas);

@@ -24,6 +24,10 @@
 #include "surface/api/history_desk.h"
 #include "surface/api/write_door.h"
 
+namespace mw::open_inference {
+class Models;
+}
+
 namespace mw::api {
 
 // Something that must be well before the hub says that it is ready.
@@ -80,6 +84,7 @@ struct Parts {
     QuarantineDesk* quarantine = nullptr;
     LineageDesk* lineage = nullptr;
     ScorecardDesk* scorecards = nullptr;
+    open_inference::Models* models = nullptr;
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "insight/open_inference/open_inference.h"
 #include "surface/api/api.h"
 
 namespace mw::api {
@@ -195,6 +196,26 @@ class FakeHistory final : public HistoryDesk {
     std::optional<Deletion> deleted;
 };
 
+// One model of three numbers, whose sum it gives.
+class FakeModels final : public open_inference::Models {
+ public:
+    bool ready() const override { return true; }
+    Task<open_inference::Description> describe(std::string model, std::string version) override {
+        if (model != "pump" || (!version.empty() && version != "1"))
+            co_return Error{Errc::not_found, "model '" + model + "' has no version of use"};
+        open_inference::Description description{model, "1", {"1"}, "native", {}, {}};
+        description.input = {"x", {1, 3}};
+        description.output = {"y", {1, 1}};
+        co_return std::move(description);
+    }
+    Task<std::vector<float>> run(std::string, std::string, open_inference::Rows rows) override {
+        std::vector<float> sums;
+        for (std::size_t i = 0; i < rows.count; ++i)
+            sums.push_back(rows.values[3 * i] + rows.values[3 * i + 1] + rows.values[3 * i + 2]);
+        co_return std::move(sums);
+    }
+};
+
 // Knows /mnt/b, and makes a backup for ever.
 class FakeBackups final : public BackupDesk {
  public:
@@ -341,6 +362,7 @@ class ApiWorld : public testing::Test {
         parts.products = contracts.get();
         parts.points = &points;
         parts.history = &stored;
+        parts.models = &models;
         parts.backups = &backups;
         parts.foreign = &foreign;
         parts.quarantine = &trust;
@@ -456,6 +478,7 @@ class ApiWorld : public testing::Test {
     FakeGates gates;
     FakeBroker broker{clock};
     FakeHistory stored;
+    FakeModels models;
     FakeBackups backups;
     FakePoints points;
     Result<> history;

@@ -4,6 +4,7 @@
 #include <deque>
 #include <unordered_map>
 
+#include "insight/open_inference/open_inference.h"
 #include "surface/api/api.h"
 #include "surface/api/running_queries.h"
 
@@ -72,6 +73,7 @@ struct mw::api::Api::State {
     std::unordered_map<std::string, Throttle> failures_by_peer;
     WriteDoor writes;
     RunningQueries queries;
+    std::unique_ptr<open_inference::Protocol> inference;  // null: no models
     std::size_t watches = 0;
     std::vector<std::weak_ptr<OpenWatch>> open_watches;
     bool stopping = false;
@@ -240,6 +242,14 @@ Task<Response> stop_backup(State&, Caller, Request);
 Task<Response> list_certificates(State&, Caller, Request);
 Task<Response> get_certificate(State&, Caller, Request);
 Task<Response> revoke_certificates(State&, Caller, Request);
+
+// inference.cpp
+Task<Response> describe_model(State&, Caller, Request);
+Task<Response> model_is_ready(State&, Caller, Request);
+Task<Response> infer(State&, Caller, Request);
+Task<Response> inference_server(State&, Request);
+Task<Response> inference_live(State&, Request);
+Task<Response> inference_ready(State&, Request);
 
 // services.cpp
 Task<Response> run_query(State&, Caller, Request);
