@@ -128,7 +128,7 @@ void keep_sessions(SSL_CTX* context, std::size_t count) {
     SSL_CTX_set_num_tickets(context, count > 0 ? 1 : 0);
     if (count == 0) return;  // OpenSSL's 0 means any number
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
-    SSL_CTX_sess_set_cache_size(context, static_cast<long>(count));
+    SSL_CTX_sess_set_cache_size(context, static_cast<long>(count + 1));  // it keeps one less
 }
 
 bool has_key(X509* certificate, const Bytes& pin) {
