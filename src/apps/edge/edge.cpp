@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "apps/edge/watchdog.h"
 #include "base/log.h"
 #include "device/agent/agent.h"
 #include "insight/native/native.h"
@@ -44,7 +45,10 @@ Result<std::string> own_program() {
 Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
     Scope scope(loop);
     scope.spawn(agent.run());
+    scope.spawn(feed_watchdog(watchdog_every()));
+    ignore(net::notify_service_manager("READY=1"), "systemd is optional");
     CO_TRY(const int signal, co_await signals.next());
+    ignore(net::notify_service_manager("STOPPING=1"), "systemd is optional");
     log::info("edge.agent.stopping", {{"signal", signal}});
     scope.cancel();
     co_await scope.join();
@@ -137,24 +141,6 @@ Result<> measure(std::string bundle) {
     TRY(auto engine, native::open_engine());
     TRY(const Json figures, agent::measure_bundle(bytes, *engine, clock));
     std::cout << to_json(figures) << '\n';
-    return {};
-}
-
-Result<> status(std::string directory, bool json) {
-    files::RealFiles files;
-    RealClock clock;
-    TRY(const auto identity, agent::load_identity(files, directory));
-    const crypto::Certificate& mine = identity.current.certificate;
-    const double days = static_cast<double>((mine.not_after - clock.now()) / seconds{1}) / 86400;
-    TRY(const auto mark, files.size(files::join(directory, "running")));
-    const Json value = {{"device", identity.device.text},
-                        {"hub", identity.hub},
-                        {"certificate_serial", mine.serial},
-                        {"certificate_ends", to_iso8601(mine.not_after)},
-                        {"certificate_renewed_from", to_iso8601(agent::renewal_due(mine))},
-                        {"certificate_days_left", days},
-                        {"running_or_stopped_hard", mark.has_value()}};
-    std::cout << (json ? to_pretty_json(value) + "\n" : to_yaml(value));
     return {};
 }
 
