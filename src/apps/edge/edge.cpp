@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "apps/edge/watchdog.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "device/agent/agent.h"
@@ -69,17 +70,13 @@ Result<agent::LabelOptions> labels_of(files::Files& files, const RunArguments& a
     return labels;
 }
 
-// Where a running agent said that its page is.
-std::string label_page(files::Files& files, const std::string& directory) {
-    const auto bytes = files::read_all(files, files::join(directory, "label-page.json"), 4096);
-    const auto where = bytes ? parse_json(text_of(*bytes)) : Result<Json>(bytes.error());
-    return where ? find_string(*where, "url").value_or("") : std::string();
-}
-
 Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
     Scope scope(loop);
     scope.spawn(agent.run());
+    scope.spawn(feed_watchdog(watchdog_every()));
+    ignore(net::notify_service_manager("READY=1"), "systemd is optional");
     CO_TRY(const int signal, co_await signals.next());
+    ignore(net::notify_service_manager("STOPPING=1"), "systemd is optional");
     log::info("edge.agent.stopping", {{"signal", signal}});
     scope.cancel();
     co_await scope.join();
@@ -173,25 +170,6 @@ Result<> measure(std::string bundle) {
     TRY(auto engine, native::open_engine());
     TRY(const Json figures, agent::measure_bundle(bytes, *engine, clock));
     std::cout << to_json(figures) << '\n';
-    return {};
-}
-
-Result<> status(std::string directory, bool json) {
-    files::RealFiles files;
-    RealClock clock;
-    TRY(const auto identity, agent::load_identity(files, directory));
-    const crypto::Certificate& mine = identity.current.certificate;
-    const double days = static_cast<double>((mine.not_after - clock.now()) / seconds{1}) / 86400;
-    TRY(const auto mark, files.size(files::join(directory, "running")));
-    const Json value = {{"device", identity.device.text},
-                        {"hub", identity.hub},
-                        {"certificate_serial", mine.serial},
-                        {"certificate_ends", to_iso8601(mine.not_after)},
-                        {"certificate_renewed_from", to_iso8601(agent::renewal_due(mine))},
-                        {"certificate_days_left", days},
-                        {"running_or_stopped_hard", mark.has_value()},
-                        {"label_page", label_page(files, directory)}};
-    std::cout << (json ? to_pretty_json(value) + "\n" : to_yaml(value));
     return {};
 }
 

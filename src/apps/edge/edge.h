@@ -1,5 +1,5 @@
 #pragma once
-// The verbs of millwright-edge: enroll, run, status, measure. Wiring only.
+// The verbs of millwright-edge: enroll, run, measure, status, doctor, logs. Wiring only.
 
 #include <string>
 
@@ -36,7 +36,11 @@ Result<> run(RunArguments arguments);
 // What a bundle costs on this machine, as one line of JSON (docs/formats/command.md).
 Result<> measure(std::string bundle);
 
-// What is known without the agent running: identity, certificate, outbox.
+// Identity and certificate, and what the agent said last.
 Result<> status(std::string directory, bool json);
+// What is wrong here and what to do about it. conflict: something is.
+Result<> doctor(std::string directory, bool json);
+// What systemd kept of the unit's logs. Returns only when it cannot.
+Result<> logs(std::string unit, bool follow);
 
 }  // namespace mw::edge

@@ -14,6 +14,8 @@ struct Arguments {
     std::string status_directory;
     bool json = false;
     std::string bundle;
+    std::string unit = "millwright-edge";
+    bool follow = false;
 };
 
 int finish(const mw::Result<>& outcome) {
@@ -69,6 +71,16 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     status->add_option("--data", a.status_directory, "the directory of enroll")->required();
     status->add_flag("--json", a.json, "as JSON");
     status->callback([&] { outcome = mw::edge::status(a.status_directory, a.json); });
+
+    auto* doctor = app.add_subcommand("doctor", "what is wrong here, and what to do about it");
+    doctor->add_option("--data", a.status_directory, "the directory of enroll")->required();
+    doctor->add_flag("--json", a.json, "as JSON");
+    doctor->callback([&] { outcome = mw::edge::doctor(a.status_directory, a.json); });
+
+    auto* logs = app.add_subcommand("logs", "what systemd kept of the agent's logs");
+    logs->add_option("--unit", a.unit, "its unit");
+    logs->add_flag("--follow,-f", a.follow, "and what comes");
+    logs->callback([&] { outcome = mw::edge::logs(a.unit, a.follow); });
 }
 
 }  // namespace

@@ -169,11 +169,34 @@ void Agent::publish_report() {
 
 Task<> Agent::report_health() {
     for (;;) {
-        connection_->publish_now("health", to_json(health()));
+        Json now = health();
+        connection_->publish_now("health", to_json(now));
         // A source that ends or holds shows in the report.
         publish_report();
+        CO_TRY_VOID(co_await write_status(std::move(now)));
         CO_TRY_VOID(co_await sleep_for(converger_->health_every()));
     }
+}
+
+// DIR/status.json, for millwright-edge status and doctor. Not synced: it is worth something now,
+// and a card that is written to every few seconds should not be worn for it.
+Task<> Agent::write_status(Json health) {
+    const ConnectionFigures& link = connection_->figures();
+    const Json status = {
+        {"health", std::move(health)},
+        {"reported", converger_->report()},
+        {"connection", {{"connected", link.connected}, {"last_error", link.last_error}}}};
+    const std::string path = files::join(options_.directory, "status.json");
+    auto job = [this, path, text = to_json(status)]() -> Result<> {
+        TRY(auto file, files_.open(path + ".tmp", files::Mode::write));
+        TRY_VOID(file->truncate(0));
+        TRY_VOID(file->append(bytes_of(text)));
+        return files_.rename(path + ".tmp", path);
+    };
+    auto written = co_await workers_.run(std::move(job));
+    if (!written && written.error().code == Errc::cancelled) co_return std::move(written);
+    if (!written) log::warn("edge.status.not_written", {{"reason", written.error().message}});
+    co_return Result<>{};
 }
 
 namespace {

@@ -43,6 +43,7 @@ class Agent {
           AgentOptions options, files::DirectoryLock lock, AgentIdentity identity);
     Task<> report_health();
     void publish_report();
+    Task<> write_status(Json health);
     void make_commands();
     void make_renewal();
     Result<> make_labels();
