@@ -14,7 +14,7 @@ Result<Peers> Peers::make(const crypto::Certificate& root,
     std::vector<Issuer> issuers;
     for (const auto& each : issuing) {
         TRY(auto key, crypto::PublicKey::from_spki(each.spki));
-        const Sha256Digest pin = key.pin();
+        const crypto::Sha256Digest pin = key.pin();
         issuers.push_back({each, std::move(key), pin});
     }
     return Peers{std::move(trust), std::make_shared<const crypto::Certificate>(root),
@@ -67,7 +67,7 @@ bool Peers::is_plainly_ours(const crypto::Certificate& certificate, Timestamp at
 
 // Two authorities may have one name: what is remembered is the certificate under this key.
 bool Peers::is_signed_by(const Issuer& issuer, const crypto::Certificate& certificate) const {
-    Sha256Digest digest = sha256(certificate.der);
+    crypto::Sha256Digest digest = crypto::sha256(certificate.der);
     for (std::size_t i = 0; i < digest.size(); ++i) digest[i] ^= issuer.pin[i];
     if (verified_->get(digest)) return true;
     if (!crypto::is_signed_by(certificate, issuer.key)) return false;

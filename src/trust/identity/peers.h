@@ -43,17 +43,17 @@ class Peers {
     struct Issuer {
         crypto::Certificate certificate;
         crypto::PublicKey key;
-        Sha256Digest pin;
+        crypto::Sha256Digest pin;
     };
     // Certificates whose signature was right, so that who comes back costs none: by the SHA-256 of
     // all of their bytes, and the authority's key.
     struct HashDigest {
-        std::size_t operator()(const Sha256Digest& digest) const {
+        std::size_t operator()(const crypto::Sha256Digest& digest) const {
             return load_le<std::uint64_t>(digest.data());
         }
     };
     struct Signed {};
-    using Verified = SharedCache<Sha256Digest, Signed, HashDigest>;
+    using Verified = SharedCache<crypto::Sha256Digest, Signed, HashDigest>;
 
     Peers(crypto::TrustStore trust, std::shared_ptr<const crypto::Certificate> root,
           std::shared_ptr<const std::vector<Issuer>> issuers, std::shared_ptr<Verified> verified,
