@@ -459,6 +459,8 @@ class ApiWorld : public testing::Test {
             set(asked.wanted.status, "judged", Json(asked.who.name));
         co_return std::move(asked.wanted);
     }
+    // Facts of what was refused are written behind the answer; this one comes after them.
+    void wait_for_facts() { ASSERT_TRUE(wait(registry->note({"test", "test.waited", ""})).ok()); }
     std::vector<audit::Fact> facts() { return *wait(registry->facts(0, 5'000)); }
 
     SimulatedClock clock;

@@ -40,6 +40,7 @@ TEST_F(ApiForeign, what_the_provider_did_not_sign_is_refused_with_a_fact_that_sa
     foreign.refuse = false, foreign.gives_keys = false;
     EXPECT_EQ(as("ey.ada.admin", get, "/v1/sites").status, 401);
     EXPECT_EQ(foreign.renewals, 1);
+    wait_for_facts();
     int noted = 0;
     for (const auto& fact : facts())
         noted += fact.action == "login.refused" && fact.detail.find("JWT: ") != std::string::npos;

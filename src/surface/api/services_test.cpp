@@ -54,6 +54,7 @@ TEST_F(ApiServices, wrong_tokens_are_refused_recorded_and_slowed_down) {
     EXPECT_EQ(refused, 20);
     EXPECT_EQ(slowed, 20);
     EXPECT_EQ(call(get, "/v1/sites").status, 200);  // a right one still passes
+    wait_for_facts();
     int noted = 0;
     for (const auto& fact : facts())
         if (fact.action == "login.refused") {
