@@ -182,8 +182,31 @@ def check_head(plant, folder):
     assert command(*verify, folder / "forged.bin", check=False).returncode != 0
 
 
+def check_redaction(plant, folder):
+    """People are taken out of facts, and the log still verifies, also against a head that was kept before."""
+    for path in ("users/petronella", "sites/petronella"):
+        command("curl", "-sS", "--cacert", plant.data / "pki/root.pem", "-o", "/dev/null", "-H", "Authorization: Bearer mwt_nobody_x",
+                f"{plant.where['api']}/v1/{path}")
+    plants.wait_for(lambda: sum("petronella" in fact["detail"] for fact in all_facts(plant)) == 2, "facts about two refusals", 30)
+    (folder / "kept.json").write_text(plant.ctl("audit", "head"))
+    about = [fact["sequence"] for fact in all_facts(plant) if "petronella" in fact["detail"]]
+    assert len(about) == 2, about
+    refused = plant.ctl("audit", "redact", *about, "--why", "asked for", check=False)
+    assert refused.returncode == 2 and "--yes" in refused.stderr, refused
+    plant.ctl("audit", "redact", *about, "--why", "asked for", "--yes")
+    facts = {fact["sequence"]: fact for fact in all_facts(plant)}
+    assert all(facts[each]["detail"] == facts[each]["actor"] == "" and facts[each]["redacted"] for each in about), facts
+    said = facts[max(facts)]
+    assert said["action"] == "audit.redacted" and said["detail"] == f"facts {about[0]}, {about[1]}: asked for", said
+    plant.ctl("audit", "export", folder / "log.mwaudit")
+    verify = ["audit", "verify", folder / "log.mwaudit", "--root", plant.data / "pki/root.pem"]
+    plant.ctl(*verify, "--head", folder / "kept.json")
+    plant.ctl("audit", "verify")
+
+
 def scenario_audit_forward(context):
-    """rsyslog over TLS and a signed webhook get every audit fact, through crashes of each side; openssl checks a signed head."""
+    """rsyslog over TLS and a signed webhook get every audit fact, through crashes of each side; openssl checks a signed head;
+    people are taken out of facts and the log still verifies."""
     plant, folder = context.plant(), pathlib.Path(context.folder)
     certificates(folder)
     secret = b"a shared secret of a test"
@@ -193,11 +216,16 @@ def scenario_audit_forward(context):
         plant.configure_hub(HUB.format(syslog=syslog.port, webhook=webhook.port))
         for name in ("sink-root.pem", "our.pem", "our.key"):
             (plant.data / name).write_bytes((folder / name).read_bytes())
+            (plant.data / name).chmod(0o600)
         (plant.data / "hook.secret").write_bytes(secret + b"\n")
         (plant.data / "hook.secret").chmod(0o644)
         unsafe = plant.ctl("hub", "--data", plant.data, "--api-port", 0, check=False)
         assert unsafe.returncode == 4 and "chmod 600" in unsafe.stderr, unsafe
+        checked = plant.ctl("hub", "--data", plant.data, "--check", check=False)
+        assert checked.returncode == 1 and "hook.secret: others may read this secret" in checked.stdout, checked
         (plant.data / "hook.secret").chmod(0o600)
+        checked = json.loads(plant.ctl("hub", "--data", plant.data, "--check", "-o", "json"))
+        assert not checked["dangerous"] and {"note", "risk"} >= {item["weight"] for item in checked["items"]}, checked
         plant.start_hub()
         plant.describe_plant(["gw-1"])
         plant.ctl("enroll", "token", "pump-1")
@@ -226,7 +254,9 @@ def scenario_audit_forward(context):
         assert re.search(r'millwright_forward_facts_total\{target="siem"\} [1-9]', metrics), "no metric of the target"
         assert secret.decode() not in plant.hub.log.read_text(), "a secret was logged"
         check_head(plant, folder)
+        check_redaction(plant, folder)
         plant.stop()
+        assert b"petronella" not in (plant.data / "registry.db").read_bytes(), "a name that was taken out is on the disk"
     finally:
         syslog.stop()
         webhook.server.shutdown()

@@ -304,6 +304,7 @@ void add_audit_verbs(CLI::App& app, Context& context) {
     proof->callback([&context, b] { context.run([&] { return prove(context, *b); }); });
 
     add_verify(*audit, context);
+    add_redact_verb(*audit, context);
 }
 
 }  // namespace mw::ctl

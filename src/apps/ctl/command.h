@@ -53,6 +53,7 @@ void add_policy_verbs(CLI::App& app, Context& context);
 void add_device_import_verb(CLI::App& app, Context& context);
 void add_teaching_verbs(CLI::App& app, Context& context);
 void add_audit_verbs(CLI::App& app, Context& context);
+void add_redact_verb(CLI::App& audit, Context& context);  // below `audit`
 void add_gate_verbs(CLI::App& app, Context& context);
 void add_dataset_verbs(CLI::App& app, Context& context);
 void add_product_verbs(CLI::App& app, Context& context);

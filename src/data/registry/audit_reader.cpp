@@ -149,11 +149,13 @@ Result<std::uint64_t> AuditReader::verify() {
         prepared_.get(std::string("SELECT ") + fact_columns + " FROM audit ORDER BY sequence"));
     TRY(auto heads, HeadWalk::begin(prepared_));
     audit::Verifier verifier;
+    audit::Redactions redactions;
     audit::Peaks tree;
     std::vector<audit::KeptNode> kept;
     const auto take = [&]() -> Result<> {
         TRY(const auto fact, read_fact(*select));
         TRY_VOID(verifier.take(fact));
+        TRY_VOID(redactions.take(fact.sequence, fact.redacted(), fact.action, fact.detail));
         tree.push(audit::leaf_hash(fact.hash), &kept);
         for (const auto& node : kept) TRY_VOID(check_node(node));
         kept.clear();
@@ -164,6 +166,7 @@ Result<std::uint64_t> AuditReader::verify() {
         if (!row) break;
         if (auto taken = take(); !taken) return select->reset(), std::move(taken).error();
     }
+    TRY_VOID(redactions.finish());
     TRY_VOID(heads.finish());
     return verifier.sequence();
 }

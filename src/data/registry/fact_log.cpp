@@ -88,8 +88,8 @@ Result<> FactLog::append(const audit::Fact& fact) {
     if (!insert_) {
         TRY(insert_, prepared_.database().prepare(
                          "INSERT INTO audit(sequence, time, actor, action, kind, name, revision,"
-                         " detail, hash, version, controls) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,"
-                         "?11)"));
+                         " detail, hash, version, controls, personal, salt)"
+                         " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"));
     }
     TRY_VOID(insert_->bind(1, fact.sequence)
                  .bind(2, fact.time.ns)
@@ -102,9 +102,30 @@ Result<> FactLog::append(const audit::Fact& fact) {
                  .bind(9, ByteView(fact.hash))
                  .bind(10, int{fact.version})
                  .bind(11, fact.controls)
+                 .bind(12, ByteView(fact.personal))
+                 .bind(13, ByteView(fact.salt))
                  .run());
     leaves_.push_back(audit::leaf_hash(fact.hash));
     return {};
+}
+
+Result<> FactLog::redact(std::uint64_t sequence) {
+    const auto which = "audit fact " + std::to_string(sequence);
+    TRY(auto* select, prepared_.get("SELECT version, action FROM audit WHERE sequence=?1"));
+    TRY(const bool row, select->bind(1, sequence).step());
+    const auto version = row ? select->integer(0) : 0;
+    const std::string action(row ? select->text(1) : std::string_view{});
+    select->reset();
+    if (!row) return Error{Errc::not_found, "there is no " + which};
+    if (version < 3)
+        return Error{Errc::conflict, which +
+                                         " was written by an older hub, whose facts are hashed "
+                                         "as a whole: it can't be redacted"};
+    if (action == audit::action::audit_redacted)
+        return Error{Errc::conflict, which + " says who redacted what: it stays"};
+    TRY(auto* update, prepared_.get("UPDATE audit SET actor='', name='', detail='', salt=x''"
+                                    " WHERE sequence=?1"));
+    return update->bind(1, sequence).run();
 }
 
 void FactLog::undo_to(std::uint64_t facts) {

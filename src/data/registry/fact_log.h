@@ -35,6 +35,8 @@ class FactLog {
     // All of the following inside a transaction, which begin() follows.
     Result<> begin(std::uint64_t facts);
     Result<> append(const audit::Fact& fact);
+    // Takes out actor, name and detail. not_found; conflict: it can't be done to this one.
+    Result<> redact(std::uint64_t sequence);
     // Facts after that sequence were undone by a savepoint.
     void undo_to(std::uint64_t facts);
     // The head of all facts so far: the newest one when it covers them already.

@@ -238,6 +238,9 @@ TEST_F(AuditLogTest, edits_of_the_database_are_found) {
         {"DELETE FROM audit WHERE sequence=300", "audit fact 300"},
         {"UPDATE audit SET controls='A.9' WHERE sequence=300", "audit fact 300"},
         {"UPDATE audit SET version=1 WHERE sequence=300", "audit fact 300"},
+        {"UPDATE audit SET actor='user:eve' WHERE sequence=300", "audit fact 300"},
+        {"UPDATE audit SET actor='',name='',detail='',salt=x'' WHERE sequence=300",
+         "audit fact 300: it was redacted, and no later fact"},
         {"DELETE FROM audit WHERE sequence>500", "end was cut"},
         {"UPDATE audit_nodes SET hash=zeroblob(32) WHERE position=1", "facts from 257"},
         {"UPDATE audit_heads SET head=zeroblob(176)", "does not follow"}};
@@ -259,6 +262,49 @@ TEST_F(AuditLogTest, edits_of_the_database_are_found) {
         EXPECT_NE(verified.error().message.find(found), std::string::npos)
             << sql << ": " << verified.error().message;
     }
+}
+
+TEST_F(AuditLogTest, people_are_taken_out_and_the_chain_stays_whole) {
+    const auto first = facts() + 1;  // after the built-in roles
+    notes(40);
+    const auto before = *wait(registry->sign_head());
+    const auto proof_before = *wait(registry->prove(first + 2));
+    ASSERT_TRUE(wait(registry->redact({first, first + 2}, "user:root", "request 17")));
+    const auto after = *wait(registry->facts(0, 1'000));
+    for (const auto sequence : {first, first + 2}) {
+        const auto& fact = after.at(sequence - 1);
+        EXPECT_TRUE(fact.redacted());
+        EXPECT_EQ(fact.actor + fact.name + fact.detail, "");
+        EXPECT_TRUE(fact.action.starts_with("tested."));
+    }
+    EXPECT_EQ(after.at(first).actor, "user:ada");
+    EXPECT_EQ(after.back().action, "audit.redacted");
+    EXPECT_EQ(after.back().detail,
+              "facts " + std::to_string(first) + ", " + std::to_string(first + 2) + ": request 17");
+    const auto log = exported();
+    EXPECT_TRUE(verdict_of(log));
+    audit::LogVerifier kept(&trust, before);  // a witness' head is that of the same log
+    ASSERT_TRUE(kept.feed(log));
+    EXPECT_TRUE(kept.finish());
+    EXPECT_GT(facts(), 40u);
+    const auto proof = *wait(registry->prove(first + 2));
+    EXPECT_TRUE(audit::verify(proof, signer->chain(), trust));
+    EXPECT_EQ(proof.fact.hash, proof_before.fact.hash);
+    // A copy from before is still a proof of what it says.
+    EXPECT_TRUE(audit::verify(proof_before, signer->chain(), trust));
+}
+
+TEST_F(AuditLogTest, what_can_not_be_redacted_stays_as_it_is) {
+    notes(3);
+    const auto count = facts();
+    EXPECT_EQ(wait(registry->redact({1, 999}, "user:root", "x")).error().code, Errc::not_found);
+    EXPECT_EQ(wait(registry->redact({}, "user:root", "x")).error().code, Errc::invalid_input);
+    EXPECT_EQ(wait(registry->redact({1}, "user:root", "")).error().code, Errc::invalid_input);
+    EXPECT_EQ(facts(), count) << "all or nothing";
+    EXPECT_FALSE(wait(registry->facts(0, 1))->front().redacted());
+    ASSERT_TRUE(wait(registry->redact({1}, "user:root", "x")));
+    EXPECT_EQ(wait(registry->redact({count + 1}, "user:root", "x")).error().code, Errc::conflict);
+    EXPECT_TRUE(wait(registry->redact({1}, "user:root", "again")).ok());
 }
 
 // Five facts as version 1 of the format hashed them, computed by another program.

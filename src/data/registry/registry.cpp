@@ -290,6 +290,23 @@ Task<> Registry::note(AuditNote note) {
     co_return Result<>{};
 }
 
+Task<> Registry::redact(std::vector<std::uint64_t> sequences, std::string actor, std::string why) {
+    if (sequences.empty() || sequences.size() > audit::redacted_at_once)
+        co_return Error{Errc::invalid_input, "sequences: want 1 to " +
+                                                 std::to_string(audit::redacted_at_once) +
+                                                 " numbers of audit facts"};
+    if (why.empty() || why.size() > 300)
+        co_return Error{Errc::invalid_input, "why: want 1 to 300 bytes"};
+    AuditNote note{std::move(actor), std::string(audit::action::audit_redacted),
+                   audit::redaction_text(sequences, why)};
+    auto write = make_write(Write::Deed::redact, Resource{}, std::move(note));
+    write.sequences = std::move(sequences);
+    auto submitting = state_->submit(std::move(write));
+    CO_TRY(auto outcome, co_await std::move(submitting));
+    if (!outcome.resource) co_return std::move(outcome.resource).error();
+    co_return Result<>{};
+}
+
 Task<Resource> Registry::create_user_with_token(Resource user, policy::TokenRecord token,
                                                 AuditNote note) {
     auto write = make_write(Write::Deed::create, std::move(user), std::move(note));

@@ -101,6 +101,11 @@ class Registry final : public ResourceStore, public policy::Accounts {
     // Returns the count. Signatures are checked by who has an export and the root.
     Task<std::uint64_t> verify_audit();
 
+    // Takes who, what and why out of facts, for ever; their hashes, and so the chain and its heads,
+    // stay. Leaves a fact that names them. invalid_input; not_found; conflict: it can't be done to
+    // one of them, and was done to none.
+    Task<> redact(std::vector<std::uint64_t> sequences, std::string actor, std::string why);
+
     // Heads of the audit log are signed so from now on. Called on the writing thread.
     void sign_heads_with(std::shared_ptr<const audit::Signer> signer);
     // Signs a head of all facts, or gives the newest when it covers them. not_found: no signer.

@@ -56,6 +56,18 @@ CREATE TRIGGER audit_heads_are_append_only_update BEFORE UPDATE ON audit_heads
 CREATE TRIGGER audit_heads_are_append_only_delete BEFORE DELETE ON audit_heads
   BEGIN SELECT RAISE(ABORT, 'audit heads are append-only'); END;
 )sql"},
+    {3, "audit facts whose personal part can be redacted", R"sql(
+ALTER TABLE audit ADD COLUMN personal BLOB NOT NULL DEFAULT x'';
+ALTER TABLE audit ADD COLUMN salt BLOB NOT NULL DEFAULT x'';
+DROP TRIGGER audit_is_append_only_update;
+CREATE TRIGGER audit_is_append_only_update BEFORE UPDATE ON audit
+  WHEN NOT (OLD.version>=3 AND NEW.actor='' AND NEW.name='' AND NEW.detail='' AND NEW.salt=x''
+    AND OLD.action<>'audit.redacted'
+    AND NEW.sequence=OLD.sequence AND NEW.time=OLD.time AND NEW.action=OLD.action
+    AND NEW.kind=OLD.kind AND NEW.revision=OLD.revision AND NEW.hash=OLD.hash
+    AND NEW.version=OLD.version AND NEW.controls=OLD.controls AND NEW.personal=OLD.personal)
+  BEGIN SELECT RAISE(ABORT, 'audit facts are append-only'); END;
+)sql"},
 };
 
 Result<Json> read_json(std::string_view text, std::string_view what) {
@@ -174,11 +186,16 @@ Result<audit::Fact> read_fact(const sqlite::Statement& row) {
     fact.detail = row.text(7);
     const auto version = row.integer(9);
     fact.controls = row.text(10);
-    if ((version != 1 && version != 2) || (version == 1 && !fact.controls.empty()))
+    if (version < 1 || version > 3 || (version == 1 && !fact.controls.empty()))
         return Error{Errc::corrupt, "audit fact " + std::to_string(fact.sequence) +
                                         " is of a version that this program does not know"};
     fact.version = static_cast<std::uint8_t>(version);
     TRY(fact.hash, hash_of(row.blob(8), "audit fact " + std::to_string(fact.sequence)));
+    if (version < 3) return fact;
+    TRY(fact.personal,
+        hash_of(row.blob(11), "the personal part of audit fact " + std::to_string(fact.sequence)));
+    const ByteView salt = row.blob(12);
+    fact.salt.assign(salt.begin(), salt.end());
     return fact;
 }
 

@@ -66,7 +66,9 @@ Result<Counters> load_counters(Prepared& prepared);
 
 Result<audit::Fact> read_fact(const sqlite::Statement& row);
 inline constexpr const char* fact_columns =
-    "sequence, time, actor, action, kind, name, revision, detail, hash, version, controls";
+    "sequence, time, actor, action, kind, name, revision, detail, hash, version, controls, "
+    "personal,"
+    " salt";
 // A stored hash; corrupt names whose it is.
 Result<audit::Hash> hash_of(ByteView blob, std::string_view whose);
 

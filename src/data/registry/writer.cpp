@@ -102,6 +102,8 @@ Result<> Writer::perform(const Write& write, Outcome& outcome) {
             return add_token(write, outcome);
         case Write::Deed::revoke_tokens:
             return revoke_tokens(write, outcome);
+        case Write::Deed::redact:
+            return redact(write);
         case Write::Deed::sign_head: {
             TRY(outcome.head, facts_.sign(write.now, *write.signer));
             return {};
@@ -288,11 +290,21 @@ Result<> Writer::record_fact(const Write& write, const Resource& resource) {
     fact.revision = resource.revision;
     fact.detail = audit::one_line(write.note.detail);
     fact.controls = audit::one_line(write.note.controls);
+    std::array<std::uint8_t, audit::salt_bytes> salt;
+    random_.fill(salt);
+    audit::seal(fact, salt);
     fact.hash = audit::chain(counters_.last, fact);
     TRY_VOID(facts_.append(fact));
     counters_.sequence = fact.sequence;
     counters_.last = fact.hash;
     return {};
+}
+
+// What is taken out is overwritten, not only forgotten.
+Result<> Writer::redact(const Write& write) {
+    TRY_VOID(prepared_.database().run("PRAGMA secure_delete=ON"));
+    for (const auto sequence : write.sequences) TRY_VOID(facts_.redact(sequence));
+    return record_fact(write, Resource{});
 }
 
 Result<> Writer::compact() {

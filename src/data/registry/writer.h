@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/random.h"
 #include "data/registry/fact_log.h"
 #include "data/registry/kinds.h"
 #include "data/registry/tables.h"
@@ -21,6 +22,7 @@ struct Write {
         note,
         add_token,
         revoke_tokens,
+        redact,
         sign_head
     };
     Deed deed = Deed::note;
@@ -31,6 +33,7 @@ struct Write {
     bool built_in = false;                          // our own roles may be written
     std::optional<policy::TokenRecord> token{};     // add_token, or with the create of a first user
     std::shared_ptr<const audit::Signer> signer{};  // sign_head
+    std::vector<std::uint64_t> sequences{};         // redact
 };
 
 struct Outcome {
@@ -59,6 +62,7 @@ class Writer {
     Result<> remove(const Write& write, Outcome& outcome);
     Result<> add_token(const Write& write, Outcome& outcome);
     Result<> revoke_tokens(const Write& write, Outcome& outcome);
+    Result<> redact(const Write& write);
 
     Result<Resource> load(const Resource& wanted);
     Result<> store(const Resource& resource, bool is_new);
@@ -78,6 +82,7 @@ class Writer {
     FactLog facts_;
     std::uint64_t changes_kept_;
     Counters counters_;
+    SystemRandom random_;  // salts of facts
 };
 
 }  // namespace mw::registry

@@ -43,6 +43,8 @@ INSTANTIATE_TEST_SUITE_P(
         TargetRow{"no_hex", "/a%zz", nullptr}, TargetRow{"relative", "x", nullptr},
         TargetRow{"base64", "/ocsp/MF%2FEw%2b/A//%3D", "/ocsp/MF_Ew-_A__="},
         TargetRow{"base64_parent", "/ocsp/..%2fetc", nullptr},
+        TargetRow{"base64_behind_nothing", "//ocsp/a.b", nullptr},
+        TargetRow{"base64_encoded_otherwise", "/%6fcsp/a.b", nullptr},
         TargetRow{"base64_zero", "/ocsp/a%00", nullptr}, TargetRow{"star", "*", nullptr},
         TargetRow{"nothing", "", nullptr}),
     [](const auto& row) { return std::string(row.param.name); });
@@ -153,6 +155,18 @@ TEST(Url, is_taken_apart_or_refused_in_words) {
     for (auto bad : {"ftp://x", "https://", "http://h:0", "http://h:99999", "http://u:p@h/",
                      "http://[::1", "http://h:1x"})
         EXPECT_FALSE(parse_url(bad).ok()) << bad;
+}
+
+// Wherever the network cuts it.
+TEST(Reader, a_folded_header_is_refused_in_one_piece_and_in_two) {
+    const std::string text = "PUT /x HTTP/1.1\r\nHost: a\r\nX: b\r\n\tc: d\r\n\r\n";
+    for (std::size_t cut = 0; cut <= text.size(); ++cut) {
+        MessageReader reader(MessageReader::Kind::request, 4096);
+        auto refused = reader.feed(bytes_of(text).first(cut));
+        if (!refused) refused = reader.feed(bytes_of(text).subspan(cut));
+        ASSERT_TRUE(refused) << cut;
+        EXPECT_EQ(refused->status, 400) << cut;
+    }
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ Result<std::string> parse_path(std::string_view text) {
         return {};
     };
     TRY_VOID(split(text, '/', segment));
+    // Written otherwise ("//ocsp/x", "/%6fcsp/x") it would get there without having been base64.
+    if (path.starts_with(opaque_below)) return bad_target("what is below /ocsp/ begins with that");
     if (path.empty()) path = "/";
     return path;
 }

@@ -69,13 +69,6 @@ std::optional<Method> method_of(beast::http::verb verb) {
     }
 }
 
-// RFC 9112 5.2. What one program unfolds and another takes for a header of its own hides requests.
-std::optional<Refusal> folded(std::string_view head) {
-    for (const std::string_view fold : {"\n ", "\n\t"})
-        if (head.find(fold) != head.npos) return Refusal{400, "a header line is folded"};
-    return std::nullopt;
-}
-
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
@@ -98,6 +91,7 @@ MessageReader::MessageReader(Kind kind, std::size_t header_limit)
 MessageReader::~MessageReader() = default;
 
 void MessageReader::next() {
+    after_line_ = folded_ = false;
     if (kind_ == Kind::request)
         parser_->request = std::make_unique<RequestParser>();
     else
@@ -138,15 +132,28 @@ std::optional<Refusal> MessageReader::put(const char* data, std::size_t size, st
         while (used < size && !p.is_done()) {
             ErrorCode error;
             std::size_t taken = p.put(boost::asio::const_buffer(data + used, size - used), error);
+            if (!head_was_done) look_for_folds({data + used, taken});
             used += taken;
             if (error == beast::http::error::need_more) return std::nullopt;
             if (error) return refusal_of(error);
-            if (p.is_header_done() && !head_was_done)
-                return kind_ == Kind::request ? folded({data, used}) : std::nullopt;
+            if (p.is_header_done() && !head_was_done) {
+                if (folded_) return Refusal{400, "a header line is folded"};
+                return std::nullopt;
+            }
             if (taken == 0) return std::nullopt;
         }
         return std::nullopt;
     });
+}
+
+// RFC 9112 5.2. What one program unfolds and another takes for a header of its own hides requests.
+// The parser takes a head in parts, as it comes.
+void MessageReader::look_for_folds(std::string_view head_part) {
+    if (kind_ != Kind::request) return;
+    for (const char c : head_part) {
+        folded_ |= after_line_ && (c == ' ' || c == '\t');
+        after_line_ = c == '\n';
+    }
 }
 
 std::optional<Refusal> MessageReader::feed_end() {

@@ -52,10 +52,12 @@ class MessageReader {
  private:
     struct Parser;
     std::optional<Refusal> put(const char* data, std::size_t size, std::size_t& used);
+    void look_for_folds(std::string_view head_part);
     const Kind kind_;
     const std::size_t header_limit_;
     std::unique_ptr<Parser> parser_;
     std::string pending_;
+    bool after_line_ = false, folded_ = false;  // in the head as far as it was read
 };
 
 // A head, ready to send. Control characters in names and values become spaces.

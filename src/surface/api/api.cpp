@@ -154,6 +154,16 @@ Task<Response> asset(State& state, Request request) {
                                                    " (resources:" + hint + ")"});
 }
 
+void add_audit_routes(Routes& routes) {
+    using http::Method;
+    routes.add(Method::get, "/v1/audit", list_facts, {.limit = minutes(5)});
+    routes.add(Method::get, "/v1/audit/head", audit_head);
+    routes.add(Method::get, "/v1/audit/proof", audit_proof);
+    routes.add(Method::get, "/v1/audit/consistency", audit_consistency);
+    routes.add(Method::get, "/v1/audit/export", export_audit, {.limit = hours(2)});
+    routes.add(Method::post, "/v1/audit:redact", redact_facts);
+}
+
 void add_prometheus_routes(Routes& routes, nanoseconds limit) {
     using http::Method;
     const http::RouteOptions slow{.limit = limit, .ends_with_client = true};
@@ -288,11 +298,7 @@ http::Router Api::routes() {
     routes.add(Method::post, "/v1/gate-specs/{name}/run", run_gate);
     routes.add(Method::post, "/v1/model-versions/{name}/retire", retire_version);
     routes.add(Method::post, "/v1/monitors/{name}/ack", acknowledge_alert);
-    routes.add(Method::get, "/v1/audit", list_facts, {.limit = minutes(5)});
-    routes.add(Method::get, "/v1/audit/head", audit_head);
-    routes.add(Method::get, "/v1/audit/proof", audit_proof);
-    routes.add(Method::get, "/v1/audit/consistency", audit_consistency);
-    routes.add(Method::get, "/v1/audit/export", export_audit, {.limit = hours(2)});
+    add_audit_routes(routes);
     routes.add(Method::get, "/v1/use-cases:rank", rank_use_cases);
     routes.add(Method::get, "/v1/use-cases/{name}/review", review_use_case);
     routes.add(Method::post, "/v1/use-cases/{name}/kpis", compute_kpis, {.limit = minutes(10)});

@@ -125,6 +125,28 @@ Task<Response> audit_consistency(State& state, Caller caller, Request request) {
     co_return Response::json(200, document);
 }
 
+// For good reasons of people, as a law gives them: what is taken out does not come back.
+Task<Response> redact_facts(State& state, Caller caller, Request request) {
+    CO_TRY_VOID(check_query(request, {}));
+    CO_TRY_VOID(state.authorize(caller, {Verb::remove, "AuditFact", "default"}));
+    CO_TRY(const auto body, co_await parse_body(state, std::move(request.body)));
+    const Json* list = find(body, "sequences");
+    if (!list || !list->is_array())
+        co_return Error{Errc::invalid_input, "sequences: want a list of numbers of audit facts"};
+    std::vector<std::uint64_t> sequences;
+    for (const Json& each : list->get_array()) {
+        if (!each.is_int64() || each.get_int64() < 1)
+            co_return Error{Errc::invalid_input, "sequences: want whole numbers above zero"};
+        sequences.push_back(static_cast<std::uint64_t>(each.get_int64()));
+    }
+    CO_TRY(auto why, want_string(body, "why"));
+    const auto count = sequences.size();
+    auto redacting =
+        state.parts.registry.redact(std::move(sequences), caller.who.name, std::move(why));
+    CO_TRY_VOID(co_await std::move(redacting));
+    co_return Response::json(200, JsonObject{{"redacted", count}});
+}
+
 Task<Response> export_audit(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     CO_TRY_VOID(may_read(state, caller));

@@ -84,6 +84,25 @@ TEST_F(ApiAudit, proofs_and_heads_are_checked_with_the_root_alone) {
     EXPECT_EQ(call(get, "/v1/audit/consistency?from=999").status, 400);
 }
 
+TEST_F(ApiAudit, administrators_take_people_out_of_facts) {
+    const auto reader = user("rea", {"releaser"});
+    ASSERT_EQ(call(post, "/v1/sites", R"({"name":"north"})").status, 201);
+    const auto body = R"({"sequences":[1],"why":"request 17"})";
+    EXPECT_EQ(as(reader, post, "/v1/audit:redact", body).status, 403);
+    EXPECT_EQ(call(post, "/v1/audit:redact", R"({"sequences":[0],"why":"x"})").status, 400);
+    EXPECT_EQ(call(post, "/v1/audit:redact", R"({"why":"x"})").status, 400);
+    EXPECT_EQ(call(post, "/v1/audit:redact", R"({"sequences":[1]})").status, 400);
+    EXPECT_EQ(call(post, "/v1/audit:redact", R"({"sequences":[999],"why":"x"})").status, 404);
+    const auto done = call(post, "/v1/audit:redact", body);
+    ASSERT_EQ(done.status, 200) << done.body;
+    const auto page = json(call(get, "/v1/audit?verify=1"));
+    const auto& items = page.at("items").as_array();
+    EXPECT_EQ(find_bool(items[0], "redacted"), true);
+    EXPECT_EQ(find_string(items[0], "actor"), "");
+    EXPECT_EQ(find_string(items.back(), "actor"), "user:root");
+    EXPECT_EQ(find_string(items.back(), "detail"), "facts 1: request 17");
+}
+
 TEST_F(ApiAudit, the_export_verifies_and_an_edit_of_it_does_not) {
     for (int i = 0; i < 30; ++i)
         ASSERT_EQ(call(post, "/v1/sites", R"({"name":"s)" + std::to_string(i) + "\"}").status, 201);

@@ -132,12 +132,14 @@ Result<> State::authorize_query(const Caller& caller) {
 namespace {
 
 constexpr std::string_view path_roots[] = {
-    "kind",     "name",       "domain",        "labels",        "spec",    "status",    "revision",
-    "limit",    "continue",   "labelSelector", "fieldSelector", "from",    "sql",       "limits",
-    "id",       "parameters", "token",         "lifetime",      "purpose", "dryRun",    "watch",
-    "after",    "verify",     "state",         "Accept",        "before",  "since",     "to",
-    "sequence", "topic",      "filter",        "identity",      "client",  "connected", "count",
-    "seconds",  "stream"};
+    "kind",          "name",     "domain",    "labels",    "spec",
+    "status",        "revision", "limit",     "continue",  "labelSelector",
+    "fieldSelector", "from",     "sql",       "limits",    "id",
+    "parameters",    "token",    "lifetime",  "purpose",   "dryRun",
+    "watch",         "after",    "verify",    "state",     "Accept",
+    "before",        "since",    "to",        "sequence",  "topic",
+    "filter",        "identity", "client",    "connected", "count",
+    "seconds",       "stream",   "sequences", "why"};
 
 constexpr std::size_t large_json = 16 * 1024;  // parsing more takes over 200 us
 

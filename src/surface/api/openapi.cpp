@@ -82,6 +82,8 @@ constexpr RouteWords all_words[] = {
     {"GET", "/v1/audit", "Facts of the audit log",
      "kind,name,actor,action,control,since,after:integer,before:integer,limit:integer,"
      "newest:boolean,verify:boolean"},
+    {"POST", "/v1/audit:redact", "Take actor, name and detail out of facts; the chain stays whole",
+     "", "application/json"},
     {"GET", "/v1/audit/head", "The newest signed head of the audit log", "sign:boolean"},
     {"GET", "/v1/audit/proof", "A proof that a fact is in the log",
      "sequence:integer,certificates:boolean"},

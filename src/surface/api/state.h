@@ -171,6 +171,7 @@ Task<Response> list_facts(State&, Caller, Request);
 Task<Response> audit_head(State&, Caller, Request);
 Task<Response> audit_proof(State&, Caller, Request);
 Task<Response> audit_consistency(State&, Caller, Request);
+Task<Response> redact_facts(State&, Caller, Request);
 Task<Response> export_audit(State&, Caller, Request);
 
 // openapi.cpp

@@ -50,6 +50,9 @@ inline Fact sample_fact(std::uint64_t sequence, const Hash& previous) {
     fact.revision = sequence * 2;
     fact.detail = "reported model pump 3, from fact " + std::to_string(sequence);
     if (sequence % 5 == 0) fact.controls = "A.8.32,MANAGE 4.1";
+    Bytes salt(salt_bytes);
+    store_le(salt.data(), sequence);
+    seal(fact, salt);
     fact.hash = chain(previous, fact);
     return fact;
 }

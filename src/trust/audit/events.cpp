@@ -10,6 +10,7 @@ using enum Severity;
 constexpr Event all_events[] = {
     {"access.refused", warning,
      "somebody known may not do it; or handshakes and requests of strangers, summed up"},
+    {"audit.redacted", warning, "actor, name and detail were taken out of the facts that it names"},
     {"backup.create", notice, "a copy of everything was made"},
     {"backup.restore", warning, "this hub goes on from a copy"},
     {"blob.stored", info, "a file was uploaded"},

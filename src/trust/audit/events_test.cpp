@@ -41,7 +41,7 @@ TEST(AuditEvents, no_action_of_access_and_identity_was_forgotten) {
           action::enroll_refused, action::enroll_requested, action::enroll_approved,
           action::enroll_denied, action::certificate_revoked, action::blob_stored,
           action::mqtt_kick, action::backup_create, action::backup_restore, action::history_delete,
-          action::mqtt_trace})
+          action::mqtt_trace, action::audit_redacted})
         EXPECT_NE(find_event(id), nullptr) << id;
 }
 

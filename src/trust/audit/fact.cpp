@@ -31,6 +31,15 @@ void put_version_1(Bytes& into, const Fact& fact) {
     put_text<std::uint64_t>(into, fact.detail);
 }
 
+Bytes personal_bytes(const Fact& fact) {
+    Bytes bytes;
+    bytes.reserve(256);
+    bytes.insert(bytes.end(), fact.salt.begin(), fact.salt.end());
+    for (const auto* text : {&fact.actor, &fact.name, &fact.detail})
+        put_text<std::uint16_t>(bytes, *text);
+    return bytes;
+}
+
 // Takes values from the front; `good` says whether all were there.
 struct Cursor {
     ByteView rest;
@@ -75,6 +84,9 @@ FactView view_version_2(Cursor& from) {
     return view;
 }
 
+constexpr std::string_view wrong_personal =
+    "its actor, name or detail is not what its hash covers: it was changed";
+
 Error broken(std::uint64_t sequence, std::string_view what) {
     return {Errc::corrupt, "audit fact " + std::to_string(sequence) + ": " + std::string(what)};
 }
@@ -95,10 +107,71 @@ std::size_t utf8_size(std::string_view text) {
     return refused ? 0 : size;
 }
 
+// Behind the canonical bytes stands the personal part, or nothing.
+Result<FactView> view_version_3(Cursor& from, ByteView bytes, std::uint64_t sequence) {
+    FactView view;
+    view.version = 3;
+    view.time = {from.number<std::int64_t>()};
+    view.revision = from.number<std::uint64_t>();
+    Hash personal;
+    if (from.rest.size() < personal.size()) return from.good = false, view;
+    std::copy_n(from.rest.begin(), personal.size(), personal.begin());
+    from.rest = from.rest.subspan(personal.size());
+    for (auto* text : {&view.action, &view.kind, &view.controls})
+        *text = from.text<std::uint16_t>();
+    view.hashed = bytes.size() - from.rest.size();
+    view.redacted = from.rest.empty();
+    if (!from.good || view.redacted) return view;
+    const Hash found = crypto::sha256(from.rest);
+    if (from.rest.size() < salt_bytes) return from.good = false, view;
+    from.rest = from.rest.subspan(salt_bytes);
+    for (auto* text : {&view.actor, &view.name, &view.detail}) *text = from.text<std::uint16_t>();
+    if (from.good && from.rest.empty() && found != personal)
+        return broken(sequence, wrong_personal);
+    return view;
+}
+
+void put_version_3(Bytes& into, const Fact& fact) {
+    put(into, fact.sequence | std::uint64_t{3} << (8 * sequence_bytes));
+    put(into, fact.time.ns);
+    put(into, fact.revision);
+    into.insert(into.end(), fact.personal.begin(), fact.personal.end());
+    for (const auto* text : {&fact.action, &fact.kind, &fact.controls})
+        put_text<std::uint16_t>(into, *text);
+}
+
 }  // namespace
+
+void seal(Fact& fact, ByteView salt) {
+    ASSERT(fact.version == 3 && salt.size() == salt_bytes);
+    fact.salt.assign(salt.begin(), salt.end());
+    fact.personal = crypto::sha256(personal_bytes(fact));
+}
+
+void redact(Fact& fact) {
+    ASSERT(fact.version == 3);
+    fact.actor.clear(), fact.name.clear(), fact.detail.clear(), fact.salt.clear();
+}
+
+void put_personal(Bytes& into, const Fact& fact) {
+    if (fact.version != 3 || fact.redacted()) return;
+    const auto bytes = personal_bytes(fact);
+    into.insert(into.end(), bytes.begin(), bytes.end());
+}
+
+Result<> check_personal(const Fact& fact) {
+    if (fact.version != 3) return {};
+    const bool empty = fact.actor.empty() && fact.name.empty() && fact.detail.empty();
+    if (fact.redacted() ? empty
+                        : fact.salt.size() == salt_bytes &&
+                              crypto::sha256(personal_bytes(fact)) == fact.personal)
+        return {};
+    return broken(fact.sequence, wrong_personal);
+}
 
 void put_fact(Bytes& into, const Fact& fact) {
     if (fact.version == 1) return put_version_1(into, fact);
+    if (fact.version == 3) return put_version_3(into, fact);
     ASSERT(fact.version == 2 && fact.sequence >> (8 * sequence_bytes) == 0);
     put(into, fact.sequence | std::uint64_t{2} << (8 * sequence_bytes));
     put(into, fact.time.ns);
@@ -113,9 +186,15 @@ Result<FactView> read_fact(ByteView bytes) {
     const auto head = from.number<std::uint64_t>();
     const auto version = head >> (8 * sequence_bytes);
     const auto sequence = head & ((std::uint64_t{1} << (8 * sequence_bytes)) - 1);
-    if (!from.good || (version != 0 && version != 2))
+    if (!from.good || (version != 0 && version != 2 && version != 3))
         return Error{Errc::corrupt, "these bytes are no audit fact that this program knows"};
-    auto view = version == 0 ? view_version_1(from) : view_version_2(from);
+    FactView view;
+    if (version == 3) {
+        TRY(view, view_version_3(from, bytes, sequence));
+    } else {
+        view = version == 0 ? view_version_1(from) : view_version_2(from);
+        view.hashed = bytes.size();
+    }
     view.sequence = sequence;
     if (!from.good || !from.rest.empty())
         return broken(sequence, "the lengths of its texts do not fit: it was changed");
@@ -153,26 +232,47 @@ std::string one_line(std::string_view text) {
 }
 
 Json to_json(const Fact& fact) {
-    return JsonObject{{"sequence", fact.sequence},
-                      {"time", to_iso8601(fact.time)},
-                      {"actor", fact.actor},
-                      {"action", fact.action},
-                      {"kind", fact.kind},
-                      {"name", fact.name},
-                      {"revision", std::to_string(fact.revision)},
-                      {"detail", fact.detail},
-                      {"controls", fact.controls},
-                      {"version", fact.version},
-                      {"hash", to_hex(fact.hash)}};
+    JsonObject json{{"sequence", fact.sequence},
+                    {"time", to_iso8601(fact.time)},
+                    {"actor", fact.actor},
+                    {"action", fact.action},
+                    {"kind", fact.kind},
+                    {"name", fact.name},
+                    {"revision", std::to_string(fact.revision)},
+                    {"detail", fact.detail},
+                    {"controls", fact.controls},
+                    {"version", fact.version},
+                    {"hash", to_hex(fact.hash)}};
+    if (fact.version != 3) return json;
+    json["personal"] = to_hex(fact.personal);
+    if (fact.redacted())
+        json["redacted"] = true;
+    else
+        json["salt"] = to_hex(fact.salt);
+    return json;
 }
+
+namespace {
+
+Result<Hash> hash_at(const Json& json, const char* key) {
+    TRY(const auto text, want_string(json, key));
+    TRY(const auto bytes, from_hex(text).context(key));
+    Hash hash;
+    if (bytes.size() != hash.size())
+        return Error{Errc::invalid_input, std::string(key) + ": want 32 bytes in hex"};
+    std::copy(bytes.begin(), bytes.end(), hash.begin());
+    return hash;
+}
+
+}  // namespace
 
 Result<Fact> fact_from_json(const Json& json) {
     Fact fact;
     const auto sequence = find_integer(json, "sequence"), version = find_integer(json, "version");
     if (!sequence || *sequence < 1 || *sequence >> (8 * sequence_bytes) != 0)
         return Error{Errc::invalid_input, "sequence: want a whole number above zero"};
-    if (!version || (*version != 1 && *version != 2))
-        return Error{Errc::invalid_input, "version: want 1 or 2"};
+    if (!version || *version < 1 || *version > 3)
+        return Error{Errc::invalid_input, "version: want 1 to 3"};
     fact.sequence = static_cast<std::uint64_t>(*sequence);
     fact.version = static_cast<std::uint8_t>(*version);
     TRY(const auto time, want_string(json, "time"));
@@ -190,15 +290,19 @@ Result<Fact> fact_from_json(const Json& json) {
         revision.find_first_not_of("0123456789") != std::string::npos)
         return Error{Errc::invalid_input, "revision: want a number as text"};
     fact.revision = std::strtoull(revision.c_str(), nullptr, 10);
-    TRY(const auto text, want_string(json, "hash"));
-    TRY(const auto hash, from_hex(text).context("hash"));
-    if (hash.size() != fact.hash.size())
-        return Error{Errc::invalid_input, "hash: want 32 bytes in hex"};
-    std::copy(hash.begin(), hash.end(), fact.hash.begin());
+    TRY(fact.hash, hash_at(json, "hash"));
+    if (fact.version != 3) return fact;
+    TRY(fact.personal, hash_at(json, "personal"));
+    if (find_bool(json, "redacted").value_or(false)) return fact;
+    TRY(const auto salt, want_string(json, "salt"));
+    TRY(fact.salt, from_hex(salt).context("salt"));
+    if (fact.salt.size() != salt_bytes)
+        return Error{Errc::invalid_input, "salt: want 16 bytes in hex"};
     return fact;
 }
 
 Result<> Verifier::take(const Fact& fact) {
+    TRY_VOID(check_personal(fact));
     Bytes bytes;
     bytes.reserve(512);
     put_fact(bytes, fact);

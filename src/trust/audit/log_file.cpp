@@ -42,6 +42,7 @@ void put_fact(Bytes& into, const Fact& fact) {
     const auto at = begin_record(into, fact_type);
     into.insert(into.end(), fact.hash.begin(), fact.hash.end());
     audit::put_fact(into, fact);
+    audit::put_personal(into, fact);
     end_record(into, at);
 }
 
@@ -135,7 +136,8 @@ Result<> LogVerifier::take_fact(ByteView body) {
     const auto bytes = body.subspan(hash.size());
     auto fact = read_fact(bytes);
     if (!fact) return std::move(fact).error().context(after(facts()));
-    TRY_VOID(chain_.take(fact->sequence, bytes, hash));
+    TRY_VOID(chain_.take(fact->sequence, bytes.first(fact->hashed), hash));
+    TRY_VOID(redactions_.take(fact->sequence, fact->redacted, fact->action, fact->detail));
     tree_.push(leaf_hash(hash));
     if (facts() == 1) verdict_.began = fact->time;
     verdict_.ended = fact->time;
@@ -194,7 +196,7 @@ Result<> LogVerifier::take_end(ByteView body) {
         return Error{Errc::corrupt, "no signed head covers the facts up to " +
                                         std::to_string(facts()) + ": it was removed"};
     ended_ = true;
-    return {};
+    return redactions_.finish();
 }
 
 Result<LogVerdict> LogVerifier::finish() {

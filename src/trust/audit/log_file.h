@@ -54,6 +54,7 @@ class LogVerifier {
     Bytes pending_;
     bool began_ = false, ended_ = false, chain_is_fresh_ = false;
     Verifier chain_;
+    Redactions redactions_;
     Peaks tree_;
     Hash last_head_hash_{};
     LogVerdict verdict_;

@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto whole = check(size ? size : 1), split = check(7);
     ASSERT(whole.ok() == split.ok());
     if (!whole) ASSERT(whole.error().message == split.error().message);
-    if (auto fact = mw::audit::read_fact(log)) ASSERT(fact->version == 1 || fact->version == 2);
+    if (auto fact = mw::audit::read_fact(log))
+        ASSERT(fact->version >= 1 && fact->version <= 3 && fact->hashed <= size);
     if (auto head = mw::audit::read_head(log)) {
         mw::Bytes bytes;
         mw::audit::put_head(bytes, *head);

@@ -18,6 +18,7 @@ Result<> verify(const FactProof& proof, ByteView chain_bytes, const crypto::Trus
     const auto which = "audit fact " + std::to_string(proof.fact.sequence);
     if (chain(proof.previous, proof.fact) != proof.fact.hash)
         return torn(which + ": its hash does not follow from its content: it was changed");
+    TRY_VOID(check_personal(proof.fact));
     if (!verify_inclusion(leaf_hash(proof.fact.hash), proof.fact.sequence - 1, proof.head.size,
                           proof.path, proof.head.root))
         return torn(which + ": the path does not lead from it to the root of the head at fact " +
