@@ -77,6 +77,7 @@ TEST(InferRequest, says_what_is_wrong) {
         {infer_body("[1025,2]", "[]"), {}, "1 to 1024 rows"},
         {infer_body("[-1,2]", "[1,2]"), {}, "'shape'"},
         {infer_body("[1.5,2]", "[1,2]"), {}, "'shape'"},
+        {infer_body("[15101912594054682420,2]", "[1,2]"), {}, "'shape'"},
         {infer_body("[1,2]", "[1]"), {}, "1 numbers, its shape says 2"},
         {infer_body("[1,2]", "[1,2,3]"), {}, "more numbers"},
         {infer_body("[1,2]", "[1,true]"), {}, "must be numbers"},

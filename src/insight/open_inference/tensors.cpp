@@ -54,9 +54,9 @@ Result<std::vector<std::int64_t>> shape_of(const Json& input) {
     if (!shape || !shape->is_array() || shape->get_array().size() > nesting_max) return wrong;
     std::vector<std::int64_t> dims;
     for (const Json& each : shape->get_array()) {
-        const bool whole = each.is_int64() || each.is_uint64();
-        if (!whole) return wrong;
-        const auto size = each.to_number<std::int64_t>();
+        // What does not fit is a uint64 of Boost's.
+        if (!each.is_int64()) return wrong;
+        const std::int64_t size = each.get_int64();
         if (size < 0 || size > std::numeric_limits<std::int32_t>::max()) return wrong;
         dims.push_back(size);
     }
