@@ -157,10 +157,9 @@ TEST(QualityRules, types_and_texts_are_read_and_written_again) {
           R"({"signals":[{"name":"s","texts":"a"}]})", R"({"signals":[{"name":"s","texts":[1]}]})",
           R"({"signals":[{"name":"s","texts":["a"],"max":1}]})",
           R"({"signals":[{"name":"s","pattern":"a","max":1}]})",
-          R"({"signals":[{"name":"s","pattern":"(?=a)"}]
-})", R"({"signals":[{"name":"s","pattern":7}]})",
-          R"({"signals":[{"name":"s","type":"string","unit":"bar"}]})"
-})
+          R"({"signals":[{"name":"s","pattern":"(?=a)."}]})",
+          R"({"signals":[{"name":"s","pattern":7}]})",
+          R"({"signals":[{"name":"s","type":"string","unit":"bar"}]})"})
         EXPECT_FALSE(rules(wrong).ok()) << wrong;
 }
 
