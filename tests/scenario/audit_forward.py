@@ -204,6 +204,10 @@ def check_redaction(plant, folder):
     plant.ctl("audit", "verify")
 
 
+def metrics_of(plant):
+    return command("curl", "-sS", "--cacert", plant.data / "pki/root.pem", plant.where["api"] + "/metrics").stdout.decode()
+
+
 def scenario_audit_forward(context):
     """rsyslog over TLS and a signed webhook get every audit fact, through crashes of each side; openssl checks a signed head;
     people are taken out of facts and the log still verifies."""
@@ -250,8 +254,9 @@ def scenario_audit_forward(context):
         firsts = list(dict.fromkeys(f["sequence"] for f in webhook.facts()))
         assert firsts == sorted(firsts) and set(firsts) <= {f["sequence"] for f in all_facts(plant)}
         assert all(batch["hub"] == "localhost" for _, batch in webhook.batches)
-        metrics = command("curl", "-sS", "--cacert", plant.data / "pki/root.pem", plant.where["api"] + "/metrics").stdout.decode()
-        assert re.search(r'millwright_forward_facts_total\{target="siem"\} [1-9]', metrics), "no metric of the target"
+        # What rsyslog has written may not be counted yet.
+        plants.wait_for(lambda: re.search(r'millwright_forward_facts_total\{target="siem"\} [1-9]', metrics_of(plant)),
+                        lambda: [line for line in metrics_of(plant).splitlines() if "forward" in line], 60, every=0.2)
         assert secret.decode() not in plant.hub.log.read_text(), "a secret was logged"
         check_head(plant, folder)
         check_redaction(plant, folder)

@@ -92,7 +92,7 @@ Runtime::Runtime(const void* const* table, std::string version)
 Runtime::~Runtime() {
     if (memory_) api_.release_memory.call(memory_);
     if (options_) api_.release_session_options.call(options_);
-    if (env_) api_.release_env.call(env_);
+    // The environment stays: a process has one, and its threads leave memory behind when it ends.
 }
 
 Result<void> Runtime::start(bool arena) {

@@ -79,7 +79,6 @@ struct Api {
     Entry<69, Status*(AllocatorType, MemoryType, MemoryInfo**)> create_cpu_memory;
     Entry<76, Status*(Allocator*, void*)> free_by;
     Entry<78, Status*(Allocator**)> default_allocator;
-    Entry<92, void(Env*)> release_env;
     Entry<93, void(Status*)> release_status;
     Entry<94, void(MemoryInfo*)> release_memory;
     Entry<95, void(Session*)> release_session;

@@ -157,6 +157,25 @@ TEST(Url, is_taken_apart_or_refused_in_words) {
         EXPECT_FALSE(parse_url(bad).ok()) << bad;
 }
 
+TEST(Reader, a_head_past_the_limit_is_refused_however_slowly_it_comes) {
+    std::string text = "GET /x HTTP/1.1\r\nHost: a\r\n";
+    for (int i = 0; i < 200; ++i) text += "X-" + std::to_string(i) + ": yyyyyyyyyyyyyyyyyyyy\r\n";
+    text += "\r\n";
+    ASSERT_GT(text.size(), 4096u);
+    for (const std::size_t piece :
+         {std::size_t{1}, std::size_t{27}, std::size_t{1000}, text.size()}) {
+        MessageReader reader(MessageReader::Kind::request, 4096);
+        std::optional<Refusal> refused;
+        std::size_t sent = 0;
+        for (; !refused && sent < text.size(); sent += piece)
+            refused =
+                reader.feed(bytes_of(text).subspan(sent, std::min(piece, text.size() - sent)));
+        ASSERT_TRUE(refused) << piece;
+        EXPECT_EQ(refused->status, 431) << piece;
+        EXPECT_LE(sent, 4096 + 2 * std::max<std::size_t>(piece, 64)) << piece;
+    }
+}
+
 // Wherever the network cuts it.
 TEST(Reader, a_folded_header_is_refused_in_one_piece_and_in_two) {
     const std::string text = "PUT /x HTTP/1.1\r\nHost: a\r\nX: b\r\n\tc: d\r\n\r\n";

@@ -92,6 +92,7 @@ MessageReader::~MessageReader() = default;
 
 void MessageReader::next() {
     after_line_ = folded_ = false;
+    head_bytes_ = 0;
     if (kind_ == Kind::request)
         parser_->request = std::make_unique<RequestParser>();
     else
@@ -134,6 +135,9 @@ std::optional<Refusal> MessageReader::put(const char* data, std::size_t size, st
             std::size_t taken = p.put(boost::asio::const_buffer(data + used, size - used), error);
             if (!head_was_done) look_for_folds({data + used, taken});
             used += taken;
+            // The parser's own limit is for what it is given at a time.
+            if (!head_was_done && (head_bytes_ += taken) > header_limit_)
+                return refusal_of(beast::http::error::header_limit);
             if (error == beast::http::error::need_more) return std::nullopt;
             if (error) return refusal_of(error);
             if (p.is_header_done() && !head_was_done) {

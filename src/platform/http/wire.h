@@ -58,6 +58,7 @@ class MessageReader {
     std::unique_ptr<Parser> parser_;
     std::string pending_;
     bool after_line_ = false, folded_ = false;  // in the head as far as it was read
+    std::size_t head_bytes_ = 0;
 };
 
 // A head, ready to send. Control characters in names and values become spaces.
