@@ -80,9 +80,13 @@ Task<> Renewal::step() {
         if (!asked && asked.error().code == Errc::cancelled) co_return asked;
     }
     // Our own clock decides nothing: without the hub there is nobody to ask either.
-    if (!parts_.clock.is_known() || parts_.identity.next) co_return Result<>{};
+    if (!parts_.clock.is_known()) co_return Result<>{};
     const crypto::Certificate& mine = parts_.identity.current.certificate;
     const Timestamp now = parts_.clock.now();
+    // A next one is being tried, unless both have ended while the hub was away: then neither will
+    // be taken again.
+    const auto& next = parts_.identity.next;
+    if (next && (now < next->certificate.not_after || now < mine.not_after)) co_return Result<>{};
     if (now < renewal_due(mine) || parts_.clock.steady() < ask_not_before_) co_return Result<>{};
     const bool ended = now >= mine.not_after;
     if (ended && !parts_.identity.factory) {
@@ -127,15 +131,20 @@ Task<> Renewal::settle() {
 }
 
 // In time: by the certificate, for a new key. Too late: by the factory certificate, and the request
-// is signed by the key of the one that ended, which proves that it was ours (ADR 0017).
+// is signed by the key of the one that ended, which proves that it was ours (ADR 0017). If two have
+// ended, the hub may know the one or the other: their keys take turns.
 Task<> Renewal::renew(bool ended) {
     files::Files& files = parts_.files;
     const AgentIdentity identity = parts_.identity;
     const std::string where = parts_.directory;
-    auto reading = on_worker([&files, identity, where, ended]() -> Result<crypto::PrivateKey> {
-        if (ended) return crypto::PrivateKey::from_pem(identity.current.key_pem);
-        return next_key(files, where, identity.current);
-    });
+    const bool by_next = identity.next && !next_key_failed_;
+    next_key_failed_ = by_next;  // until it did not
+    auto reading =
+        on_worker([&files, identity, where, ended, by_next]() -> Result<crypto::PrivateKey> {
+            const KeyAndChain& last = by_next ? *identity.next : identity.current;
+            if (ended) return crypto::PrivateKey::from_pem(last.key_pem);
+            return next_key(files, where, identity.current);
+        });
     CO_TRY(auto key, co_await std::move(reading));
     auto proving = on_worker([&files, identity, ended]() -> Result<KeyAndChain> {
         if (ended) return read_factory(files, *identity.factory);
@@ -150,9 +159,13 @@ Task<> Renewal::renew(bool ended) {
     options.key_pem = proof.key_pem;
     auto asking = parts_.ask(std::move(options), key);
     CO_TRY(const auto enrolled, co_await std::move(asking));
-    auto saving = on_worker(
-        [&files, where, key, enrolled] { return save_next(files, where, key, enrolled); });
+    const bool replaces = identity.next && !by_next;  // a pair of another key
+    auto saving = on_worker([&files, where, key, enrolled, replaces]() -> Result<KeyAndChain> {
+        if (replaces) TRY_VOID(drop_next(files, where));
+        return save_next(files, where, key, enrolled);
+    });
     CO_TRY(parts_.identity.next, co_await std::move(saving));
+    next_key_failed_ = false;
     told_ended_ = false;
     uses_next_ = true, next_failed_ = false;
     parts_.use(*parts_.identity.next);

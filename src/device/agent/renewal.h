@@ -55,6 +55,7 @@ class Renewal {
     Proof proof_ = Proof::none;
     bool uses_next_ = false;
     bool next_failed_ = false;
+    bool next_key_failed_ = false;  // to prove who we are, after both have ended
     bool told_ended_ = false;
     int failures_ = 0;
     SteadyTime ask_not_before_{}, time_asked_at_{};

@@ -213,6 +213,40 @@ TEST_F(RenewalTest, after_the_end_only_the_factory_certificate_helps) {
     EXPECT_NE(asked_[1].key, identity_.current.key_pem);
 }
 
+// The next one came, the hub went away, and came back when both had ended.
+TEST_F(RenewalTest, after_the_end_of_both_either_key_proves_who_it_is) {
+    identity_.factory = factory_;
+    for (const bool hub_knows_the_next : {true, false}) {
+        asked_.clear();
+        own_.advance(61 * renewal_day);
+        ASSERT_TRUE(step().ok());
+        const std::string next_key = identity_.next->key_pem, old_key = identity_.current.key_pem;
+        own_.advance(20 * renewal_day);
+        renewal_->failed();
+        ASSERT_TRUE(step().ok());
+        EXPECT_EQ(asked_.size(), 1u);  // the old one counts still
+        own_.advance(71 * renewal_day);
+        renewal_->failed();
+        if (!hub_knows_the_next) hub_says_ = Error{Errc::denied, "who is that?"};
+        EXPECT_EQ(step().ok(), hub_knows_the_next);
+        ASSERT_EQ(asked_.size(), 2u);
+        EXPECT_EQ(asked_[1].chain, folder_store_.read("factory.pem"));
+        EXPECT_EQ(asked_[1].key, next_key);
+        hub_says_.reset();
+        if (!hub_knows_the_next) {
+            own_.advance(hours{2});
+            ASSERT_TRUE(step().ok());
+            ASSERT_EQ(asked_.size(), 3u);
+            EXPECT_EQ(asked_[2].key, old_key);
+        }
+        EXPECT_EQ(load_identity(files_, folder_)->next->certificate.serial, next_serial());
+        const std::string fresh = next_serial();
+        renewal_->connected(fresh);
+        ASSERT_TRUE(step().ok());
+        EXPECT_EQ(serial(), fresh);
+    }
+}
+
 TEST_F(RenewalTest, a_restart_goes_on_trying_the_new_one) {
     own_.advance(61 * renewal_day);
     ASSERT_TRUE(step().ok());
