@@ -14,11 +14,6 @@ class ModbusSource final : public Source {
     Task<> run(SourceSink& sink, Bytes checkpoint) override;
     const std::string& name() const override { return context_.name; }
     SourceStatus status() const override { return status_; }
-    bool reconfigure(const Json&) override { return false; }
-    Result<> look_back(const Bytes&, std::size_t,
-                       const std::function<void(const Batch&)>&) override {
-        return {};
-    }
 
  private:
     Task<> poll(SourceSink& sink, net::Stream& stream);

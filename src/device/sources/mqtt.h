@@ -32,10 +32,6 @@ class MqttSource final : public Source {
     SourceStatus status() const override;
     // Rules change while clients stay; another address or other certificates mean a restart.
     bool reconfigure(const Json& description) override;
-    Result<> look_back(const Bytes&, std::size_t,
-                       const std::function<void(const Batch&)>&) override {
-        return {};
-    }
     // Where it listens, once it is running: the port that the kernel gave for port 0.
     const net::Address& address() const { return listen_; }
 

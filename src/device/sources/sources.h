@@ -40,11 +40,13 @@ class Source {
     virtual Task<> run(SourceSink& sink, Bytes checkpoint) = 0;
     virtual SourceStatus status() const = 0;
     // A new description that this running source can take over without a restart; false if not.
-    virtual bool reconfigure(const Json& description) = 0;
+    virtual bool reconfigure(const Json& /*description*/) { return false; }
     // Calls `visit` for at most `rows` batches before the checkpoint, oldest first, where a source
     // can look back (a recording); others visit nothing. Rebuilds windows after a restart.
-    virtual Result<> look_back(const Bytes& checkpoint, std::size_t rows,
-                               const std::function<void(const Batch&)>& visit) = 0;
+    virtual Result<> look_back(const Bytes& /*checkpoint*/, std::size_t /*rows*/,
+                               const std::function<void(const Batch&)>& /*visit*/) {
+        return {};
+    }
 };
 
 struct SourceContext {
