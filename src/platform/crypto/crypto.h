@@ -6,6 +6,7 @@
 
 #include "platform/crypto/certificate.h"
 #include "platform/crypto/csr.h"
+#include "platform/crypto/ec_road.h"
 #include "platform/crypto/hash.h"
 #include "platform/crypto/key.h"
 #include "platform/crypto/ocsp.h"

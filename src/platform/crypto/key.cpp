@@ -1,9 +1,9 @@
+#define OPENSSL_SUPPRESS_DEPRECATED  // EC_KEY: see ec_road.h
 #include "platform/crypto/key.h"
 
-#include <openssl/core_names.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 
+#include "platform/crypto/ec_road.h"
 #include "platform/crypto/openssl_handles.h"
 #include "platform/crypto/verify_signature.h"
 #include "platform/crypto/x509_parts.h"
@@ -17,28 +17,26 @@ Error failed(std::string_view what) {
     return Error{Errc::invalid_input, std::string(what) + ": " + openssl_reason()};
 }
 
-// d2i_PUBKEY asks every decoder in turn (over 100 us); a named curve and a point say it at once.
-EvpKey make_ec_key(const char* curve, ByteView point) {
-    EvpKeyContext context{EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr)};
-    auto* octets = const_cast<std::uint8_t*>(point.data());
-    OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, const_cast<char*>(curve), 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, octets, point.size()),
-        OSSL_PARAM_construct_end()};
-    EVP_PKEY* key = nullptr;
-    if (context && EVP_PKEY_fromdata_init(context.get()) == 1)
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters);
-    return EvpKey{key};
-}
-
 EvpKey make_key(const x509::SpkiFacts& facts, ByteView spki) {
-    if (facts.kind == KeyKind::p256) return make_ec_key("P-256", facts.public_bits);
-    if (facts.kind == KeyKind::p384) return make_ec_key("P-384", facts.public_bits);
+    use_ec_keys_directly();
+    // For other kinds than EC, d2i_PUBKEY asks every decoder in turn (over 100 us).
     if (facts.kind == KeyKind::ed25519)
         return EvpKey{EVP_PKEY_new_raw_public_key(
             EVP_PKEY_ED25519, nullptr, facts.public_bits.data(), facts.public_bits.size())};
     const std::uint8_t* at = spki.data();
     return EvpKey{d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size()))};
+}
+
+// PEM is read by a provider, whose keys OCSP_basic_sign() can't use any more: an EC key of its own.
+EvpKey as_direct_key(EvpKey read) {
+    const EC_KEY* numbers = read ? EVP_PKEY_get0_EC_KEY(read.get()) : nullptr;
+    if (!numbers) {
+        if (read) ERR_clear_error();
+        return read;
+    }
+    EvpKey direct{EVP_PKEY_new()};
+    ASSERT(direct && EVP_PKEY_assign_EC_KEY(direct.get(), EC_KEY_dup(numbers)) == 1);
+    return direct;
 }
 
 // Never asks a terminal: a server has none.
@@ -107,12 +105,13 @@ bool verify_signature(const KeyHandle& key, const char* digest, ByteView message
 }
 
 Result<PrivateKey> PrivateKey::generate(KeyKind kind, int rsa_bits) {
+    use_ec_keys_directly();
     EVP_PKEY* made = nullptr;
     if (kind == KeyKind::other || (kind == KeyKind::rsa && (rsa_bits < 2048 || rsa_bits > 4096)))
         return Error{Errc::invalid_input,
                      "generate a key: want P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits"};
-    if (kind == KeyKind::p256) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-    if (kind == KeyKind::p384) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-384");
+    if (kind == KeyKind::p256) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", SN_X9_62_prime256v1);
+    if (kind == KeyKind::p384) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", SN_secp384r1);
     if (kind == KeyKind::ed25519) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
     if (kind == KeyKind::rsa)
         made = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(rsa_bits));
@@ -126,9 +125,10 @@ Result<PrivateKey> PrivateKey::generate(KeyKind kind, int rsa_bits) {
 
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > pem_bytes_max) return Error{Errc::invalid_input, "private key: PEM too long"};
+    use_ec_keys_directly();
     BioHandle bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-    EvpKey read{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
-                    : nullptr};
+    EvpKey read = as_direct_key(EvpKey{
+        bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr});
     if (!read)
         return Error{Errc::invalid_input,
                      "private key: want an unencrypted PEM key: " + openssl_reason()};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "platform/crypto/crypto.h"
 
 namespace mw::net {
 
@@ -19,7 +20,8 @@ struct Pem {
 class ThrowawayPki {
  public:
     explicit ThrowawayPki(std::string name = "Test CA") : name_(std::move(name)) {
-        key_ = EVP_EC_gen("P-256");
+        crypto::use_ec_keys_directly();  // as TlsContext will
+        key_ = EVP_EC_gen("prime256v1");
         certificate_ = make(key_, name_, "", 365);
         ca_ = pem_of(certificate_, key_);
     }
@@ -29,7 +31,7 @@ class ThrowawayPki {
     const std::string& ca() const { return ca_.certificate; }
     // `alternative` as "DNS:localhost,IP:127.0.0.1"; negative days: expired yesterday.
     Pem issue(const std::string& common_name, const std::string& alternative = "", int days = 30) {
-        EVP_PKEY* key = EVP_EC_gen("P-256");
+        EVP_PKEY* key = EVP_EC_gen("prime256v1");
         X509* certificate = make(key, common_name, alternative, days);
         Pem pem = pem_of(certificate, key);
         X509_free(certificate), EVP_PKEY_free(key);

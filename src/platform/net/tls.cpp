@@ -11,6 +11,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "platform/crypto/crypto.h"
 #include "platform/net/tls_handle.h"
 
 namespace mw::net {
@@ -103,6 +104,7 @@ Result<> trust(SSL_CTX* context, const TlsOptions& options, bool announce) {
 }
 
 Result<std::unique_ptr<SSL_CTX, FreeContext>> new_context(const SSL_METHOD* method) {
+    crypto::use_ec_keys_directly();
     std::unique_ptr<SSL_CTX, FreeContext> context(SSL_CTX_new(method));
     if (!context) return tls_error("make a TLS context");
     SSL_CTX* c = context.get();
