@@ -42,6 +42,7 @@ Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
     if (certificate == net::ClientCertificate::none) return net::TlsContext::server(std::move(tls));
     // By ourselves and not by OpenSSL, which would verify a whole list for each connection.
     const auto admission = onboarding_->admission();
+    tls.vouch = [admission](ByteView peer) { return admission->vouch_for(peer); };
     tls.revoked = [admission](ByteView peer) { return admission->is_revoked(peer); };
     tls.admit = [admission](ByteView peer) { return admission->can_tell(peer); };
     return net::TlsContext::server(std::move(tls));

@@ -46,6 +46,9 @@ class Admission {
     // Of a certificate that was admitted once.
     bool is_revoked(ByteView certificate) const { return peers_.load()->is_revoked(certificate); }
     // denied: nobody can tell whether it is revoked, as the operator's list has ended.
+    bool vouch_for(ByteView certificate) const {
+        return peers_.load()->vouch_for(certificate, clock_.now());
+    }
     Result<> can_tell(ByteView certificate) const {
         return peers_.load()->can_tell(certificate, clock_.now());
     }

@@ -110,7 +110,8 @@ Result<PrivateKey> PrivateKey::generate(KeyKind kind, int rsa_bits) {
     if (kind == KeyKind::other || (kind == KeyKind::rsa && (rsa_bits < 2048 || rsa_bits > 4096)))
         return Error{Errc::invalid_input,
                      "generate a key: want P-256, P-384, Ed25519, or RSA of 2048 to 4096 bits"};
-    if (kind == KeyKind::p256) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", SN_X9_62_prime256v1);
+    if (kind == KeyKind::p256)
+        made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", SN_X9_62_prime256v1);
     if (kind == KeyKind::p384) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", SN_secp384r1);
     if (kind == KeyKind::ed25519) made = EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
     if (kind == KeyKind::rsa)

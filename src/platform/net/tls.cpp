@@ -179,6 +179,11 @@ int verify_unjudged(X509_STORE_CTX* verification, void*) {
     return verify_peer(1, verification);
 }
 
+int verify_unless_vouched(X509_STORE_CTX* verification, void*) {
+    if (is_vouched_for(verification)) return verify_unjudged(verification, nullptr);
+    return X509_verify_cert(verification);
+}
+
 int verify_mode(ClientCertificate wanted) {
     switch (wanted) {
         case ClientCertificate::none:
@@ -202,6 +207,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsOptions options)
         SSL_CTX_set_cert_verify_callback(context.get(), verify_unjudged, nullptr);
     else if (options.client_certificate != ClientCertificate::none)
         TRY_VOID(trust(context.get(), options, true));
+    if (options.vouch)
+        SSL_CTX_set_cert_verify_callback(context.get(), verify_unless_vouched, nullptr);
     SSL_CTX_set_verify(context.get(), verify_mode(options.client_certificate), verify_peer);
     auto handle = std::make_unique<Handle>(Handle{std::move(context), true});
     std::shared_ptr<TlsContext> made(new TlsContext(std::move(options), std::move(handle)));

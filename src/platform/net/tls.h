@@ -29,6 +29,10 @@ struct TlsOptions {
     Bytes pinned_root{};
     // Server: whether to ask for a client certificate. One that is given must verify.
     ClientCertificate client_certificate = ClientCertificate::none;
+    // Server, asked first: true: the application knows that the certificate (DER) chains to
+    // `trusted`, is in date and for clients, so that OpenSSL need not see to it.
+    // On the connection's loop, as those below.
+    std::function<bool(ByteView der)> vouch{};
     // Once the chain is verified: a last word on the peer's certificate (DER), as revocation.
     // Called on the connection's loop, for each connection: with several loops it must be
     // thread-safe. An error ends the handshake; the peer hears "bad certificate".

@@ -18,6 +18,7 @@ struct TlsContext::Handle {
 
 // OpenSSL asks it about each certificate of the peer's chain; the last word is options().admit.
 int verify_peer(int verified, X509_STORE_CTX* chain);
+bool is_vouched_for(X509_STORE_CTX* chain);  // by options().vouch
 
 // OpenSSL looks at its thread's queue to tell what happened, so it must be empty before each call.
 void clear_tls_errors();

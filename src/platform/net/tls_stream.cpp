@@ -121,7 +121,10 @@ void TlsStream::step_handshake() {
     int outcome = SSL_do_handshake(ssl_.get());
     if (outcome != 1 && SSL_get_error(ssl_.get(), outcome) != SSL_ERROR_WANT_READ)
         return fail("TLS handshake with " + to_text(peer_));
-    if (auto flushed = flush_cipher(); !flushed) return broke(std::move(flushed).error());
+    holds_ticket_ =
+        outcome == 1 && context_->handle().is_server && SSL_version(ssl_.get()) == TLS1_3_VERSION;
+    if (!holds_ticket_)
+        if (auto flushed = flush_cipher(); !flushed) return broke(std::move(flushed).error());
     if (outcome != 1) return;
     if (auto admitted = keep_peer_certificate(); !admitted) {
         SSL_shutdown(ssl_.get());
@@ -159,11 +162,20 @@ bool TlsStream::is_revoked(X509* certificate) const {
     return der && context_->options().revoked && context_->options().revoked(*der);
 }
 
-int verify_peer(int verified, X509_STORE_CTX* chain) {
-    if (!verified || X509_STORE_CTX_get_error_depth(chain) != 0) return verified;
+TlsStream& TlsStream::of(X509_STORE_CTX* chain) {
     auto* ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    auto& stream = *static_cast<TlsStream*>(SSL_get_app_data(ssl));
+    return *static_cast<TlsStream*>(SSL_get_app_data(ssl));
+}
+
+bool is_vouched_for(X509_STORE_CTX* chain) {
+    const auto der = der_of(X509_STORE_CTX_get0_cert(chain));
+    return der && TlsStream::of(chain).context_->options().vouch(*der);
+}
+
+int verify_peer(int verified, X509_STORE_CTX* chain) {
+    if (!verified || X509_STORE_CTX_get_error_depth(chain) != 0) return verified;
+    auto& stream = TlsStream::of(chain);
     X509* leaf = X509_STORE_CTX_get0_cert(chain);
     auto admitted = stream.ask_to_admit(leaf);
     if (admitted) return 1;
@@ -194,7 +206,7 @@ void TlsStream::received(ByteView bytes) {
     }
     auto plain = open_records();
     input_ = {};
-    if (!cipher_.empty()) mark_dirty();  // an answer of TLS itself
+    if (!cipher_.empty() && !holds_ticket_) mark_dirty();  // an answer of TLS itself
     if (error()) return;
     if (close_notified_) will_end();
     if (!plain.empty()) return arrived(plain);
@@ -244,7 +256,10 @@ void TlsStream::received_end() {
 }
 
 Result<std::size_t> TlsStream::send(ByteView bytes) {
-    TRY(bool clear, flush_cipher());
+    bool clear = holds_ticket_;
+    if (!clear) {
+        TRY(clear, flush_cipher());
+    }
     if (!clear) return std::size_t{0};
     clear_tls_errors();
     std::size_t taken = 0;
@@ -256,6 +271,7 @@ Result<std::size_t> TlsStream::send(ByteView bytes) {
 }
 
 Result<bool> TlsStream::flush_cipher() {
+    holds_ticket_ = false;
     while (cipher_sent_ < cipher_.size()) {
         TRY(auto n, send_raw(ByteView(cipher_).subspan(cipher_sent_)));
         if (n == 0) return false;

@@ -27,6 +27,8 @@ class TlsStream final : public TcpStream {
     };
     friend struct TlsBio;
     friend int verify_peer(int verified, X509_STORE_CTX* chain);
+    friend bool is_vouched_for(X509_STORE_CTX* chain);
+    static TlsStream& of(X509_STORE_CTX* chain);
 
     bool wants_input() const override { return !done_ || reader_waits(); }
     void received(ByteView bytes) override;
@@ -34,7 +36,9 @@ class TlsStream final : public TcpStream {
     Result<std::size_t> send(ByteView bytes) override;
     void send_end() override;
     void shut() override;
-    std::size_t transport_unsent() const override { return cipher_.size() - cipher_sent_; }
+    std::size_t transport_unsent() const override {
+        return holds_ticket_ ? 0 : cipher_.size() - cipher_sent_;
+    }
     ByteView take_early() override;
     void socket_sendable() override;
 
@@ -59,6 +63,9 @@ class TlsStream final : public TcpStream {
     bool done_ = false;
     bool close_notified_ = false;  // by the peer
     bool end_after_flush_ = false;
+    // A server's session ticket (RFC 8446 4.6.1) is in cipher_, and goes with the first answer: by
+    // itself it costs a send here and a wake-up there.
+    bool holds_ticket_ = false;
 };
 
 }  // namespace mw::net

@@ -53,6 +53,11 @@ Result<> Peers::can_tell(ByteView der, Timestamp at) const {
                                    "; put a new one there, send SIGHUP"};
 }
 
+bool Peers::vouch_for(ByteView der, Timestamp at) const {
+    const auto certificate = crypto::certificate_from_der(der);
+    return certificate && is_plainly_ours(*certificate, at);
+}
+
 bool Peers::is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const {
     const auto in_date = [at](const crypto::Certificate& each) {
         return at >= each.not_before && at <= each.not_after;

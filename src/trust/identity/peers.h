@@ -29,6 +29,9 @@ class Peers {
     // urn:millwright:(device|user|service):NAME. Domain and roles are not in certificates.
     Result<Principal> principal(const crypto::Certificate& certificate, Timestamp at) const;
     Result<Principal> principal(ByteView der, Timestamp at) const;
+    // Most certificates are ours and in order, and to see that takes one signature, the first time.
+    // What this does not vouch for may be good all the same: principal() goes the long way.
+    bool vouch_for(ByteView der, Timestamp at) const;
     // Whether one of our issuing authorities signed it, and it is revoked. Under 1 us, also with
     // 100,000.
     bool is_revoked(ByteView der) const;
@@ -38,8 +41,7 @@ class Peers {
     Result<> can_tell(ByteView der, Timestamp at) const;
 
  private:
-    // Keys of the authorities, decoded once: most certificates are ours and in order, and to see
-    // that takes one signature. Whatever is not goes the long way, which also says why.
+    // Keys of the authorities, decoded once.
     struct Issuer {
         crypto::Certificate certificate;
         crypto::PublicKey key;
