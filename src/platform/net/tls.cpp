@@ -207,7 +207,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::server(TlsOptions options)
         SSL_CTX_set_cert_verify_callback(context.get(), verify_unjudged, nullptr);
     else if (options.client_certificate != ClientCertificate::none)
         TRY_VOID(trust(context.get(), options, true));
-    if (options.vouch)
+    if (options.vouch && options.client_certificate != ClientCertificate::unjudged)
         SSL_CTX_set_cert_verify_callback(context.get(), verify_unless_vouched, nullptr);
     SSL_CTX_set_verify(context.get(), verify_mode(options.client_certificate), verify_peer);
     auto handle = std::make_unique<Handle>(Handle{std::move(context), true});

@@ -121,10 +121,8 @@ void TlsStream::step_handshake() {
     int outcome = SSL_do_handshake(ssl_.get());
     if (outcome != 1 && SSL_get_error(ssl_.get(), outcome) != SSL_ERROR_WANT_READ)
         return fail("TLS handshake with " + to_text(peer_));
-    holds_ticket_ =
-        outcome == 1 && context_->handle().is_server && SSL_version(ssl_.get()) == TLS1_3_VERSION;
-    if (!holds_ticket_)
-        if (auto flushed = flush_cipher(); !flushed) return broke(std::move(flushed).error());
+    // With a session ticket, at once: a client with Nagle's algorithm waits for its ACK.
+    if (auto flushed = flush_cipher(); !flushed) return broke(std::move(flushed).error());
     if (outcome != 1) return;
     if (auto admitted = keep_peer_certificate(); !admitted) {
         SSL_shutdown(ssl_.get());
@@ -206,7 +204,7 @@ void TlsStream::received(ByteView bytes) {
     }
     auto plain = open_records();
     input_ = {};
-    if (!cipher_.empty() && !holds_ticket_) mark_dirty();  // an answer of TLS itself
+    if (!cipher_.empty()) mark_dirty();  // an answer of TLS itself
     if (error()) return;
     if (close_notified_) will_end();
     if (!plain.empty()) return arrived(plain);
@@ -256,10 +254,7 @@ void TlsStream::received_end() {
 }
 
 Result<std::size_t> TlsStream::send(ByteView bytes) {
-    bool clear = holds_ticket_;
-    if (!clear) {
-        TRY(clear, flush_cipher());
-    }
+    TRY(bool clear, flush_cipher());
     if (!clear) return std::size_t{0};
     clear_tls_errors();
     std::size_t taken = 0;
@@ -271,7 +266,6 @@ Result<std::size_t> TlsStream::send(ByteView bytes) {
 }
 
 Result<bool> TlsStream::flush_cipher() {
-    holds_ticket_ = false;
     while (cipher_sent_ < cipher_.size()) {
         TRY(auto n, send_raw(ByteView(cipher_).subspan(cipher_sent_)));
         if (n == 0) return false;

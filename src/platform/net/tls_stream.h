@@ -36,9 +36,7 @@ class TlsStream final : public TcpStream {
     Result<std::size_t> send(ByteView bytes) override;
     void send_end() override;
     void shut() override;
-    std::size_t transport_unsent() const override {
-        return holds_ticket_ ? 0 : cipher_.size() - cipher_sent_;
-    }
+    std::size_t transport_unsent() const override { return cipher_.size() - cipher_sent_; }
     ByteView take_early() override;
     void socket_sendable() override;
 
@@ -63,9 +61,6 @@ class TlsStream final : public TcpStream {
     bool done_ = false;
     bool close_notified_ = false;  // by the peer
     bool end_after_flush_ = false;
-    // A server's session ticket (RFC 8446 4.6.1) is in cipher_, and goes with the first answer: by
-    // itself it costs a send here and a wake-up there.
-    bool holds_ticket_ = false;
 };
 
 }  // namespace mw::net
