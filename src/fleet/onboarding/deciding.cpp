@@ -189,7 +189,8 @@ Task<Decision> Onboarding::Parts::admit(Ask ask, std::optional<TokenText> token,
     co_return co_await std::move(using_it);
 }
 
-// The use and the approval are gone in one write, before the certificate is made.
+// The use, the approval and the device are written at once, as a rule in one transaction, and the
+// device hears of its certificate when both are there.
 Task<Decision> Onboarding::Parts::use_place(Ask ask, std::optional<TokenText> token,
                                             Resource group) {
     CO_TRY(const auto limits, GroupLimits::from_spec(group.spec));
@@ -204,15 +205,17 @@ Task<Decision> Onboarding::Parts::use_place(Ask ask, std::optional<TokenText> to
     }
     AuditNote note{ask.actor(), token ? "enroll.token.used" : "enroll.factory.used",
                    (token ? "" : ask.factory->text() + ", ") + "from " + ask.who.peer};
-    auto saving = save(group.name, std::move(note));
-    auto saved = co_await std::move(saving);
-    Result<Decision> outcome = Decision{};
-    if (saved) {
-        auto writing = write_device(std::move(ask), std::move(group));
-        outcome = co_await std::move(writing);
-    } else {
-        outcome = std::move(saved).error();
-    }
+    Result<> saved;
+    Scope beside(Loop::here());
+    const auto keep = [](Task<> saving, Result<>& saved) -> Task<> {
+        saved = co_await std::move(saving);
+        co_return Result<>{};
+    };
+    beside.spawn(keep(save(group.name, std::move(note)), saved));
+    auto writing = write_device(std::move(ask), std::move(group));
+    auto outcome = co_await std::move(writing);
+    CO_TRY_VOID(co_await beside.join());
+    if (outcome && !saved) outcome = std::move(saved).error();
     if (outcome) co_return outcome;
     release(group_name, token);
     if (auto at = groups.find(group_name); at != groups.end() && approval)

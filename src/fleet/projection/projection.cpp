@@ -122,7 +122,7 @@ void Projection::refresh_views() {
     sink_.set_parents(parents_of(all_));
     refresh_edge_nodes();
     const auto ended = loop_.clock().steady();
-    views_due_ = ended + std::min<nanoseconds>((ended - began) * 20, views_at_most_after);
+    views_due_ = ended + std::min<nanoseconds>((ended - began) * 100, views_at_most_after);
 }
 
 void Projection::refresh_edge_nodes() {

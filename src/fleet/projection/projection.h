@@ -2,7 +2,7 @@
 // Follows devices, profiles, assets and data products in the registry, and keeps what the
 // data plane and the query engine need of them up to date. Belongs to the control loop. Changes
 // that come together are worked out once. A device reaches the sink at once; views of all devices
-// are made anew as often as that takes a twentieth of the time, and within 2 s. Limits: those of
+// are made anew as often as that takes a hundredth of the time, and within 2 s. Limits: those of
 // the registry.
 
 #include <memory>
