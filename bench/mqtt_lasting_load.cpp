@@ -5,11 +5,12 @@
 //     mqtt_lasting_load PORT BROKER_PID EXPIRY_S SECONDS [RATE]
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
@@ -62,24 +63,23 @@ class Socket {
     // Calls visit for each whole packet of one read.
     template <class F>
     void read(F&& visit) {
-        const std::size_t had = buffer_.size();
-        buffer_.resize(had + 256 * 1024);
-        const ssize_t got = recv(fd_, buffer_.data() + had, buffer_.size() - had, 0);
+        static std::array<std::uint8_t, 256 * 1024> buffer;
+        std::ranges::copy(begun_, buffer.begin());
+        const std::size_t had = begun_.size();
+        const ssize_t got = recv(fd_, buffer.data() + had, buffer.size() - had, 0);
         if (got <= 0) throw std::runtime_error("the broker closed a connection");
-        buffer_.resize(had + static_cast<std::size_t>(got));
-        std::size_t at = 0;
+        ByteView rest = ByteView(buffer).first(had + static_cast<std::size_t>(got));
         mqtt::Frame frame;
-        while (mqtt::next_frame(ByteView(buffer_).subspan(at), 1 << 20, frame).ok() &&
-               frame.size > 0) {
-            at += frame.size;
+        while (mqtt::next_frame(rest, 1 << 20, frame).ok() && frame.size > 0) {
+            rest = rest.subspan(frame.size);
             visit(frame);
         }
-        buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(at));
+        begun_.assign(rest.begin(), rest.end());
     }
 
  private:
     int fd_;
-    Bytes buffer_;
+    Bytes begun_;  // a packet of which the rest has not come
 };
 
 void start_session(Socket& socket, const std::string& name, std::uint32_t expiry_s) {
@@ -103,11 +103,11 @@ class Load {
         encode(bytes, mqtt::Version::v5, subscribe);
         subscriber_.write(bytes);
         subscriber_.read([](const mqtt::Frame&) {});
-        polled_.push_back({subscriber_.fd(), POLLIN, 0});
+        watch(subscriber_, nullptr);
         for (std::size_t i = 0; i < publishers; ++i) {
             publishers_.push_back(std::make_unique<Publisher>(port, i));
             start_session(publishers_.back()->socket, "publisher-" + std::to_string(i), 0);
-            polled_.push_back({publishers_.back()->socket.fd(), POLLIN, 0});
+            watch(publishers_.back()->socket, publishers_.back().get());
         }
     }
     std::uint64_t delivered() const { return delivered_; }
@@ -151,12 +151,20 @@ class Load {
     static SteadyTime after(SteadyTime start, double seconds) {
         return start + nanoseconds{static_cast<std::int64_t>(seconds * 1e9)};
     }
+    void watch(Socket& socket, Publisher* publisher) {
+        epoll_event event{.events = EPOLLIN, .data = {.ptr = publisher}};
+        if (epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.fd(), &event) != 0)
+            throw std::runtime_error("epoll takes no more");
+    }
     void turn(std::int64_t wait_ns) {
         const timespec wait{0, static_cast<long>(wait_ns)};
-        ppoll(polled_.data(), polled_.size(), &wait, nullptr);
-        if (polled_[0].revents != 0) take();
-        for (std::size_t i = 0; i < publishers; ++i)
-            if (polled_[i + 1].revents != 0) take_acknowledgements(*publishers_[i]);
+        std::array<epoll_event, publishers + 1> events;
+        const int count =
+            epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+        for (int i = 0; i < count; ++i) {
+            auto* publisher = static_cast<Publisher*>(events[static_cast<std::size_t>(i)].data.ptr);
+            publisher ? take_acknowledgements(*publisher) : take();
+        }
     }
     void take_acknowledgements(Publisher& publisher) {
         publisher.socket.read([&](const mqtt::Frame&) {
@@ -201,9 +209,9 @@ class Load {
     }
 
     const RealClock clock_;
+    const int epoll_ = epoll_create1(0);  // until the process ends
     Socket subscriber_;
     std::vector<std::unique_ptr<Publisher>> publishers_;
-    std::vector<pollfd> polled_;
     Bytes bytes_;
     std::uint64_t published_ = 0;
     std::uint64_t delivered_ = 0;

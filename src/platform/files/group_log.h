@@ -1,7 +1,8 @@
 #pragma once
 // An AppendLog with group commit for a loop: frames are appended at once and become durable
-// together. One sync is in flight on the workers; what arrives meanwhile joins the next, no timer.
-// Belongs to its loop. Limits: waiting frames (bytes); beyond them append says overloaded.
+// together. One sync is in flight on the workers; what arrives meanwhile joins the next. Where a
+// sync is faster than `commit_every`, small groups wait for the rest of it: who comes alone does
+// not. Belongs to its loop. Limits: waiting frames (bytes); beyond them append says overloaded.
 
 #include <functional>
 #include <memory>
@@ -19,6 +20,8 @@ struct GroupLogOptions {
     AppendLogOptions log;
     std::size_t waiting_bytes_max = std::size_t{16} << 20;  // not yet given to a sync
     nanoseconds retry_after = milliseconds{250};            // when the disk refused
+    // Between the beginnings of commits while frames keep coming (ADR 0028).
+    nanoseconds commit_every = microseconds{250};
     bool readable = false;  // keeps an index for read(): 16 bytes for about each 32 KiB
     // Prepare the next segment, so that small groups do not make a file grow; null: segments grow.
     // Must outlive the object; not the workers that commit, which would wait.
@@ -91,6 +94,7 @@ class GroupLog {
     Result<std::uint64_t> appended();
     void wake();
     Task<> commit_until_idle();
+    Task<> gather();
     Task<> commit_once();
     Task<> prepare_segment();
 
@@ -115,6 +119,7 @@ class GroupLog {
     bool stopping_ = false;
     bool preparing_ = false;
     std::unique_ptr<SpareSegment> spare_;  // for the next commit
+    nanoseconds committed_in_{0};          // the last one
     std::optional<Error> failure_;
     std::vector<std::function<void(std::uint64_t)>> listeners_;
     Event progressed_;  // durable_ grew, or a commit failed

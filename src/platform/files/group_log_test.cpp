@@ -70,6 +70,37 @@ TEST_F(Group, one_sync_covers_what_was_appended_in_one_turn) {
     EXPECT_EQ(files_->calls(Call::sync) - before, 2u);  // the new segment's header, and the group
 }
 
+TEST(Gathering, frames_that_keep_coming_are_committed_no_more_often_than_asked) {
+    TemporaryDirectory folder = std::move(TemporaryDirectory::make()).value();
+    SimulatedClock clock;
+    auto loop = std::move(Loop::open({.simulated = &clock})).value();
+    Workers workers{{1, 16, 0, "log"}};
+    RealFiles files;
+    GroupLogOptions options;
+    options.log = {join(folder.path(), "log"), "test"};
+    options.commit_every = seconds{1};
+    auto log = std::move(GroupLog::open(files, *loop, workers, options)).value();
+    const auto append = [&] { ASSERT_TRUE(log->append(bytes_of("x")).ok()); };
+    auto busy = [&]() -> Task<> {
+        append();
+        CO_TRY_VOID(co_await yield());  // that one is being committed
+        for (int i = 0; i < 10; ++i) {
+            append();
+            CO_TRY_VOID(co_await sleep_for(milliseconds{10}));
+        }
+        co_return co_await log->flush();
+    };
+    ASSERT_TRUE(sync_wait(*loop, busy()));
+    EXPECT_EQ(log->figures().commits, 2u);
+    EXPECT_EQ(log->durable(), 11u);
+    const auto before = clock.steady();
+    append();
+    ASSERT_TRUE(sync_wait(*loop, log->flush()));
+    EXPECT_LT(clock.steady() - before, milliseconds{500})
+        << "who comes alone waits for the disk only";
+    ASSERT_TRUE(sync_wait(*loop, log->stop()));
+}
+
 TEST_F(Group, says_overloaded_when_too_much_waits_and_accepts_again_later) {
     std::string text(1000, 'x');
     int accepted = 0;

@@ -96,10 +96,10 @@ bool Loop::turn(bool may_wait) {
 }
 
 bool Loop::wait_for_events(bool may_wait) {
-    int timeout = may_wait && ready_.empty() && dirty_.empty() ? wait_ms() : 0;
-    if (options_.simulated && outside_ == 0) timeout = 0;
+    const bool simulated = options_.simulated && outside_ == 0;
+    const bool idle = may_wait && !simulated && ready_.empty() && dirty_.empty();
     event_at_ = 0;
-    event_count_ = epoll_wait(epoll_fd_, events_.data(), max_events, timeout);
+    event_count_ = idle ? wait_until_timer() : epoll_wait(epoll_fd_, events_.data(), max_events, 0);
     if (event_count_ < 0) {
         ASSERT(errno == EINTR);
         event_count_ = 0;
@@ -123,13 +123,22 @@ bool Loop::advance_virtual_time() {
     return true;
 }
 
-int Loop::wait_ms() const {
+// Under a millisecond to the nanosecond; else rounded up: waking early would spin until the timer
+// is due.
+int Loop::wait_until_timer() {
+    const auto wait = [this](int ms) {
+        return epoll_wait(epoll_fd_, events_.data(), max_events, ms);
+    };
     auto next = timers_.next();
-    if (!next) return -1;
-    auto left = (*next - clock_->steady()).count();
-    if (left <= 0) return 0;
-    // Rounded up: waking early would spin until the timer is due.
-    return static_cast<int>(std::min<std::int64_t>((left + 999'999) / 1'000'000, 3'600'000));
+    if (!next) return wait(-1);
+    const std::int64_t left = (*next - clock_->steady()).count();
+    if (left <= 0) return wait(0);
+    if (left < 1'000'000) {
+        const timespec time{0, left};
+        const int count = epoll_pwait2(epoll_fd_, events_.data(), max_events, &time, nullptr);
+        if (count >= 0 || errno != ENOSYS) return count;  // Linux 5.11
+    }
+    return wait(static_cast<int>(std::min<std::int64_t>((left + 999'999) / 1'000'000, 3'600'000)));
 }
 
 bool Loop::dispatch() {

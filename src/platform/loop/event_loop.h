@@ -105,7 +105,7 @@ class Loop {
 
  private:
     Loop(LoopOptions options, int epoll_fd, std::shared_ptr<Mailbox> mailbox);
-    int wait_ms() const;
+    int wait_until_timer();
     bool wait_for_events(bool may_wait);
     bool advance_virtual_time();
     bool dispatch();

@@ -310,6 +310,21 @@ TEST(Loop, a_wall_clock_jump_moves_no_timer) {
     EXPECT_EQ(w.elapsed(), seconds(1));
 }
 
+TEST(Loop, a_wait_under_a_millisecond_is_not_rounded_up_to_one) {
+    auto loop = std::move(Loop::open()).value();
+    nanoseconds shortest = seconds{1};
+    auto wait = [&]() -> Task<> {
+        const auto before = loop->clock().steady();
+        CO_TRY_VOID(co_await sleep_for(microseconds{50}));
+        shortest = std::min<nanoseconds>(shortest, loop->clock().steady() - before);
+        co_return Result<>{};
+    };
+    for (int i = 0; i < 100 && shortest >= milliseconds{1}; ++i)
+        ASSERT_TRUE(sync_wait(*loop, wait()));
+    EXPECT_GE(shortest, microseconds{50});
+    EXPECT_LT(shortest, milliseconds{1});  // of a hundred: the machine may be busy
+}
+
 // Marks itself once more from inside its hook: that runs in the next turn, not forever in this one.
 struct Dirty : TurnEnd {
     Loop* loop = nullptr;
