@@ -117,7 +117,7 @@ Task<bool> History::State::compact_once(CompactionRule rule) {
         std::make_shared<CompactJob>(CompactJob{parts_.files, parts_.writer, options_.directory});
     job->work = std::move(*chosen);
     job->first_rewrite = rewrites_ + 1;
-    rewrites_ += job->work.slices.size();
+    rewrites_ += job->work.spans.size();
     auto began = parts_.loop.clock().steady();
     auto work = [job](std::stop_token stop) { return write_files(*job, std::move(stop)); };
     auto written = co_await compaction_workers_.run(std::move(work));
@@ -176,7 +176,7 @@ void History::State::finish_compaction(const CompactJob& job) {
     metrics_.compactions.add();
     metrics_.compacted.add(rows);
     log::info("history.compaction.finished", {{"inputs", job.work.inputs.size()},
-                                              {"slices", job.work.slices.size()},
+                                              {"files", job.work.spans.size()},
                                               {"rows", rows},
                                               {"repeats", job.repeats},
                                               {"erased", job.erased}});

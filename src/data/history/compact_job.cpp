@@ -50,12 +50,12 @@ Result<> rewrite_decisions(CompactJob& job, const MergeOrder& order, SegmentPlac
     return {};
 }
 
-Result<> merge_slice(CompactJob& job, std::int64_t slice, std::uint64_t rewrite,
-                     const std::stop_token& stop) {
+Result<> merge_span(CompactJob& job, const Span& span, std::uint64_t rewrite,
+                    const std::stop_token& stop) {
     SegmentPlace place(
         job.files, job.directory,
         segment_file_name({job.work.inputs.back().generation, rewrite}, job.writer.extension()));
-    MergeOrder order{job.work.inputs, span_of_slice(slice), job.erase};
+    MergeOrder order{job.work.inputs, span, job.erase};
     std::erase_if(order.inputs, [&](const auto& file) {
         return file.time_max < order.span.from || file.time_min > order.span.to;
     });
@@ -83,11 +83,11 @@ Result<> every_row_once(const CompactJob& job) {
                                       std::to_string(after) + " came out of the merge"};
 }
 
-Result<> merge_slices(CompactJob& job, const std::stop_token& stop) {
+Result<> merge_spans(CompactJob& job, const std::stop_token& stop) {
     auto rewrite = job.first_rewrite;
-    for (auto slice : job.work.slices) {
+    for (const Span& span : job.work.spans) {
         if (stop.stop_requested()) return Error{Errc::cancelled, "history is closing"};
-        TRY_VOID(merge_slice(job, slice, rewrite++, stop));
+        TRY_VOID(merge_span(job, span, rewrite++, stop));
     }
     return every_row_once(job);
 }
@@ -100,7 +100,7 @@ Result<> write_files(CompactJob& job, std::stop_token stop) {
             TRY(auto holds, job.writer.holds(job.work.inputs.front(), job.erase));
             if (!holds) return {};
         }
-        return merge_slices(job, stop);
+        return merge_spans(job, stop);
     }();
     // Rewritten for nothing: the old file is as good.
     if (outcome && job.only_if_erased && job.erased == 0) return take_back(job), outcome;

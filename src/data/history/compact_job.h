@@ -1,5 +1,5 @@
 #pragma once
-// One compaction, as a worker does it: merges the inputs into a file per slice, with rollups,
+// One compaction, as a worker does it: merges the inputs into a file per span, with rollups,
 // synced and moved into the day's folder. Nobody knows the new files until the catalog has them.
 
 #include <string>
@@ -16,7 +16,7 @@ struct CompactJob {
     SegmentWriter& writer;
     std::string directory;
     Compaction work{};
-    std::uint64_t first_rewrite = 1;  // a number for each slice, not used before
+    std::uint64_t first_rewrite = 1;  // a number for each span, not used before
     Erasure erase{};
     bool only_if_erased = false;  // of one input: it stays as it is unless rows go
     CatalogEntry entry{};         // the new files; what is replaced, the loop adds

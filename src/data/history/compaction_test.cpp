@@ -30,8 +30,11 @@ std::string chosen(const std::vector<SegmentFile>& files, const CompactionRule& 
     std::string text;
     for (const auto& file : compaction->inputs) text += std::to_string(file.generation) + " ";
     text += "->";
-    for (auto slice : compaction->slices)
-        text += " " + std::to_string(slice - day_of({midnight}) * slices_per_day);
+    for (const auto& span : compaction->spans)
+        text +=
+            day_of(span.from) == day_of(span.to)
+                ? " " + std::to_string(slice_of(span.from) - day_of({midnight}) * slices_per_day)
+                : " month";
     return text;
 }
 
@@ -69,6 +72,35 @@ TEST(Compaction, waits_for_a_slice_or_for_quiet_and_takes_what_lies_in_the_same_
     for (const auto& c : cases) EXPECT_EQ(chosen(c.files, c.rule), c.want);
 }
 
+TEST(Compaction, a_month_that_is_over_and_has_few_points_becomes_one_file) {
+    // From 2024-10-04: 28 days of October, and November.
+    const double november = 28 * 24;
+    const auto o1 = file_of(1, 1, 2), o2 = file_of(2, 25, 26, true),
+               n = file_of(3, november, november + 1);
+    auto many = file_of(2, 25, 26);
+    many.rows = month_rows_max;
+    auto wide = file_of(2, 1, 26, true), late = file_of(4, 30, 31), much = late;
+    much.rows = month_rows_max;
+    CompactionRule at_once, soon, later;
+    at_once.at_once = true;
+    soon.now = {hours{2} / nanoseconds{1}};
+    later.now = {hours{24} / nanoseconds{1}};
+    auto skipped = at_once;
+    skipped.skip = {day_of({midnight})};
+    EXPECT_EQ(chosen({o1, o2, n}, at_once), "1 2 -> month");
+    EXPECT_EQ(chosen({o1, o2, n}, later), "1 2 -> month");
+    EXPECT_EQ(chosen({o1, o2, n}, soon), "none") << "points of the last day may be late";
+    EXPECT_EQ(chosen({o1, o2}, at_once), "none") << "it is not over";
+    EXPECT_EQ(chosen({o1, n}, at_once), "none") << "one day is a file already";
+    EXPECT_EQ(chosen({o1, many, n}, at_once), "none");
+    EXPECT_EQ(chosen({o1, o2, n}, skipped), "none");
+    // Late points go into it, or cut it when they are many.
+    EXPECT_EQ(chosen({wide, n}, at_once), "none");
+    EXPECT_EQ(chosen({wide, n, late}, soon), "2 4 -> month");
+    EXPECT_EQ(chosen({wide, n, much}, at_once), "2 4 -> 0 1 2 3 4 5 6 7");
+    EXPECT_EQ(chosen({wide, late}, at_once), "2 4 -> month") << "also when it is the newest";
+}
+
 TEST(Compaction, a_little_is_not_merged_into_a_lot_at_once) {
     auto big = file_of(1, 0, 3.9, true);
     big.rows = 9000;
@@ -84,6 +116,7 @@ TEST(Compaction, names_and_slices_reach_to_the_ends_of_time) {
          {time_lowest, Timestamp{-1}, Timestamp{0}, Timestamp{midnight}, time_highest}) {
         EXPECT_TRUE(span_of_day(day_of(time)).holds(time));
         EXPECT_TRUE(span_of_slice(slice_of(time)).holds(time));
+        EXPECT_TRUE(span_of_month(month_of(time)).holds(time));
         EXPECT_EQ(day_of_slice(slice_of(time)), day_of(time));
     }
     EXPECT_EQ(slice_of({-1}), -1);
@@ -129,6 +162,37 @@ class HistoryCompaction : public HistoryFixture {
     }
     Rows sent_;
 };
+
+TEST_F(HistoryCompaction, keeps_a_month_of_few_points_in_one_file_through_late_ones_and_erasure) {
+    ASSERT_TRUE(open());
+    for (int day = 0; day < 45; ++day) {  // 28 of October, 17 of November
+        send(batch("a", "p", hourly(day * 24, day * 24 + 3), day));
+        send(batch("b", "p", hourly(day * 24, day * 24 + 1), day));
+        if (day % 9 == 8) seal();
+    }
+    EXPECT_EQ(paths().size(), 45u);
+    compact();
+    EXPECT_EQ(paths().size(), 1u + 17u);
+    EXPECT_EQ(on_disk("rollups"), 18u);
+    EXPECT_EQ(rows(), sent_);
+
+    send(batch("a", "p", hourly(100, 101), 1000));
+    send(batch("a", "p", hourly(24, 25), 1000));  // again: the newer one wins
+    seal();
+    EXPECT_EQ(rows(), sent_);
+    compact();
+    EXPECT_EQ(paths().size(), 1u + 17u);
+    EXPECT_EQ(rows(), sent_);
+
+    auto erased = wait(history_->erase({"b"}));
+    ASSERT_TRUE(erased.ok()) << erased.error().message;
+    EXPECT_EQ(erased->points, 45u);
+    std::erase_if(sent_, [](const auto& row) { return row.first.device == "b"; });
+    EXPECT_EQ(rows(), sent_);
+    EXPECT_EQ(paths().size(), 1u + 17u);
+    ASSERT_TRUE(restart_after_power_cut());
+    EXPECT_EQ(rows(), sent_);
+}
 
 TEST_F(HistoryCompaction, merges_a_day_into_slices_and_ends_overlaps) {
     ASSERT_TRUE(open());

@@ -32,11 +32,10 @@ Task<std::uint64_t> History::State::rewrite(SegmentFile file, Erasure erase) {
         std::make_shared<CompactJob>(CompactJob{parts_.files, parts_.writer, options_.directory});
     job->only_if_erased = true;
     job->erase = std::move(erase);
-    for (auto slice = slice_of(file.time_min); slice <= slice_of(file.time_max); ++slice)
-        job->work.slices.push_back(slice);
+    job->work.spans = spans_of(file);
     job->work.inputs.push_back(std::move(file));
     job->first_rewrite = rewrites_ + 1;
-    rewrites_ += job->work.slices.size();
+    rewrites_ += job->work.spans.size();
     auto work = [job](std::stop_token stop) { return write_files(*job, std::move(stop)); };
     CO_TRY_VOID(co_await compaction_workers_.run(std::move(work)));
     if (job->erased == 0) co_return std::uint64_t{0};

@@ -46,6 +46,12 @@ bool older(const SegmentFile& file, nanoseconds keep, Timestamp now) {
     return keep != for_ever && now.ns > keep.count() && file.time_max < now - keep;
 }
 
+// A month does not wait for its last day.
+bool begins_older(const SegmentFile& file, nanoseconds keep, Timestamp now) {
+    return keep != for_ever && now.ns > keep.count() && file.time_max - file.time_min > hours{24} &&
+           file.time_min + hours{24} < now - keep;
+}
+
 }  // namespace
 
 RetentionPlan plan_retention(const std::vector<SegmentFile>& files, const SeriesDirectory& series,
@@ -58,7 +64,7 @@ RetentionPlan plan_retention(const std::vector<SegmentFile>& files, const Series
         if (older(file, kept.longest, now)) {
             plan.drop.push_back(file.path);
             plan.drop.push_back(rollups_of(file.path));
-        } else if (older(file, kept.shortest, now)) {
+        } else if (older(file, kept.shortest, now) || begins_older(file, kept.shortest, now)) {
             plan.rewrite.push_back(file);
         }
     }

@@ -1,7 +1,8 @@
 #pragma once
 // How long points are kept, and which files that concerns. Pure; for 1 M series it takes a while,
 // so a worker asks. A file goes when all that it may hold is too old; what is too old in a file of
-// which other rows stay goes by rewriting the file, once all of it is that old.
+// which other rows stay goes by rewriting the file, once all of it is that old; of a file that is
+// longer than a day, once a day of it is.
 
 #include <functional>
 #include <memory>

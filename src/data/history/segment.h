@@ -31,7 +31,7 @@ struct SegmentFile {
     std::string device_first;  // in byte order; inclusive
     std::string device_last;
     bool overlaps = false;   // some (series, time) here may also be in a file of a lower generation
-    bool compacted = false;  // made of other files, within one slice of the day
+    bool compacted = false;  // made of other files: within one slice of the day, or a month
     bool boxed = false;      // of points: has columns for values that no double can say
     std::optional<std::uint32_t> checksum{};  // CRC-32C of its bytes; old files have none
 
