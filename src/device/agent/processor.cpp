@@ -47,12 +47,11 @@ Task<> Processor::durable() { co_return co_await outbox_.flush(); }
 outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
     outbox::Entry entry;
     const std::string& source = batch.position.stream;
-    Batch numbered = batch;
     const std::string stream = "data/" + source;
-    numbered.position.sequence = outbox_.next_sequence(stream);
-    entry.messages.push_back({stream, topic_of(device_, stream), encode(numbered)});
+    entry.messages.push_back({stream, topic_of(device_, stream), {}});
     entry.checkpoints["source/" + source] = std::move(checkpoint);
 
+    // Decisions first: somebody may wait for them.
     if (watcher_) watcher_->saw(batch);
     for (const auto& [name, runner] : models_) {
         decisions_.clear();
@@ -72,6 +71,9 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
         for (const auto& sketch : runner->observer().take_closed()) add_sketch(entry, name, sketch);
         entry.checkpoints["observation/" + name] = runner->observer().checkpoint();
     }
+    Batch numbered = batch;
+    numbered.position.sequence = outbox_.next_sequence(stream);
+    entry.messages.front().payload = encode(numbered);
     return entry;
 }
 

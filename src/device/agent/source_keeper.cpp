@@ -85,7 +85,8 @@ Task<> SourceKeeper::replace(std::string name, WantedSource wanted) {
 
 Task<std::unique_ptr<sources::Source>> SourceKeeper::make(std::string name, Json description) {
     auto job = [this, name, description] {
-        return sources::make_source(description, {device_, name, &parts_.clock});
+        return sources::make_source(
+            description, {device_, name, &parts_.clock, files::join(directory_, "exec.allow")});
     };
     co_return co_await parts_.workers.run(std::move(job));
 }
@@ -236,6 +237,10 @@ Json SourceKeeper::report() const {
                 object["refused"] = status.refused;
                 object["refusal"] = status.refusal;
             }
+            if (status.too_long > 0) object["lines_too_long"] = status.too_long;
+            if (status.held_back.count() > 0)
+                object["held_back_s"] = static_cast<double>(status.held_back.count()) / 1e9;
+            if (status.starts > 0) object["starts"] = status.starts;
         }
         sources[name] = std::move(object);
     }

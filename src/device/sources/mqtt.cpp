@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t connections_max = 256;
 constexpr std::size_t message_bytes_max = std::size_t{256} << 10;
+constexpr std::size_t portion_points_min = 64;  // the processor sends so many as columns
 constexpr std::size_t retained_max = 1'000;  // nobody may subscribe: only so that retain is no news
 
 class PublishOnly final : public mqtt::Authorizer {
@@ -104,7 +105,9 @@ MqttSource::MqttSource(MqttSourceOptions options, std::shared_ptr<const net::Tls
       listen_(wanted_),
       tls_files_(std::move(options.tls)),
       tls_(std::move(tls)),
-      inbox_(std::move(options.mapping), context_.name, *context_.clock) {}
+      inbox_(std::move(options.mapping), context_.name, *context_.clock) {
+    inbox_.speak_for(context_.device);
+}
 
 Task<> MqttSource::run(SourceSink& sink, Bytes checkpoint) {
     inbox_.restore(checkpoint);
@@ -125,24 +128,52 @@ Task<> MqttSource::run(SourceSink& sink, Bytes checkpoint) {
     log::info(
         "edge.source.listening",
         {{"source", context_.name}, {"address", net::to_text(listen_)}, {"tls", tls_ != nullptr}});
-    auto outcome = co_await forward(sink, broker);
+    trouble_.reset();
+    Scope confirming(Loop::here());
+    confirming.spawn(confirm(sink, broker));
+    auto outcome = co_await forward(sink);
     state_ = "failed";
+    confirming.cancel();
+    ignore(co_await confirming.join(), "the outcome of forwarding is what counts");
     // When cancelled, this says goodbye to the clients and does not wait for them.
     ignore(co_await broker.stop(), "the outcome of forwarding is what counts");
     co_return std::move(outcome);
 }
 
-// One portion at a time; what arrives while the disk works joins the next.
-Task<> MqttSource::forward(SourceSink& sink, mqtt::Broker& broker) {
+// One portion at a time. What is a message by itself is decided upon at once; a few points join
+// those that arrive while the disk works.
+Task<> MqttSource::forward(SourceSink& sink) {
     for (;;) {
-        CO_TRY_VOID(co_await inbox_.wait());
+        while (inbox_.empty() && !trouble_) CO_TRY_VOID(co_await inbox_.change());
+        while (busy_ && !trouble_ && inbox_.waiting_points() < portion_points_min)
+            CO_TRY_VOID(co_await inbox_.change());
+        if (trouble_) co_return *trouble_;
         MqttInbox::Portion portion = inbox_.take();
         portion.batch.device = context_.device;
         portion.batch.position.stream = context_.name;
         CO_TRY_VOID(co_await sink.accept(portion.batch, std::move(portion.checkpoint)));
-        CO_TRY_VOID(co_await sink.durable());
-        inbox_.made_durable(portion.through);
-        broker.on_durable(portion.through);
+        accepted_ = portion.through;
+        busy_ = true;
+        work_.set();
+    }
+}
+
+// Says to clients what the disk has.
+Task<> MqttSource::confirm(SourceSink& sink, mqtt::Broker& broker) {
+    for (;;) {
+        while (accepted_ == inbox_.durable()) {
+            work_.reset();
+            CO_TRY_VOID(co_await work_.wait());
+        }
+        const Ticket through = accepted_;
+        if (auto kept = co_await sink.durable(); !kept) {
+            trouble_ = kept.error();
+            inbox_.note_change();
+            co_return std::move(kept);
+        }
+        busy_ = accepted_ != through;
+        inbox_.made_durable(through);
+        broker.on_durable(through);
     }
 }
 

@@ -38,7 +38,8 @@ class MqttSource final : public Source {
  private:
     MqttSource(MqttSourceOptions options, std::shared_ptr<const net::TlsContext> tls,
                SourceContext context);
-    Task<> forward(SourceSink& sink, mqtt::Broker& broker);
+    Task<> forward(SourceSink& sink);
+    Task<> confirm(SourceSink& sink, mqtt::Broker& broker);
 
     SourceContext context_;
     const net::Address wanted_;
@@ -46,6 +47,10 @@ class MqttSource final : public Source {
     Json tls_files_;
     std::shared_ptr<const net::TlsContext> tls_;
     MqttInbox inbox_;
+    Ticket accepted_;               // the last message that the sink has taken
+    bool busy_ = false;             // the disk works
+    std::optional<Error> trouble_;  // of the disk
+    Event work_;
     SystemRandom random_;
     std::string state_ = "starting";
 };

@@ -4,67 +4,14 @@
 #include <bit>
 
 #include "base/log.h"
+#include "device/sources/gathering.h"
 
 namespace mw::sources {
 namespace {
 
 constexpr std::size_t waiting_points_max = 50'000;
 constexpr std::size_t waiting_bytes_max = std::size_t{8} << 20;
-// A portion becomes one message to the hub, which takes 1 MB and 1,000 signals: at their longest,
-// a point is about 300 bytes there.
-constexpr std::size_t portion_points = 2'048;
-constexpr std::size_t portion_bytes = std::size_t{256} << 10;
-constexpr std::size_t portion_signals = 1'000;
-constexpr std::size_t topics_remembered = 256;
 constexpr std::uint32_t inbox_checkpoint = 1;
-
-// The portion's points by signal and unit, in the order in which they came.
-class Gathering {
- public:
-    bool has_room(const Batch& more) const {
-        return columns_.empty() || (points_ + more.size() <= portion_points &&
-                                    columns_.size() + more.runs.size() <= portion_signals &&
-                                    boxes_.bytes() + more.boxes.bytes() <= portion_bytes);
-    }
-    void add(const Batch& batch) {
-        points_ += batch.size();
-        for (const Run& run : batch.runs) {
-            Column& column = columns_[{run.signal, run.unit}];
-            for (auto i = run.begin; i < run.end; ++i) {
-                column.times.push_back(batch.times[i]);
-                column.values.push_back(run.boxed ? boxes_.adopt(batch.values[i], batch.boxes)
-                                                  : batch.values[i]);
-                column.quality.push_back(batch.quality[i]);
-            }
-            column.boxed |= run.boxed;
-            column.type = widest(column.type, run.type);
-        }
-    }
-    void finish(Batch& batch) const {
-        for (const auto& [name, column] : columns_) {
-            const auto begin = static_cast<std::uint32_t>(batch.times.size());
-            const auto count = static_cast<std::uint32_t>(column.times.size());
-            batch.runs.push_back(
-                {name.first, name.second, begin, begin + count, column.type, column.boxed});
-            batch.times.insert(batch.times.end(), column.times.begin(), column.times.end());
-            batch.values.insert(batch.values.end(), column.values.begin(), column.values.end());
-            batch.quality.insert(batch.quality.end(), column.quality.begin(), column.quality.end());
-        }
-        batch.boxes = boxes_;
-    }
-
- private:
-    struct Column {
-        std::vector<Timestamp> times;
-        std::vector<double> values;
-        std::vector<Quality> quality;
-        ValueType type = ValueType::none;
-        bool boxed = false;
-    };
-    BoxList boxes_;
-    std::map<std::pair<std::string, std::string>, Column> columns_;
-    std::size_t points_ = 0;
-};
 
 // Said once, twice, four times, ...: a client that goes on does not fill the log.
 bool worth_saying(std::uint64_t count) { return std::has_single_bit(count); }
@@ -73,6 +20,16 @@ bool worth_saying(std::uint64_t count) { return std::has_single_bit(count); }
 
 MqttInbox::MqttInbox(MqttMapping mapping, std::string source, const Clock& clock)
     : mapping_(std::move(mapping)), source_(std::move(source)), clock_(clock) {}
+
+void MqttInbox::remap(MqttMapping mapping) {
+    mapping_ = std::move(mapping);
+    mapping_.speak_for(device_);
+}
+
+void MqttInbox::speak_for(DeviceId device) {
+    device_ = std::move(device);
+    mapping_.speak_for(device_);
+}
 
 Result<Ticket> MqttInbox::publish(const mqtt::Identity&, std::string_view topic, ByteView payload,
                                   const mqtt::PublishProperties& properties) {
@@ -119,37 +76,54 @@ Result<Ticket> MqttInbox::refuse(std::string_view topic, Error error,
     return Ticket{};
 }
 
-Task<> MqttInbox::wait() {
-    while (items_.empty()) {
-        arrived_.reset();
-        CO_TRY_VOID(co_await arrived_.wait());
-    }
-    co_return Result<>{};
+Task<> MqttInbox::change() {
+    arrived_.reset();
+    co_return co_await arrived_.wait();
 }
 
 MqttInbox::Portion MqttInbox::take() {
     ASSERT(!items_.empty());
+    // A frame of columns is a message as it is; its form is worth keeping.
+    if (items_.front().batch.form != 0) return take_frame();
     Portion portion;
     Gathering gathering;
     portion.batch.replayed = items_.front().batch.replayed;
     std::size_t bytes = 0;
     while (!items_.empty()) {
         const Item& item = items_.front();
-        const bool fits = bytes == 0 || (bytes + item.bytes <= portion_bytes &&
-                                         item.batch.replayed == portion.batch.replayed &&
-                                         gathering.has_room(item.batch));
+        const bool fits =
+            bytes == 0 ||
+            (bytes + item.bytes <= portion_bytes && item.batch.form == 0 &&
+             item.batch.replayed == portion.batch.replayed && gathering.has_room(item.batch));
         if (!fits) break;
         gathering.add(item.batch);
-        if (!item.topic.empty()) remember(given_, item.topic, item.batch.position.sequence);
         bytes += item.bytes;
-        points_ -= item.batch.size();
-        bytes_ -= item.bytes;
-        portion.through = item.ticket;
-        items_.pop_front();
+        let_go(portion);
     }
     gathering.finish(portion.batch);
     portion.checkpoint = encode();
     return portion;
+}
+
+MqttInbox::Portion MqttInbox::take_frame() {
+    Portion portion;
+    Batch batch = std::move(items_.front().batch);
+    items_.front().batch.position.sequence = batch.position.sequence;
+    points_ -= batch.size();
+    let_go(portion);
+    portion.batch = std::move(batch);
+    portion.checkpoint = encode();
+    return portion;
+}
+
+// The oldest goes into the portion.
+void MqttInbox::let_go(Portion& portion) {
+    const Item& item = items_.front();
+    if (!item.topic.empty()) remember(given_, item.topic, item.batch.position.sequence);
+    points_ -= item.batch.size();
+    bytes_ -= item.bytes;
+    portion.through = item.ticket;
+    items_.pop_front();
 }
 
 void MqttInbox::remember(Sequences& sequences, const std::string& topic, std::uint64_t sequence) {

@@ -33,18 +33,25 @@ class MqttInbox final : public mqtt::Uplink {
     // `checkpoint` is of an earlier portion; one that cannot be read counts as none.
     MqttInbox(MqttMapping mapping, std::string source, const Clock& clock);
     void restore(const Bytes& checkpoint);
-    void remap(MqttMapping mapping) { mapping_ = std::move(mapping); }
+    void remap(MqttMapping mapping);
+    // The gateway that clients speak for.
+    void speak_for(DeviceId device);
 
     // A body that cannot be read is refused in MQTT 5 at QoS 1, where a client can be told so for
     // one message; else it is acknowledged, counted and logged, as no resending would mend it.
     Result<Ticket> publish(const mqtt::Identity& identity, std::string_view topic, ByteView payload,
                            const mqtt::PublishProperties& properties) override;
     Ticket durable() const override { return durable_; }
+    std::size_t waiting_points() const { return points_; }
 
-    Task<> wait();  // until there is something to take
+    Task<> change();  // until something comes, or note_change()
+    void note_change() { arrived_.set(); }
     bool empty() const { return items_.empty(); }
     Portion take();  // not when empty
-    void made_durable(Ticket through) { durable_ = through; }
+    void made_durable(Ticket through) {
+        durable_ = through;
+        note_change();
+    }
     const Figures& figures() const { return figures_; }
 
  private:
@@ -62,6 +69,8 @@ class MqttInbox final : public mqtt::Uplink {
 
     Result<Ticket> refuse(std::string_view topic, Error error,
                           const mqtt::PublishProperties& properties);
+    Portion take_frame();
+    void let_go(Portion& portion);
     void remember(Sequences& sequences, const std::string& topic, std::uint64_t sequence);
     Bytes encode() const;
 
@@ -74,6 +83,7 @@ class MqttInbox final : public mqtt::Uplink {
     Sequences seen_;          // taken in
     Sequences given_;         // given out in portions: what a checkpoint says
     std::uint64_t stamp_ = 0;
+    DeviceId device_{"gateway"};
     Ticket issued_;
     Ticket durable_;
     Figures figures_;

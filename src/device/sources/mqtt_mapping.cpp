@@ -9,6 +9,7 @@
 #include <limits>
 #include <optional>
 
+#include "device/sources/scalar.h"
 #include "protocols/mqtt/mqtt.h"
 #include "protocols/payload/payload.h"
 
@@ -21,7 +22,6 @@ constexpr std::size_t rules_max = 1'000;
 constexpr std::size_t values_max = 1'000;  // what one message may carry upstream
 constexpr std::size_t topic_levels_max = 32;
 constexpr std::size_t body_bytes_max = std::size_t{4} << 20;
-constexpr std::int64_t latest_ns = 9'200'000'000'000'000'000;  // the year 2261, as points-json
 constexpr std::string_view keys = "filter, signal, values, signals, unit, units, time, time_unit";
 
 Error bad(const std::string& place, const std::string& what) {
@@ -84,11 +84,7 @@ Result<> check_pointer(const std::string& pointer, const std::string& place) {
 
 Result<std::int64_t> read_time_unit(const Json& rule, const std::string& place) {
     TRY(const std::string unit, read_text(rule, "time_unit", place));
-    constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> units = {
-        {{"", 1}, {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}}};
-    for (const auto& [name, ns] : units)
-        if (name == unit) return ns;
-    return bad(place + ".time_unit", "want ns, us, ms or s, got '" + unit + "'");
+    return time_unit_of(unit, place + ".time_unit");
 }
 
 Result<> check_rule(const MqttRule& rule, const std::string& place) {
@@ -178,41 +174,7 @@ std::string shown(std::string_view text) {
     return text.size() > most ? copy + "..." : copy;
 }
 
-struct Scalar {
-    double value = 0;
-    Quality quality = Quality::good();
-    ValueType type = ValueType::number;
-    std::string_view text = {};                // if the type is text
-    std::optional<std::int64_t> integer = {};  // if no double says it
-};
-
-Scalar integer_scalar(std::int64_t integer) {
-    Scalar scalar{static_cast<double>(integer), Quality::good(), ValueType::number, {}, {}};
-    if (!fits_double(integer)) scalar.integer = integer;
-    return scalar;
-}
-
-// 21.5, true, false; null is a point whose value is not a number.
-std::optional<Scalar> scalar_of(std::string_view text) {
-    constexpr std::string_view blank = " \t\r\n";
-    const auto first = text.find_first_not_of(blank);
-    if (first == std::string_view::npos) return std::nullopt;
-    text = text.substr(first, text.find_last_not_of(blank) - first + 1);
-    if (text == "true") return Scalar{1, Quality::good(), ValueType::boolean};
-    if (text == "false") return Scalar{0, Quality::good(), ValueType::boolean};
-    if (text == "null")
-        return Scalar{no_value, Quality::bad(Reason::not_a_number), ValueType::none};
-    Scalar scalar;
-    const auto end = text.data() + text.size();
-    std::int64_t integer = 0;
-    const auto whole = std::from_chars(text.data(), end, integer);
-    if (whole.ec == std::errc() && whole.ptr == end) return integer_scalar(integer);
-    const auto [at, code] = std::from_chars(text.data(), end, scalar.value);
-    if (code != std::errc() || at != end || !std::isfinite(scalar.value)) return std::nullopt;
-    return scalar;
-}
-
-std::optional<Scalar> scalar_of(const dom::element& element) {
+std::optional<Scalar> scalar_in(const dom::element& element) {
     double number = 0;
     if (element.is_int64()) return integer_scalar(element.get_int64().value_unsafe());
     if (element.is_number()) {
@@ -230,46 +192,29 @@ std::optional<Scalar> scalar_of(const dom::element& element) {
     return Scalar{no_value, Quality::good(), ValueType::text, text, {}};
 }
 
-Result<> add_point(Batch& batch, std::string signal, const std::string& unit, Timestamp time,
-                   Scalar scalar) {
-    if (auto fine = payload::check_name(signal, payload::Limits{}.name_bytes); !fine)
-        return std::move(fine).error().context("signal '" + signal + "'");
-    const auto at = static_cast<std::uint32_t>(batch.times.size());
-    if (scalar.integer) scalar.value = batch.boxes.add(*scalar.integer);
-    if (scalar.type == ValueType::text) scalar.value = batch.boxes.add(scalar.text);
-    batch.runs.push_back({std::move(signal), unit, at, at + 1, scalar.type, is_box(scalar.value)});
-    batch.times.push_back(time);
-    batch.values.push_back(scalar.value);
-    batch.quality.push_back(scalar.quality);
-    return {};
-}
-
-Result<Timestamp> time_of(const dom::element& element, std::int64_t unit_ns) {
-    Timestamp time;
+Result<Timestamp> time_in(const dom::element& element, std::int64_t unit_ns) {
     std::string_view text;
     double number = 0;
     if (element.get_string().get(text) == simdjson::SUCCESS) {
-        TRY(time, parse_iso8601(text));
-    } else if (element.is_int64()) {
-        const auto whole = element.get_int64().value_unsafe();
-        if (__builtin_mul_overflow(whole, unit_ns, &time.ns)) time.ns = -1;
-    } else if (element.get_double().get(number) == simdjson::SUCCESS) {
-        const double ns = number * static_cast<double>(unit_ns);
-        time.ns = ns >= 0 && ns < 9.2e18 ? std::llround(ns) : -1;
-    } else {
-        return Error{Errc::invalid_input, "want a number or an ISO 8601 text"};
+        TRY(const Timestamp time, parse_iso8601(text));
+        return checked_time(time);
     }
-    if (time.ns < 0 || time.ns > latest_ns)
-        return Error{Errc::invalid_input,
-                     "the time is not from 1970 to 2261; time_unit says what "
-                     "a number counts: ns, us, ms or s"};
-    return time;
+    if (element.is_int64()) {
+        Timestamp time;
+        if (__builtin_mul_overflow(element.get_int64().value_unsafe(), unit_ns, &time.ns))
+            time.ns = -1;
+        return checked_time(time);
+    }
+    if (element.get_double().get(number) == simdjson::SUCCESS)
+        return time_of_number(number, unit_ns);
+    return Error{Errc::invalid_input, "want a number or an ISO 8601 text"};
 }
 
 }  // namespace
 
 struct MqttMapping::Readers {
     payload::Decoder points;
+    payload::BinaryDecoder frames;
     dom::parser json{body_bytes_max};
 };
 
@@ -291,6 +236,24 @@ Result<MqttMapping> MqttMapping::read(const Json& topics) {
         rules.push_back(std::move(rule));
     }
     return MqttMapping(std::move(rules));
+}
+
+Result<MqttMapping> MqttMapping::of_lines(const Json& json, const std::string& place) {
+    if (!json.is_object()) return bad(place, "want an object; {} when lines are points-json");
+    if (find(json, "filter")) return bad(place, "unknown key 'filter': lines have no topic");
+    Json with_filter = json;
+    with_filter.get_object()["filter"] = "line";
+    TRY(auto rule, read_rule(with_filter, place));
+    std::vector<MqttRule> rules;
+    rules.push_back(std::move(rule));
+    return MqttMapping(std::move(rules));
+}
+
+Result<> MqttMapping::decode_line(ByteView line, Timestamp arrived, Batch& batch) {
+    batch.clear();
+    auto read = read_body(rules_.front(), rules_.front().filter, text_of(line), arrived, batch);
+    if (!read) batch.clear();
+    return read;
 }
 
 Result<bool> MqttMapping::decode(std::string_view topic, ByteView payload, Timestamp arrived,
@@ -322,12 +285,24 @@ Result<> MqttMapping::read_body(const MqttRule& rule, std::string_view topic, st
 }
 
 Result<> MqttMapping::read_points(const MqttRule& rule, std::string_view text, Batch& batch) {
-    TRY_VOID(readers_->points.decode(text, batch));
+    if (payload::is_binary(bytes_of(text)))
+        TRY_VOID(read_binary(bytes_of(text), batch));
+    else
+        TRY_VOID(readers_->points.decode(text, batch));
     if (rule.signals.empty()) return {};
+    batch.form = 0;  // its runs are not what the decoder remembers
     for (Run& run : batch.runs)
         if (const auto found = rule.signals.find(run.signal); found != rule.signals.end())
             run.signal = found->second;
     return {};
+}
+
+Result<> MqttMapping::read_binary(ByteView body, Batch& batch) {
+    TRY(const std::size_t length, readers_->frames.decode(body, device_.text, batch));
+    if (length == body.size()) return {};
+    return Error{Errc::invalid_input, "after the binary batch come " +
+                                          std::to_string(body.size() - length) +
+                                          " more bytes; send one batch in a message"};
 }
 
 Result<> MqttMapping::read_values(const MqttRule& rule, std::string_view topic,
@@ -341,7 +316,7 @@ Result<> MqttMapping::read_values(const MqttRule& rule, std::string_view topic,
         dom::element part;
         if (root.at_pointer(rule.time).get(part) != simdjson::SUCCESS)
             return Error{Errc::invalid_input, "there is no time at " + rule.time};
-        auto read = time_of(part, rule.time_unit_ns);
+        auto read = time_in(part, rule.time_unit_ns);
         if (!read) return std::move(read).error().context(rule.time);
         time = *read;
     }
@@ -349,7 +324,7 @@ Result<> MqttMapping::read_values(const MqttRule& rule, std::string_view topic,
         dom::element part;
         // Devices leave out what has not changed.
         if (root.at_pointer(pointer).get(part) != simdjson::SUCCESS) continue;
-        const auto scalar = scalar_of(part);
+        const auto scalar = scalar_in(part);
         if (!scalar)
             return Error{Errc::invalid_input, pointer +
                                                   ": want a number, a text of at most 1024 bytes, "

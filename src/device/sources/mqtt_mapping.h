@@ -18,7 +18,8 @@ namespace mw::sources {
 struct MqttRule {
     std::string filter;
     // One of the next three says how a body is read. The default, neither signal nor values:
-    // points-json. In names, {1} is what the first '+' of the filter took, {2} the second.
+    // points-json or points-binary, as the body begins. In names, {1} is what the first '+' of the
+    // filter took, {2} the second.
     std::string signal;                          // the body is a bare value
     std::map<std::string, std::string> values;   // signal -> JSON pointer into the body
     std::map<std::string, std::string> signals;  // of points-json: theirs -> ours
@@ -32,14 +33,22 @@ class MqttMapping {
  public:
     // The list under `topics`. Errors name the place: "topics[2].signal: ...".
     static Result<MqttMapping> read(const Json& topics);
+    // One rule for lines, which have no topic: what a rule says beside its filter. Errors begin
+    // with the place.
+    static Result<MqttMapping> of_lines(const Json& rule, const std::string& place);
     ~MqttMapping();
     MqttMapping(MqttMapping&&) noexcept;
     MqttMapping& operator=(MqttMapping&&) noexcept;
 
+    // The gateway for which clients speak: a binary body that names a device may name no other.
+    void speak_for(DeviceId device) { device_ = std::move(device); }
+
     // Fills runs, columns, sequence and replayed of the batch by the first rule whose filter takes
-    // the topic; false when none does. `arrived` is the time of values that bring none.
-    // invalid_input says what is wrong with the body, where, and what is wanted.
+    // the topic, and its form where the body is binary and no signal gets another name; false when
+    // none does. `arrived` is the time of values that bring none. invalid_input says what is wrong
+    // with the body, where, and what is wanted.
     Result<bool> decode(std::string_view topic, ByteView payload, Timestamp arrived, Batch& batch);
+    Result<> decode_line(ByteView line, Timestamp arrived, Batch& batch);  // of of_lines()
 
  private:
     struct Readers;
@@ -47,10 +56,12 @@ class MqttMapping {
     Result<> read_body(const MqttRule& rule, std::string_view topic, std::string_view text,
                        Timestamp arrived, Batch& batch);
     Result<> read_points(const MqttRule& rule, std::string_view text, Batch& batch);
+    Result<> read_binary(ByteView body, Batch& batch);
     Result<> read_values(const MqttRule& rule, std::string_view topic, std::string_view text,
                          Timestamp arrived, Batch& batch);
 
     std::vector<MqttRule> rules_;
+    DeviceId device_{"gateway"};
     std::unique_ptr<Readers> readers_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "platform/crypto/crypto.h"
+#include "protocols/payload/payload.h"
 
 namespace mw::sources {
 namespace {
@@ -261,6 +262,84 @@ TEST(MqttInbox, keeps_a_portion_within_what_the_hub_takes) {
 }
 
 // The processor's part: keeps what it accepts; durable when told.
+Batch frame_of(std::uint64_t sequence, int signals) {
+    Batch batch;
+    batch.position.sequence = sequence;
+    for (int i = 0; i < signals; ++i) {
+        const auto at = static_cast<std::uint32_t>(i);
+        batch.runs.push_back({"axis." + std::to_string(i), "mm", at, at + 1});
+        batch.times.push_back({1'000 + static_cast<std::int64_t>(sequence)});
+        batch.values.push_back(i + .25);
+        batch.quality.push_back(Quality::good());
+    }
+    return batch;
+}
+
+Bytes frame_bytes(std::uint64_t sequence, int signals, const std::string& device = {}) {
+    Batch batch = frame_of(sequence, signals);
+    batch.device.text = device;
+    Bytes bytes;
+    payload::encode_binary(batch, bytes, device.empty());
+    return bytes;
+}
+
+TEST(MqttMapping, reads_binary_batches_and_keeps_their_form) {
+    auto mapping =
+        MqttMapping::read(json(R"([{"filter":"a"},{"filter":"b","signals":{"axis.0":"x"}}])"))
+            .value();
+    mapping.speak_for(DeviceId{"gw-1"});
+    Batch first, second, renamed;
+    EXPECT_TRUE(mapping.decode("a", frame_bytes(1, 3), Timestamp{1}, first).value());
+    EXPECT_TRUE(mapping.decode("a", frame_bytes(2, 3, "gw-1"), Timestamp{1}, second).value());
+    EXPECT_NE(first.form, 0u);
+    EXPECT_EQ(first.runs[2].signal, "axis.2");
+    EXPECT_EQ(first.values[2], 2.25);
+    EXPECT_EQ(first.times[2].ns, 1'001);
+    EXPECT_EQ(second.position.sequence, 2u);
+    EXPECT_TRUE(mapping.decode("b", frame_bytes(3, 3), Timestamp{1}, renamed).value());
+    EXPECT_EQ(renamed.runs[0].signal, "x");
+    EXPECT_EQ(renamed.form, 0u);  // the form's runs have other names
+
+    Batch none;
+    EXPECT_NE(mapping.decode("a", frame_bytes(4, 3, "gw-2"), Timestamp{1}, none)
+                  .error()
+                  .message.find("gw-2"),
+              std::string::npos);
+    Bytes two = frame_bytes(5, 3);
+    two.resize(two.size() + 8);
+    EXPECT_NE(
+        mapping.decode("a", two, Timestamp{1}, none).error().message.find("one batch in a message"),
+        std::string::npos);
+    EXPECT_EQ(none.size(), 0u);
+}
+
+TEST(MqttInbox, gives_out_a_frame_as_it_came_between_other_messages) {
+    RealClock clock;
+    MqttInbox inbox(
+        MqttMapping::read(json(R"([{"filter":"v","signal":"v"},{"filter":"f"}])")).value(), "line",
+        clock);
+    const mqtt::PublishProperties once{};
+    ASSERT_TRUE(inbox.publish({}, "v", bytes_of("1"), once));
+    ASSERT_TRUE(inbox.publish({}, "v", bytes_of("2"), once));
+    ASSERT_TRUE(inbox.publish({}, "f", frame_bytes(7, 3), once));
+    ASSERT_TRUE(inbox.publish({}, "v", bytes_of("3"), once));
+    EXPECT_EQ(inbox.waiting_points(), 6u);
+    EXPECT_EQ(inbox.take().batch.size(), 2u);
+    const auto frame = inbox.take();
+    EXPECT_NE(frame.batch.form, 0u);
+    EXPECT_EQ(frame.batch.values, (std::vector<double>{.25, 1.25, 2.25}));
+    EXPECT_EQ(frame.through.value, 3u);
+    EXPECT_EQ(inbox.take().batch.values, std::vector<double>{3});
+    EXPECT_EQ(inbox.waiting_points(), 0u);
+    // Sent again it is known, also after a restart from the checkpoint that came with it.
+    ASSERT_TRUE(inbox.publish({}, "f", frame_bytes(7, 3), once));
+    EXPECT_TRUE(inbox.empty());
+    MqttInbox later(MqttMapping::read(json(R"([{"filter":"f"}])")).value(), "line", clock);
+    later.restore(frame.checkpoint);
+    ASSERT_TRUE(later.publish({}, "f", frame_bytes(7, 3), once));
+    EXPECT_TRUE(later.empty());
+}
+
 class Keeper final : public SourceSink {
  public:
     Task<> accept(const Batch& batch, Bytes checkpoint) override {
@@ -335,6 +414,20 @@ TEST_F(LocalMqtt, acknowledges_when_the_points_are_on_the_disk) {
         EXPECT_EQ(source_->status().points, 2u);
         scope_ = std::make_unique<Scope>(*loop_);
     }
+}
+
+TEST_F(LocalMqtt, decides_on_a_frame_while_the_disk_works_on_the_one_before) {
+    start();
+    auto client = connect(mqtt::Version::v5).value();
+    for (std::uint64_t i = 1; i <= 2; ++i)
+        ASSERT_TRUE(client->publish("raw/x", frame_bytes(i, 64), mqtt::QoS::at_least_once));
+    while (keeper_.points.size() < 128) loop_->turn(true);
+    EXPECT_EQ(client->acknowledged(), 0u);  // neither is on the disk
+    ASSERT_TRUE(client->publish("pump/pressure", bytes_of("1"), mqtt::QoS::at_least_once));
+    ASSERT_TRUE(client->publish("raw/x", frame_bytes(3, 64), mqtt::QoS::at_least_once));
+    while (keeper_.points.size() < 193) loop_->turn(true);
+    keeper_.disk.set();
+    EXPECT_TRUE(sync_wait(*loop_, client->acknowledged(4)));
 }
 
 TEST_F(LocalMqtt, refuses_what_it_cannot_read_and_goes_on) {

@@ -4,6 +4,7 @@
 #include "device/sources/host.h"
 #include "device/sources/modbus.h"
 #include "device/sources/mqtt.h"
+#include "device/sources/program.h"
 
 namespace mw::sources {
 
@@ -32,8 +33,19 @@ Result<std::unique_ptr<Source>> make_source(const Json& description, SourceConte
         return std::unique_ptr<Source>(
             std::make_unique<ModbusSource>(std::move(options), std::move(context)));
     }
-    return Error{Errc::invalid_input,
-                 "unknown source type '" + type + "' (want csv, host, modbus or mqtt)"};
+    if (type == "exec") {
+        TRY(auto options, exec_options(description));
+        TRY_VOID(check_allowed(context.programs, options.command.front()));
+        return std::unique_ptr<Source>(
+            std::make_unique<ProgramSource>(std::move(options), std::move(context)));
+    }
+    if (type == "stdin") {
+        TRY(auto options, stdin_options(description));
+        return std::unique_ptr<Source>(
+            std::make_unique<ProgramSource>(std::move(options), std::move(context)));
+    }
+    return Error{Errc::invalid_input, "unknown source type '" + type +
+                                          "' (want csv, exec, host, modbus, mqtt or stdin)"};
 }
 
 }  // namespace mw::sources

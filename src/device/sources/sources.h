@@ -30,6 +30,10 @@ struct SourceStatus {
     std::uint64_t points = 0;
     std::uint64_t refused = 0;  // messages of others that could not be read
     std::string refusal;        // why the last of them
+    // Of sources that read lines.
+    std::uint64_t too_long = 0;  // lines, refused for that
+    nanoseconds held_back{0};    // for what comes faster than it may
+    std::uint64_t starts = 0;    // of its program
 };
 
 class Source {
@@ -53,9 +57,10 @@ struct SourceContext {
     DeviceId device;
     std::string name;  // of the source; its stream
     Clock* clock = nullptr;
+    std::string programs = {};  // the file that says which programs may run here; empty: none may
 };
 
-// {"type":"csv", ...}, and host, modbus, mqtt: docs/formats/sources.md.
+// {"type":"csv", ...}, and exec, host, modbus, mqtt, stdin: docs/formats/sources.md.
 // Errors name the key and what is expected.
 Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
 

@@ -162,7 +162,7 @@ TEST(Sources, refuse_bad_descriptions_with_the_key) {
         const char* text;
         const char* wanted;
     } rows[] = {
-        {R"({"type":"modem"})", "csv, host, modbus or mqtt"},
+        {R"({"type":"modem"})", "csv, exec, host, modbus, mqtt or stdin"},
         {R"({"type":"csv"})", "'path'"},
         {R"({"type":"csv","path":"/nowhere.csv"})", "/nowhere.csv"},
         {R"({"type":"csv","path":"x","speed":0})", "'speed'"},

@@ -17,10 +17,11 @@ Aligner::Aligner(std::vector<std::string> signals, AlignOptions options) : optio
 }
 
 void Aligner::add(const Batch& batch) {
-    for (const Run& run : batch.runs) {
-        const auto found = inputs_.find(run.signal);
-        if (found == inputs_.end()) continue;
-        for (const std::size_t input : found->second)
+    for (std::size_t place = 0; place < batch.runs.size(); ++place) {
+        const Run& run = batch.runs[place];
+        const Inputs* inputs = inputs_of(batch, place);
+        if (!inputs) continue;
+        for (const std::size_t input : *inputs)
             for (std::uint32_t i = run.begin; i < run.end; ++i) {
                 if (run.boxed && batch.boxes.text(batch.values[i])) continue;  // no feature of it
                 const double value =
@@ -28,6 +29,22 @@ void Aligner::add(const Batch& batch) {
                 add({input, batch.times[i], value, batch.quality[i]});
             }
     }
+}
+
+// Batches of one form name the same signals in the same places: those are looked up once.
+const Aligner::Inputs* Aligner::inputs_of(const Batch& batch, std::size_t run) {
+    const auto look_up = [&](std::size_t place) {
+        const auto found = inputs_.find(batch.runs[place].signal);
+        return found == inputs_.end() ? nullptr : &found->second;
+    };
+    if (batch.form == 0) return look_up(run);
+    if (batch.form != form_) {
+        form_ = batch.form;
+        of_run_.clear();
+        for (std::size_t place = 0; place < batch.runs.size(); ++place)
+            of_run_.push_back(look_up(place));
+    }
+    return of_run_[run];
 }
 
 void Aligner::add(std::string_view signal, Timestamp time, double value, Quality quality) {
@@ -50,7 +67,17 @@ void Aligner::add(const Point& point) {
 void Aligner::place(const Point& point) {
     flushing_ = false;
     if (!newest_ || point.time > *newest_) newest_ = point.time;
-    Pending& row = row_at(point.input, point.time)->second;
+    if (!same_.second || same_.first != point.time.ns) {
+        const auto found = row_at(point.input, point.time);
+        same_ = {found->first, &found->second};
+        if (found->first != point.time.ns) same_.second = nullptr;  // a near one: asked each time
+        fill(found->second, point);
+        return;
+    }
+    fill(*same_.second, point);
+}
+
+void Aligner::fill(Pending& row, const Point& point) {
     if (!row.known[point.input]) ++row.count;
     row.known[point.input] = true;
     row.values[point.input] = point.value;
@@ -123,6 +150,7 @@ std::optional<Row> Aligner::next() {
     if (spare_.size() < 16) spare_.push_back(std::move(current_));
     current_ = std::move(oldest->second);
     rows_.erase(oldest);
+    same_.second = nullptr;
     consumed_ = time;
     return Row{time, current_.values, current_.quality};
 }

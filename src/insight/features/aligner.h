@@ -25,6 +25,8 @@ class Aligner {
  public:
     // `signals` are the device's names, in the order of the row's values.
     Aligner(std::vector<std::string> signals, AlignOptions options = {});
+    Aligner(Aligner&&) = default;
+    Aligner& operator=(Aligner&&) = default;
 
     void add(const Batch& batch);  // signals that are not listed are passed over
     void add(std::string_view signal, Timestamp time, double value, Quality quality = {});
@@ -55,17 +57,24 @@ class Aligner {
 
     void add(const Point& point);
     void place(const Point& point);
+    static void fill(Pending& row, const Point& point);
     bool is_ahead(Timestamp time) const;
     void set_aside(const Point& point);
     void drop_aside();
     bool ready(Timestamp time, const Pending& row) const;
     Rows::iterator row_at(std::size_t input, Timestamp time);
 
-    std::map<std::string, std::vector<std::size_t>, std::less<>> inputs_;
+    using Inputs = std::vector<std::size_t>;
+    const Inputs* inputs_of(const Batch& batch, std::size_t run);
+
+    std::map<std::string, Inputs, std::less<>> inputs_;
+    std::uint64_t form_ = 0;             // of the batch whose runs were looked up last
+    std::vector<const Inputs*> of_run_;  // in inputs_; null: not listed
     std::size_t width_ = 0;
     AlignOptions options_;
     Rows rows_;
-    std::vector<Pending> spare_;  // buffers of rows that left
+    std::pair<std::int64_t, Pending*> same_{};  // of the point before: many have its time
+    std::vector<Pending> spare_;                // buffers of rows that left
     Pending current_;
     std::optional<Timestamp> newest_;
     std::optional<Timestamp> consumed_;

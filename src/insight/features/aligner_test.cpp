@@ -190,6 +190,38 @@ TEST(Aligner, without_a_limit_every_time_is_believed) {
     EXPECT_EQ(aligner.next()->time.ns, 900'000'000 * second);
 }
 
+TEST(Aligner, batches_of_one_form_are_looked_up_once_and_right_after_another_form) {
+    Aligner aligner({"a", "b"});
+    const auto frame = [](std::uint64_t form, std::vector<std::string> signals, std::int64_t time) {
+        Batch batch;
+        batch.form = form;
+        for (std::uint32_t i = 0; i < signals.size(); ++i) {
+            batch.runs.push_back({signals[i], "", i, i + 1});
+            batch.times.push_back({time});
+            batch.values.push_back(static_cast<double>(time * 10 + i));
+            batch.quality.push_back(Quality::good());
+        }
+        return batch;
+    };
+    const std::uint64_t one = new_form(), other = new_form();
+    const struct {
+        std::uint64_t form;
+        std::vector<std::string> signals;
+        std::vector<double> row;
+    } rows[] = {{one, {"a", "x", "b"}, {10, 12}},
+                {one, {"a", "x", "b"}, {20, 22}},
+                {other, {"b", "a"}, {31, 30}},
+                {0, {"a", "b"}, {40, 41}},
+                {one, {"a", "x", "b"}, {50, 52}}};
+    std::int64_t time = 0;
+    for (const auto& each : rows) {
+        aligner.add(frame(each.form, each.signals, ++time));
+        const auto row = aligner.next();
+        ASSERT_TRUE(row);
+        EXPECT_EQ(std::vector<double>(row->values.begin(), row->values.end()), each.row);
+    }
+}
+
 TEST(Aligner, one_signal_may_feed_two_inputs) {
     Aligner aligner({"flow", "flow"});
     aligner.add("flow", {1 * second}, 3, Quality::good());

@@ -42,11 +42,16 @@ Extractor::Extractor(Plan plan)
       times_(capacity_),
       row_quality_(capacity_),
       held_(plan_.inputs.size()),
+      sums_(plan_),
+      row_(plan_.inputs.size()),
       scratch_(capacity_),
       second_scratch_(capacity_),
       spectrum_(longest_spectrum(plan_)),
       out_(plan_.features.size()),
-      scaled_(plan_.features.size()) {}
+      scaled_(plan_.features.size()) {
+    for (const Feature& f : plan_.features)
+        made_.push_back({f.input, f.statistic, sums_.makes(f), f.center, f.scale});
+}
 
 void Extractor::reset() {
     start_anew();
@@ -65,6 +70,7 @@ void Extractor::start_anew() {
     started_.reset();
     dropped_.reset();
     std::fill(held_.begin(), held_.end(), Held{});
+    sums_.begin();
 }
 
 std::optional<Frame> Extractor::push(const Row& row) {
@@ -84,8 +90,11 @@ std::optional<Frame> Extractor::push_by_rows(const Row& row, bool tumbling) {
     const std::uint32_t step = tumbling ? length : plan_.window.every.rows;
     if (after_gap(row)) start_anew();
     append(row);
-    if (filled_ < length || seen_ < length || (seen_ - length) % step != 0) return std::nullopt;
-    return make_frame(times_[first_]);
+    if ((seen_ + step - length % step) % step != 0) return std::nullopt;
+    std::optional<Frame> frame;
+    if (filled_ == length && seen_ >= length) frame = make_frame(times_[first_]);
+    sums_.begin();
+    return frame;
 }
 
 std::optional<Frame> Extractor::push_sliding_time(const Row& row) {
@@ -177,8 +186,11 @@ void Extractor::append(const Row& row) {
     }
     const std::size_t at = (first_ + filled_) % capacity_;
     Quality worst_of_row;
-    for (std::size_t input = 0; input < row.values.size(); ++input)
-        worst_of_row = worst(worst_of_row, admit(row, input, values_[input * capacity_ + at]));
+    for (std::size_t input = 0; input < row.values.size(); ++input) {
+        worst_of_row = worst(worst_of_row, admit(row, input, row_[input]));
+        values_[input * capacity_ + at] = row_[input];
+    }
+    sums_.add(row_);
     times_[at] = row.time;
     row_quality_[at] = worst_of_row;
     ++filled_;
@@ -221,11 +233,11 @@ Frame Extractor::make_frame(Timestamp begin) {
     }
     gathered_rows_ = 0;
     for (std::size_t i = 0; i < plan_.features.size(); ++i) {
-        const Feature& feature = plan_.features[i];
-        out_[i] = compute(feature);
-        scaled_[i] = static_cast<float>((out_[i] - feature.center) / feature.scale);
-        if (std::isnan(out_[i]) && frame.lacking.empty())
-            frame.lacking = plan_.inputs[feature.input];
+        const Made& made = made_[i];
+        const bool summed = made.of_sums && sums_.rows() == filled_ && sums_.is_whole(made.input);
+        out_[i] = summed ? of_sums(made.input, made.statistic) : compute(plan_.features[i]);
+        scaled_[i] = static_cast<float>((out_[i] - made.center) / made.scale);
+        if (std::isnan(out_[i]) && frame.lacking.empty()) frame.lacking = plan_.inputs[made.input];
     }
     if (dropped_ && *dropped_ >= begin) frame.lacking = "window.max_rows";
     if (!frame.lacking.empty()) frame.quality = Quality::bad(frame.quality.reason());

@@ -8,6 +8,7 @@
 #include "insight/features/moments.h"
 #include "insight/features/plan.h"
 #include "insight/features/spectrum.h"
+#include "insight/features/window_sums.h"
 
 namespace mw::features {
 
@@ -65,7 +66,7 @@ class Extractor {
     void drop_before(Timestamp oldest_kept);
     Frame make_frame(Timestamp begin);
     double compute(const Feature& feature);
-    double of_moments(Statistic statistic);
+    double of_sums(std::uint32_t input, Statistic statistic) const;
     double of_order(const Feature& feature);
     double of_times(const Feature& feature, std::size_t rows);
     double of_spectrum(const Feature& feature, std::size_t rows);
@@ -82,7 +83,16 @@ class Extractor {
     double seconds_over(std::size_t rows) const;
     std::uint32_t min_rows_for(const Extent& over) const;
 
+    // What every frame needs of a feature, without its name: thousands of them stay in the cache.
+    struct Made {
+        std::uint32_t input = 0;
+        Statistic statistic = Statistic::mean;
+        bool of_sums = false;
+        double center = 0, scale = 1;
+    };
+
     Plan plan_;
+    std::vector<Made> made_;  // as plan_.features
     std::size_t capacity_;
     std::vector<double> values_;        // per input a ring of capacity_; NaN: not usable
     std::vector<Timestamp> times_;      // one ring
@@ -95,6 +105,8 @@ class Extractor {
     std::optional<Timestamp> started_;  // the first row since the start or the last gap
     std::optional<Timestamp> last_;
     std::optional<Timestamp> dropped_;  // the last row that had to go for want of memory
+    WindowSums sums_;                   // of the rows since the last window's end
+    std::vector<double> row_;           // as admitted
     std::vector<double> scratch_;
     std::size_t gathered_rows_ = 0;  // what scratch_ holds: the end of which input
     std::uint32_t gathered_input_ = 0;

@@ -64,11 +64,16 @@ Moments moments_of(std::span<const double> values) {
     for (; i + lanes <= values.size(); i += lanes)
         for (std::size_t j = 0; j < lanes; ++j) sums.add(j, values[i + j] - near);
     for (; i < values.size(); ++i) sums.add(0, values[i] - near);
-    const double off = joined(sums.first) / n;  // the true mean lies so far from `near`
-    const double s2 = joined(sums.second) / n, s3 = joined(sums.third) / n,
-                 s4 = joined(sums.fourth) / n;
-    Moments m;
+    Moments m = moments_about(near, joined(sums.first) / n, joined(sums.second) / n,
+                              joined(sums.third) / n, joined(sums.fourth) / n);
     m.mean = near;
+    return m;
+}
+
+// `off` is how far the true mean lies from `near`.
+Moments moments_about(double near, double off, double s2, double s3, double s4) {
+    Moments m;
+    m.mean = near + off;
     m.second = std::max(0.0, s2 - off * off);
     m.third = s3 - 3 * off * s2 + 2 * off * off * off;
     m.fourth = std::max(0.0, s4 - 4 * off * s3 + 6 * off * off * s2 - 3 * off * off * off * off);

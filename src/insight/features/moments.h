@@ -23,6 +23,8 @@ Extremes extremes_of(std::span<const double> values);
 // Two passes with the second one's own correction (Higham, Accuracy and Stability, 1.9): exact to
 // rounding also far from zero.
 Moments moments_of(std::span<const double> values);
+// From the means of (x - near)^k, k = 1 to 4, about a point within the values' range.
+Moments moments_about(double near, double first, double second, double third, double fourth);
 double deviation_of(const Moments& moments, std::size_t count);  // of the sample, n - 1
 
 // Between order statistics (Hyndman and Fan 1996, type 7). Reorders the values.

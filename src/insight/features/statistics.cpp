@@ -25,6 +25,28 @@ double standardised(double moment, const Moments& m, double power) {
     return moment / std::pow(m.second, power);
 }
 
+double range_of(const Extremes& extremes) { return extremes.max - extremes.min; }
+
+double crest_of(const Extremes& extremes, const Moments& m) {
+    const double largest = std::max(std::abs(extremes.min), std::abs(extremes.max));
+    return largest > 0 ? largest / std::sqrt(m.mean_square) : 0;
+}
+
+double moment_of(Statistic statistic, const Moments& m, std::size_t count) {
+    switch (statistic) {
+        case Statistic::deviation:
+            return deviation_of(m, count);
+        case Statistic::rms:
+            return std::sqrt(m.mean_square);
+        case Statistic::skewness:
+            return standardised(m.third, m, 1.5);
+        case Statistic::kurtosis:
+            return standardised(m.fourth, m, 2);
+        default:
+            return no_value;
+    }
+}
+
 }  // namespace
 
 double Extractor::compute(const Feature& feature) {
@@ -49,7 +71,9 @@ double Extractor::compute(const Feature& feature) {
         case Statistic::max:
             return extremes().max;
         case Statistic::range:
-            return extremes().max - extremes().min;
+            return range_of(extremes());
+        case Statistic::crest:
+            return crest_of(extremes(), moments());
         case Statistic::ewma:
             return ewma_of(usable, feature.detail.weight);
         case Statistic::median:
@@ -64,27 +88,24 @@ double Extractor::compute(const Feature& feature) {
         case Statistic::envelope:
             return of_spectrum(feature, rows);
         default:
-            return of_moments(statistic);
+            return moment_of(statistic, moments(), gathered_count_);
     }
 }
 
-double Extractor::of_moments(Statistic statistic) {
-    const Moments& m = moments();
+double Extractor::of_sums(std::uint32_t input, Statistic statistic) const {
     switch (statistic) {
-        case Statistic::deviation:
-            return deviation_of(m, gathered_count_);
-        case Statistic::rms:
-            return std::sqrt(m.mean_square);
-        case Statistic::crest: {
-            const double largest = std::max(std::abs(extremes().min), std::abs(extremes().max));
-            return largest > 0 ? largest / std::sqrt(m.mean_square) : 0;
-        }
-        case Statistic::skewness:
-            return standardised(m.third, m, 1.5);
-        case Statistic::kurtosis:
-            return standardised(m.fourth, m, 2);
+        case Statistic::mean:
+            return sums_.mean(input);
+        case Statistic::min:
+            return sums_.extremes(input).min;
+        case Statistic::max:
+            return sums_.extremes(input).max;
+        case Statistic::range:
+            return range_of(sums_.extremes(input));
+        case Statistic::crest:
+            return crest_of(sums_.extremes(input), sums_.moments(input));
         default:
-            return no_value;
+            return moment_of(statistic, sums_.moments(input), filled_);
     }
 }
 

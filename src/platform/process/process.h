@@ -42,3 +42,5 @@ using NextPiece = std::function<Task<Bytes>()>;
 Task<> write_named_pipe(std::string path, NextPiece next);
 
 }  // namespace mw::process
+
+#include "platform/process/running.h"  // Running: a program that goes on, and what it says

@@ -1,0 +1,39 @@
+"""1,000 signals at 100 Hz through a gateway's local MQTT: last sample of a window to its decision, CPU, memory"""
+# builds: streaming_load
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = ROOT / "build-release/bench/streaming_load"
+WINDOWS = 5 if "--quick" in sys.argv else 300
+BARS = {"native": {"rss_mb": 14}, "onnxruntime": {"rss_mb": 55}}  # beside 200 us at p99 and half a core
+
+
+def measure(engine):
+    """One gateway and one plant, each a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([PROGRAM, "bundle", f"{folder}/bundle.tar"], check=True)
+        gateway = subprocess.Popen([PROGRAM, "gateway", engine, str(WINDOWS), folder], text=True, stdout=subprocess.PIPE)
+        port = gateway.stdout.readline().strip()
+        plant = subprocess.Popen([PROGRAM, "publish", port, str((WINDOWS + 10) * 100)], stderr=subprocess.PIPE)
+        figures = json.loads(gateway.stdout.readline())
+        plant.kill()
+        plant.communicate()
+        gateway.communicate(timeout=60)
+        return figures
+
+
+def main():
+    figures = {engine: measure(engine) for engine in BARS}
+    for engine, each in figures.items():
+        print(engine, json.dumps(each))
+        if each["fallbacks"] or each["refused"]:
+            sys.exit(f"streaming: {engine}: {each['fallbacks']} windows without the model, {each['refused']} frames refused")
+    print(json.dumps({"bench": "streaming", "figures": figures}))
+
+
+if __name__ == "__main__":
+    main()
