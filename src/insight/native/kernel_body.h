@@ -324,6 +324,7 @@ struct Body {
             at += decltype(count)::value;
         };
         while (at + P <= c.positions) here(Count<P>{});
+        if (P > 8 && at + 8 <= c.positions) here(Count<8>{});
         if (at + 4 <= c.positions) here(Count<4>{});
         if (at + 2 <= c.positions) here(Count<2>{});
         while (at < c.positions) here(Count<1>{});
@@ -541,7 +542,8 @@ struct Body {
     }
 
     static constexpr Kernels table(const char* name, bool fast_conv) {
-        return {name, lanes, fast_conv, dense, softmax, pointwise, conv, pool, recurrent, trees};
+        return {name, lanes, fast_conv, dense, softmax, pointwise,
+                conv, pool,  recurrent, trees, nullptr};
     }
 };
 
