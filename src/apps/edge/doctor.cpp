@@ -86,6 +86,18 @@ void add_entries(const GatewayFacts& f, const char* kind, std::vector<Finding>& 
     }
 }
 
+void add_troubled_models(const GatewayFacts& f, std::vector<Finding>& findings) {
+    const Json* models = find(f.status, "health.models");
+    if (!models || !models->is_object()) return;
+    for (const auto& [name, model] : models->get_object()) {
+        const std::string trouble = find_string(model, "trouble").value_or("");
+        if (!trouble.empty())
+            findings.push_back(
+                {Verdict::worth_a_look,
+                 "model " + std::string(name) + ": is not asked, its fallback decides", trouble});
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> examine(const GatewayFacts& facts) {
@@ -95,6 +107,7 @@ std::vector<Finding> examine(const GatewayFacts& facts) {
     findings.push_back(of_outbox(facts));
     findings.push_back(of_clock(facts));
     for (const char* kind : {"sources", "models", "firmware"}) add_entries(facts, kind, findings);
+    add_troubled_models(facts, findings);
     return findings;
 }
 

@@ -65,6 +65,12 @@ TEST(Doctor, names_each_trouble_and_a_remedy) {
                  *parse_json(R"({"sources":{"press":{"state":"failed","reason":"no such file"}}})");
          },
          "sources press: failed", Verdict::wrong},
+        {"crashing model",
+         [](GatewayFacts& f) {
+             f.status.as_object()["health"].as_object()["models"] = *parse_json(
+                 R"({"fine":{"trouble":""},"pump":{"trouble":"its process was ended by signal 6"}})");
+         },
+         "model pump: is not asked", Verdict::worth_a_look},
     };
     for (const auto& row : rows) {
         GatewayFacts facts = healthy();

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "device/agent/agent.h"
+#include "device/isolation/isolation.h"
 #include "insight/native/native.h"
 
 namespace mw::edge {
@@ -171,6 +172,10 @@ Result<> measure(std::string bundle) {
     TRY(const Json figures, agent::measure_bundle(bytes, *engine, clock));
     std::cout << to_json(figures) << '\n';
     return {};
+}
+
+Result<> serve_model(std::vector<std::string> arguments) {
+    return isolation::serve(arguments, [] { return native::open_engine(); });
 }
 
 }  // namespace mw::edge

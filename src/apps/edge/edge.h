@@ -2,6 +2,7 @@
 // The verbs of millwright-edge: enroll, run, measure, status, doctor, logs. Wiring only.
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -35,6 +36,9 @@ Result<> run(RunArguments arguments);
 
 // What a bundle costs on this machine, as one line of JSON (docs/formats/command.md).
 Result<> measure(std::string bundle);
+
+// The child of `run` in which a model with limits.isolation lives. People have no use for it.
+Result<> serve_model(std::vector<std::string> arguments);
 
 // Identity and certificate, and what the agent said last.
 Result<> status(std::string directory, bool json);

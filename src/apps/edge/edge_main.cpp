@@ -14,6 +14,7 @@ struct Arguments {
     std::string status_directory;
     bool json = false;
     std::string bundle;
+    std::vector<std::string> served;
     std::string unit = "millwright-edge";
     bool follow = false;
 };
@@ -66,6 +67,10 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
     measure->add_option("--bundle", a.bundle, "a bundle, from millwright model train --out")
         ->required();
     measure->callback([&] { outcome = mw::edge::measure(a.bundle); });
+
+    auto* serve = app.add_subcommand("serve-model", "started by run: one model, apart from others");
+    serve->group("")->add_option("arguments", a.served)->expected(4);
+    serve->callback([&] { outcome = mw::edge::serve_model(a.served); });
 
     auto* status = app.add_subcommand("status", "who this gateway is and how it stands");
     status->add_option("--data", a.status_directory, "the directory of enroll")->required();

@@ -220,6 +220,15 @@ Json outbox_health(const outbox::Figures& outbox, const ConnectionFigures& link)
 
 }  // namespace
 
+// Why a model is not asked; or that it waits for one that is not here.
+std::string Agent::trouble_of(const ModelRunner& runner,
+                              const inference::Standing& standing) const {
+    for (const std::string& feeding : runner.fed_by())
+        if (!processor_->models().contains(feeding))
+            return "model '" + feeding + "', whose scores it takes, does not run here";
+    return standing.trouble;
+}
+
 Json Agent::health() {
     const sources::HostSample host = host_.sample(options_.directory);
     const outbox::Figures outbox = outbox_->figures();
@@ -228,12 +237,16 @@ Json Agent::health() {
     JsonObject models;
     for (const auto& [name, runner] : processor_->models()) {
         const Histogram& latency = runner->latency_us();
+        const inference::Standing standing = runner->standing();
         models[name] = {{"version", runner->assignment().version},
                         {"engine", runner->engine()},
                         {"engine_remark", runner->engine_remark()},
                         {"decisions", runner->decisions()},
                         {"alarms", runner->alarms()},
                         {"fallbacks", runner->fallbacks()},
+                        {"late", standing.late},
+                        {"failures", standing.failures},
+                        {"trouble", trouble_of(*runner, standing)},
                         {"latency_us_p50", latency.quantile(.5)},
                         {"latency_us_p99", latency.quantile(.99)},
                         {"latency_us", latency.to_json()}};

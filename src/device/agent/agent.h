@@ -37,6 +37,7 @@ class Agent {
     const AgentIdentity& identity() const { return identity_; }
     const LabelStation& labels() const { return *labels_; }
     Json health();
+    std::string trouble_of(const ModelRunner& runner, const inference::Standing& standing) const;
 
  private:
     Agent(files::Files& files, Loop& loop, Workers& workers, Clock& clock, Random& random,

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "device/agent/measure.h"
+#include "device/isolation/isolation.h"
 #include "insight/native/native.h"
 #include "platform/process/process.h"
 
@@ -24,23 +25,44 @@ Result<> compare(std::string_view what, double measured, double allowed) {
 // The file alone is enough: models live in memory.
 Task<Json> ModelInstaller::stage(updates::Work) { co_return Json(JsonObject{}); }
 
-Task<pipeline::LoadedBundle> ModelInstaller::load(std::string file, std::string sha256) {
-    auto job = [this, file, sha256]() -> Result<pipeline::LoadedBundle> {
+// Ours, or one that keeps the model apart as its limits say. Called by a worker.
+Result<std::shared_ptr<inference::Engine>> ModelInstaller::engine_for(
+    const updates::Artifact& artifact) {
+    TRY(const isolation::Limits limits, isolation::limits_of(artifact.limits));
+    if (limits.process) {
+        if (parts_.program.empty())
+            return Error{Errc::invalid_input,
+                         "limits.isolation: this program has no process for a model"};
+        isolation::Isolated apart;
+        apart.model = artifact.name;
+        apart.arguments = {parts_.program, "serve-model", "--"};
+        if (const char* library = std::getenv("MILLWRIGHT_ORT"))
+            apart.environment.push_back(std::string("MILLWRIGHT_ORT=") + library);
+        apart.limits = limits;
+        return isolation::open_isolated(std::move(apart), parts_.clock);
+    }
+    if (!engine_) {
+        TRY(engine_, native::open_engine());
+    }
+    if (!limits.deadline) return engine_;
+    return isolation::with_deadline(engine_, artifact.name, *limits.deadline, parts_.clock);
+}
+
+Task<pipeline::LoadedBundle> ModelInstaller::load(updates::Artifact artifact, std::string file) {
+    auto job = [this, artifact, file]() -> Result<pipeline::LoadedBundle> {
         TRY(const Bytes bytes, files::read_all(parts_.files, file, bundle_bytes_max));
-        if (!engine_) {
-            TRY(engine_, native::open_engine());
-        }
-        return pipeline::load_bundle(bytes, *engine_, parts_.clock, sha256);
+        TRY(const auto engine, engine_for(artifact));
+        return pipeline::load_bundle(bytes, *engine, parts_.clock, artifact.sha256);
     };
     co_return co_await parts_.workers.run(std::move(job));
 }
 
 // Known input must give known output, within what it may cost here.
 Task<Json> ModelInstaller::test(updates::Work work) {
-    CO_TRY(auto bundle, co_await load(work.file, work.next.sha256));
+    CO_TRY(auto bundle, co_await load(work.next, work.file));
     CO_TRY_VOID(co_await check_budget(work.next, work.file));
     tested_.erase(work.next.name);
-    tested_.emplace(work.next.name, std::move(bundle));
+    tested_.emplace(work.next.name, Tested{std::move(bundle), work.next.limits});
     co_return work.memory;
 }
 
@@ -64,6 +86,9 @@ Task<Json> ModelInstaller::measure(std::string file) {
     if (parts_.program.empty()) {
         auto job = [this, file]() -> Result<Json> {
             TRY(const Bytes bytes, files::read_all(parts_.files, file, bundle_bytes_max));
+            if (!engine_) {
+                TRY(engine_, native::open_engine());
+            }
             return measure_bundle(bytes, *engine_, parts_.clock);
         };
         co_return co_await parts_.workers.run(std::move(job));
@@ -92,8 +117,9 @@ Task<> ModelInstaller::install(updates::Artifact artifact, pipeline::LoadedBundl
 
 Task<Json> ModelInstaller::switch_over(updates::Work work) {
     const auto found = tested_.find(work.next.name);
-    if (found != tested_.end() && found->second.id == work.next.sha256) {
-        pipeline::LoadedBundle bundle = std::move(found->second);
+    if (found != tested_.end() && found->second.bundle.id == work.next.sha256 &&
+        found->second.limits == work.next.limits) {
+        pipeline::LoadedBundle bundle = std::move(found->second.bundle);
         tested_.erase(found);
         CO_TRY_VOID(co_await install(work.next, std::move(bundle)));
     } else {  // tested before the agent was restarted
@@ -123,7 +149,7 @@ Task<> ModelInstaller::clean_up(updates::Work work) {
 }
 
 Task<> ModelInstaller::bring_up(updates::Artifact artifact, std::string file) {
-    CO_TRY(auto bundle, co_await load(std::move(file), artifact.sha256));
+    CO_TRY(auto bundle, co_await load(artifact, std::move(file)));
     co_return co_await install(std::move(artifact), std::move(bundle));
 }
 

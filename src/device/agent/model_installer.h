@@ -41,14 +41,19 @@ class ModelInstaller final : public updates::Installer {
     updates::Figures figures(const std::string& name) const override;
 
  private:
-    Task<pipeline::LoadedBundle> load(std::string file, std::string sha256);
+    Task<pipeline::LoadedBundle> load(updates::Artifact artifact, std::string file);
+    Result<std::shared_ptr<inference::Engine>> engine_for(const updates::Artifact& artifact);
     Task<> install(updates::Artifact artifact, pipeline::LoadedBundle bundle);
     Task<> check_budget(updates::Artifact artifact, std::string file);
     Task<Json> measure(std::string file);
 
     Parts parts_;
     std::shared_ptr<inference::Engine> engine_;  // opened when the first model arrives
-    std::map<std::string, pipeline::LoadedBundle> tested_;
+    struct Tested {
+        pipeline::LoadedBundle bundle;
+        Json limits;  // that it was loaded with
+    };
+    std::map<std::string, Tested> tested_;
 };
 
 }  // namespace mw::agent

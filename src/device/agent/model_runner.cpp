@@ -14,6 +14,14 @@ ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
       grid_(bundle_.pipeline.spec().inputs.size(), bundle_.pipeline.spec().resample),
       observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id) {}
 
+// What a fallback decided has no score: it is as a bad value.
+void ModelRunner::take_score(const Decision& d) {
+    const bool scored = d.fallback.empty();
+    aligner_.add(pipeline::score_signal(d.model), d.window_to,
+                 scored ? d.score : std::numeric_limits<double>::quiet_NaN(),
+                 scored ? d.inputs_quality : Quality::bad(Reason::not_a_number));
+}
+
 void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
     aligner_.add(batch);
     while (auto row = next_row()) {

@@ -39,6 +39,12 @@ class ModelRunner {
     // What runs it, and what is to be said about that: why it is not the native engine, say.
     std::string engine() const { return bundle_.pipeline.model().engine(); }
     std::string engine_remark() const { return bundle_.pipeline.model().remark(); }
+    // Whether it is asked just now, when limits watch over it.
+    inference::Standing standing() const { return bundle_.pipeline.model().standing(); }
+
+    // Models whose scores it takes, and one of those scores: before the batch that led to it.
+    std::vector<std::string> fed_by() const { return bundle_.pipeline.spec().fed_by(); }
+    void take_score(const Decision& of_another);
 
     // Feeds a batch; appends the decisions it led to.
     void feed(const Batch& batch, std::vector<Decision>& decisions);

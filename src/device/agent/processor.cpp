@@ -1,5 +1,7 @@
 #include "device/agent/processor.h"
 
+#include <algorithm>
+
 #include "device/agent/topics.h"
 #include "protocols/payload/payload.h"
 
@@ -53,28 +55,65 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
 
     // Decisions first: somebody may wait for them.
     if (watcher_) watcher_->saw(batch);
-    for (const auto& [name, runner] : models_) {
-        decisions_.clear();
-        runner->feed(batch, decisions_);
-        if (watcher_) watcher_->decided(*runner, decisions_);
-        const std::string decision_stream = "decision/" + name;
-        std::uint64_t sequence = outbox_.next_sequence(decision_stream);
-        for (Decision& decision : decisions_) {
-            decision.position.sequence = sequence++;
-            text_.clear();
-            payload::encode(decision, text_);
-            entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
-                                      Bytes(text_.begin(), text_.end())});
-        }
-        if (decisions_.empty()) continue;
-        entry.checkpoints["pipeline/" + name] = runner->checkpoint();
-        for (const auto& sketch : runner->observer().take_closed()) add_sketch(entry, name, sketch);
-        entry.checkpoints["observation/" + name] = runner->observer().checkpoint();
-    }
+    for (const std::string& name : order_) decide(name, *models_.at(name), batch, entry);
     Batch numbered = batch;
     numbered.position.sequence = outbox_.next_sequence(stream);
     entry.messages.front().payload = encode(numbered);
     return entry;
+}
+
+void Processor::decide(const std::string& name, ModelRunner& runner, const Batch& batch,
+                       outbox::Entry& entry) {
+    std::vector<Decision>& decisions = decisions_[name];
+    decisions.clear();
+    for (const std::string& feeding : runner.fed_by())
+        if (const auto found = decisions_.find(feeding); found != decisions_.end())
+            for (const Decision& decision : found->second) runner.take_score(decision);
+    runner.feed(batch, decisions);
+    if (watcher_) watcher_->decided(runner, decisions);
+    const std::string decision_stream = "decision/" + name;
+    std::uint64_t sequence = outbox_.next_sequence(decision_stream);
+    for (Decision& decision : decisions) {
+        decision.position.sequence = sequence++;
+        text_.clear();
+        payload::encode(decision, text_);
+        entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
+                                  Bytes(text_.begin(), text_.end())});
+    }
+    if (decisions.empty()) return;
+    entry.checkpoints["pipeline/" + name] = runner.checkpoint();
+    for (const auto& sketch : runner.observer().take_closed()) add_sketch(entry, name, sketch);
+    entry.checkpoints["observation/" + name] = runner.observer().checkpoint();
+}
+
+Result<> Processor::check_chain(const ModelRunner& runner) const {
+    const std::string& name = runner.assignment().model;
+    std::vector<std::string> before = runner.fed_by();
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        if (before[i] == name)
+            return Error{Errc::invalid_input,
+                         "model '" + name +
+                             "' would take its own scores in the end: its 'model' "
+                             "inputs begin with '" +
+                             before.front() + "'. Break the ring"};
+        const auto found = models_.find(before[i]);
+        if (found == models_.end()) continue;
+        for (std::string& more : found->second->fed_by())
+            if (std::ranges::find(before, more) == before.end()) before.push_back(std::move(more));
+    }
+    return {};
+}
+
+// By name, but after those that feed it. There are no rings: check_chain().
+void Processor::put_in_order() {
+    order_.clear();
+    decisions_.clear();
+    const auto has = [&](const std::string& name) {
+        return !models_.contains(name) || std::ranges::find(order_, name) != order_.end();
+    };
+    while (order_.size() < models_.size())
+        for (const auto& [name, runner] : models_)
+            if (!has(name) && std::ranges::all_of(runner->fed_by(), has)) order_.push_back(name);
 }
 
 // Columns cost the hub and the disk less than text; a few points are read more easily as text,
@@ -129,6 +168,7 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
     CO_TRY_VOID(co_await take_turn());
     Turn turn(*this);
     const std::string name = runner->assignment().model;
+    CO_TRY_VOID(check_chain(*runner));
     if (const auto checkpoint = outbox_.checkpoint("pipeline/" + name))
         runner->restore(*checkpoint);  // of an older bundle: it starts afresh
     runner->observer().set_window(observe_every_);
@@ -145,6 +185,7 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
         CO_TRY_VOID(source->look_back(source_checkpoint(source->name()), rows, visit));
     }
     models_[name] = std::move(runner);
+    put_in_order();
     co_return Result<>{};
 }
 
@@ -152,6 +193,7 @@ Task<> Processor::uninstall(std::string model) {
     CO_TRY_VOID(co_await take_turn());
     Turn turn(*this);
     if (models_.erase(model) == 0) co_return Result<>{};
+    put_in_order();
     if (watcher_) watcher_->gone(model);
     co_return co_await send_left_open(std::move(model), Bytes{});
 }

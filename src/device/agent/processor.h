@@ -47,6 +47,11 @@ class Processor final : public sources::SourceSink {
     class Turn;
     Task<> take_turn();
     outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
+    void decide(const std::string& name, ModelRunner& runner, const Batch& batch,
+                outbox::Entry& entry);
+    // Refuses one that would be fed by itself in the end.
+    Result<> check_chain(const ModelRunner& runner) const;
+    void put_in_order();
     Bytes encode(const Batch& batch);
     Task<> put(outbox::Entry entry);
     void add_sketch(outbox::Entry& entry, const std::string& model, const drift::Sketch& sketch);
@@ -56,7 +61,9 @@ class Processor final : public sources::SourceSink {
     DeviceId device_;
     outbox::Outbox& outbox_;
     std::map<std::string, std::unique_ptr<ModelRunner>> models_;
-    std::vector<Decision> decisions_;
+    std::vector<std::string> order_;  // of models: those that feed others come first
+    // Of the batch at hand, by each model; kept for those that it feeds.
+    std::map<std::string, std::vector<Decision>> decisions_;
     std::string text_;
     nanoseconds observe_every_ = observation::window_default;
     std::uint64_t points_ = 0;

@@ -79,6 +79,7 @@ Result<Artifact> artifact_of(Kind kind, std::string_view name, const Json& entry
     a.budget.latency_us_p99 = find_number(entry, "budget.latency_us_p99");
     if (const auto bytes = find_integer(entry, "budget.memory_bytes"); bytes && *bytes >= 0)
         a.budget.memory_bytes = static_cast<std::uint64_t>(*bytes);
+    if (const Json* limits = find(entry, "limits")) a.limits = *limits;
     a.watch = watch;
     if (const Json* given = find(entry, "watch")) {
         TRY(a.watch, watch_of(*given, watch));
@@ -103,6 +104,7 @@ Json json_of(const Artifact& a) {
                       {"certificate", a.certificate},
                       {"counter", a.counter},
                       {"budget", std::move(budget)},
+                      {"limits", a.limits},
                       {"watch",
                        {{"for", to_text(a.watch.duration)},
                         {"decisions", a.watch.decisions},

@@ -42,10 +42,11 @@ struct Artifact {
     std::uint64_t counter = 0;  // of the statement; set once that is verified
     Budget budget;
     Watch watch;
+    Json limits = JsonObject{};  // how it is run; the installer knows what they mean
 
-    // The same file as the same version.
+    // The same file as the same version, run in the same way.
     bool same_version(const Artifact& other) const {
-        return version == other.version && sha256 == other.sha256;
+        return version == other.version && sha256 == other.sha256 && limits == other.limits;
     }
     // Nothing to be tried again: the entry did not change.
     bool same_entry(const Artifact& other) const {

@@ -41,6 +41,12 @@ std::string to_text(const TensorShape& shape);
 // Elements, or 0 when a dimension is 0 or there are more than `most`.
 std::size_t elements_of(const TensorShape& shape, std::size_t most);
 
+// How a model stands that something watches over.
+struct Standing {
+    std::string trouble;  // why it is not asked just now; empty: it is
+    std::uint64_t late = 0, failures = 0;
+};
+
 class Model {
  public:
     virtual ~Model() = default;
@@ -53,6 +59,7 @@ class Model {
     // What runs it, "onnxruntime 1.30.0", and what is to be said about that; may be empty.
     virtual std::string engine() const { return {}; }
     virtual std::string remark() const { return {}; }
+    virtual Standing standing() const { return {}; }
 };
 
 class Engine {

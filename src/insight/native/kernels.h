@@ -148,6 +148,20 @@ struct Conv {
 };
 constexpr std::uint32_t conv_block = 2;
 
+// The same for stride 1 and channels that lie together, two positions at once: taps in groups of
+// three and then of two, which take four and three products a pair. Weights are blocks as Conv's,
+// in a block [input][product].
+struct PairedConv {
+    const float* in;
+    float* out;
+    const float* weights;
+    const float* bias;
+    float* made;  // [pairs][products][in_position_step]
+    std::uint32_t inputs, outputs, threes, twos, positions;
+    std::uint32_t in_position_step, out_position_step;
+    Activation activation;
+};
+
 // Windows over positions; those that lie outside of the input don't count.
 struct Pool {
     const float* in;
@@ -195,6 +209,7 @@ struct Kernels {
     void (*pool)(const Pool&);
     void (*recurrent)(const Recurrent&);
     void (*trees)(const Trees&);
+    void (*paired_conv)(const PairedConv&);  // null where it would not be faster
 };
 
 // Null where this program was not built with them.

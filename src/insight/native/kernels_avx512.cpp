@@ -1,5 +1,5 @@
 // Compiled with -mavx512f/bw/dq/vl; called only where the processor has them.
-#include "insight/native/kernel_body.h"
+#include "insight/native/kernel_pairs.h"
 
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
 #include <immintrin.h>
@@ -14,6 +14,9 @@ struct Avx512 {
     using N [[gnu::vector_size(64)]] = int;
     MW_INLINE V fma(V a, V b, V c) { return _mm512_fmadd_ps(a, b, c); }
     MW_INLINE V sqrt(V v) { return _mm512_sqrt_ps(v); }
+
+    // In a register: GCC would read it again for every use, and loads are what there is least of.
+    MW_INLINE void keep(V& v) { asm("" : "+v"(v)); }
 
     MW_INLINE bool any(N mask) { return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0; }
 
@@ -46,7 +49,7 @@ struct Avx512 {
     };
 };
 
-constexpr Kernels avx512_table = Body<Avx512>::table("avx512", true);
+constexpr Kernels avx512_table = Pairs<Avx512>::with(Body<Avx512>::table("avx512", true));
 
 }  // namespace
 

@@ -105,6 +105,63 @@ Result<Value> with_halo(Matcher& matcher, const Value& in, const Window& window)
     return padded;
 }
 
+// Taps in groups of three and two, as PairedConv wants them.
+struct Groups {
+    std::uint32_t threes, twos;
+};
+Groups groups_of(std::uint32_t taps) {
+    const std::uint32_t twos = (3 - taps % 3) % 3;
+    return {(taps - 2 * twos) / 3, twos};
+}
+
+// The factor of product `number` among those of a window's taps.
+float product_weight(const float* taps, Groups groups, std::uint32_t number) {
+    if (number < 4 * groups.threes) {
+        const float* w = taps + number / 4 * 3;
+        const double even = double{w[0]} + w[2];
+        const double all[] = {w[0], (even + w[1]) / 2, (even - w[1]) / 2, w[2]};
+        return static_cast<float>(all[number % 4]);
+    }
+    number -= 4 * groups.threes;
+    const float* w = taps + 3 * groups.threes + number / 3 * 2;
+    const double all[] = {w[0], double{w[0]} + w[1], w[1]};
+    return static_cast<float>(all[number % 3]);
+}
+
+bool pairs_well(const Matcher& matcher, const Conv& conv, const Window& window) {
+    return matcher.kernels().paired_conv && conv.in_channel_step == 1 && window.stride == 1 &&
+           window.dilation == 1 && conv.taps >= 2 && conv.positions >= 2;
+}
+
+Result<> add_paired(Matcher& matcher, const Conv& conv, const Tensor& weights) {
+    const Groups groups = groups_of(conv.taps);
+    const std::uint32_t products = 4 * groups.threes + 3 * groups.twos;
+    PairedConv paired{conv.in,
+                      conv.out,
+                      nullptr,
+                      conv.bias,
+                      nullptr,
+                      conv.inputs,
+                      conv.outputs,
+                      groups.threes,
+                      groups.twos,
+                      conv.positions,
+                      conv.in_position_step,
+                      conv.out_position_step,
+                      conv.activation};
+    TRY(paired.weights,
+        pack_blocks(matcher, conv.outputs, conv.inputs * products, conv_block,
+                    [&](std::uint32_t o, std::uint32_t i) {
+                        const std::size_t row = std::size_t{o} * conv.inputs + i / products;
+                        return product_weight(weights.floats.data() + row * conv.taps, groups,
+                                              i % products);
+                    }));
+    TRY(paired.made,
+        matcher.room({(std::int64_t{conv.positions} + 1) / 2, products, conv.in_position_step}));
+    matcher.add(paired);
+    return {};
+}
+
 Result<> match_conv(Matcher& matcher, const Node& node) {
     TRY(const Value in, sequence_input(matcher, node));
     TRY(const Tensor* weights, matcher.floats_input(node, 1));
@@ -124,11 +181,6 @@ Result<> match_conv(Matcher& matcher, const Node& node) {
     conv.tap_step = conv.in_position_step * static_cast<std::uint32_t>(window.dilation);
     conv.window_step = conv.in_position_step * static_cast<std::uint32_t>(window.stride);
     conv.in = padded.data - window.before * conv.in_position_step;
-    TRY(conv.weights,
-        pack_blocks(matcher, conv.outputs, conv.inputs * conv.taps, conv_block,
-                    [&](std::uint32_t o, std::uint32_t i) {
-                        return weights->floats[std::size_t{o} * conv.inputs * conv.taps + i];
-                    }));
     const float* bias = nullptr;
     if (matcher.has_input(node, 2)) {
         TRY(const Tensor* given, matcher.floats_input(node, 2));
@@ -142,7 +194,16 @@ Result<> match_conv(Matcher& matcher, const Node& node) {
     TRY(const Value out, columns(matcher, conv.outputs, window.positions));
     conv.out = out.data;
     conv.out_position_step = out.position_step;
-    matcher.add(conv);
+    if (pairs_well(matcher, conv, window)) {
+        TRY_VOID(add_paired(matcher, conv, *weights));
+    } else {
+        TRY(conv.weights,
+            pack_blocks(matcher, conv.outputs, conv.inputs * conv.taps, conv_block,
+                        [&](std::uint32_t o, std::uint32_t i) {
+                            return weights->floats[std::size_t{o} * conv.inputs * conv.taps + i];
+                        }));
+        matcher.add(conv);
+    }
     matcher.plan().exact = false;
     matcher.plan().convolves = true;
     return matcher.define(name, out);

@@ -13,6 +13,7 @@ void run_step(const Dense& step, const Kernels& kernels) { kernels.dense(step); 
 void run_step(const Softmax& step, const Kernels& kernels) { kernels.softmax(step); }
 void run_step(const Pointwise& step, const Kernels& kernels) { kernels.pointwise(step); }
 void run_step(const Conv& step, const Kernels& kernels) { kernels.conv(step); }
+void run_step(const PairedConv& step, const Kernels& kernels) { kernels.paired_conv(step); }
 void run_step(const Pool& step, const Kernels& kernels) { kernels.pool(step); }
 void run_step(const Recurrent& step, const Kernels& kernels) { kernels.recurrent(step); }
 void run_step(const TreeScores& step, const Kernels& kernels) { run(step, kernels); }

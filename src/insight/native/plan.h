@@ -57,8 +57,8 @@ struct TreeScores {
 };
 void run(const TreeScores& trees, const Kernels& kernels);
 
-using Step = std::variant<Dense, Softmax, Pointwise, Pick, Rows, Reduce, Extremes, Conv, Pool,
-                          Recurrent, TreeScores>;
+using Step = std::variant<Dense, Softmax, Pointwise, Pick, Rows, Reduce, Extremes, Conv, PairedConv,
+                          Pool, Recurrent, TreeScores>;
 
 // A comparison of a tree with an input of the graph: the check's rows lie on and beside them.
 struct Edge {

@@ -336,7 +336,7 @@ RandomModel random_convolution(Rng& rng) {
     const int layers = between(rng, 1, 3);
     for (int i = 0; i < layers; ++i) {
         const std::string n = std::to_string(i);
-        const std::int64_t taps = between(rng, 1, 5),
+        const std::int64_t taps = between(rng, 1, 7),
                            outputs = between(rng, 1, coin(rng) ? 20 : 40);
         const std::int64_t stride = between(rng, 1, 2), dilation = between(rng, 1, 2);
         const std::int64_t before = between(rng, 0, 3), after = between(rng, 0, 3);

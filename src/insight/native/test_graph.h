@@ -61,6 +61,13 @@ class GraphWriter {
     void constant(std::string_view name, const Dims& dims, const Dims& values) {
         tensor(name, dims, 7, bytes(values));
     }
+    void constant(std::string_view name, const Dims& dims,
+                  const std::vector<std::uint8_t>& values) {
+        tensor(name, dims, 2, bytes(values));
+    }
+    void constant(std::string_view name, const Dims& dims, const std::vector<std::int8_t>& values) {
+        tensor(name, dims, 3, bytes(values));
+    }
     void input(std::string_view name, const Dims& dims) { graph_ += text(11, port(name, dims, 1)); }
     void output(std::string_view name, const Dims& dims) {
         graph_ += text(12, port(name, dims, 1));

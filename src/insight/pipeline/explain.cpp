@@ -131,7 +131,10 @@ std::string explain(const Spec& spec) {
     std::string text = "inputs:\n";
     for (const Input& input : spec.inputs)
         text += "  " + input.name +
-                (input.name == input.signal ? "" : " = signal '" + input.signal + "'") + "\n";
+                (!input.model.empty()         ? " = score of model '" + input.model + "'"
+                 : input.name == input.signal ? ""
+                                              : " = signal '" + input.signal + "'") +
+                "\n";
     text += rows_words(spec) + "window: " + window_words(spec.plan.window, spec) + "\nfeatures:\n";
     for (const Feature& feature : spec.plan.features) {
         text += "  " + feature.name + " = " + formula_of(spec, feature);

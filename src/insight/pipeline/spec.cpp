@@ -1,5 +1,6 @@
 #include "insight/pipeline/spec.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -12,13 +13,21 @@ using features::Extent;
 using features::OnBad;
 using features::WindowKind;
 
+constexpr std::string_view score_prefix = "score:";
+
 Result<void> read_inputs(const Section& root, Spec& spec) {
     TRY(const auto items, root.list("inputs", features::max_inputs));
     for (const Section& item : items) {
         Input input;
         TRY(input.name, item.text("name"));
         TRY(input.signal, item.text_or("signal", input.name));
-        TRY_VOID(item.only({"name", "signal"}));
+        TRY(input.model, item.text_or("model", ""));
+        if (item.has("model") && (item.has("signal") || input.model.empty()))
+            return item.error("model: want the name of a model, and no signal beside it");
+        if (input.signal.starts_with(score_prefix))
+            return item.error("signal: the score of a model is taken by 'model: NAME'");
+        if (!input.model.empty()) input.signal = score_signal(input.model);
+        TRY_VOID(item.only({"name", "signal", "model"}));
         spec.plan.inputs.push_back(input.name);
         spec.inputs.push_back(std::move(input));
     }
@@ -317,6 +326,18 @@ std::string model_text(const Spec& spec) {
 
 }  // namespace
 
+std::string score_signal(std::string_view model) {
+    return std::string(score_prefix) + std::string(model);
+}
+
+std::vector<std::string> Spec::fed_by() const {
+    std::vector<std::string> models;
+    for (const Input& input : inputs)
+        if (!input.model.empty() && std::ranges::find(models, input.model) == models.end())
+            models.push_back(input.model);
+    return models;
+}
+
 std::vector<std::string> Spec::signals() const {
     std::vector<std::string> names;
     for (const Input& input : inputs) names.push_back(input.signal);
@@ -348,7 +369,10 @@ Result<Spec> parse_spec(std::string_view yaml) {
 std::string to_yaml(const Spec& spec) {
     std::string text = "version: 1\ninputs:\n";
     for (const Input& input : spec.inputs)
-        text += "  - {name: " + quoted(input.name) + ", signal: " + quoted(input.signal) + "}\n";
+        text += "  - {name: " + quoted(input.name) +
+                (input.model.empty() ? ", signal: " + quoted(input.signal)
+                                     : ", model: " + quoted(input.model)) +
+                "}\n";
     text += "align: {tolerance: " + mw::to_text(spec.align.tolerance) +
             ", wait: " + mw::to_text(spec.align.wait) +
             ", max_pending: " + std::to_string(spec.align.max_pending) +

@@ -25,8 +25,11 @@ enum class FallbackDecision { hold, off, on };  // hold: what was decided last
 
 struct Input {
     std::string name;    // used inside the pipeline
-    std::string signal;  // the device's name for it
+    std::string signal;  // the device's name for it; of a model's score score_signal()
+    std::string model;   // whose scores it takes; empty: a signal of the device
 };
+// How the scores of a model are named among signals. No signal may begin like that.
+std::string score_signal(std::string_view model);
 
 struct Spec {
     std::vector<Input> inputs;
@@ -48,6 +51,7 @@ struct Spec {
     // Scores and levels don't follow from the rows of a window alone: a checkpoint holds them.
     bool remembers() const { return baseline.rate > 0 || raise_after > 1 || clear_after > 1; }
     std::vector<std::string> signals() const;  // the device's names, in the order of a row
+    std::vector<std::string> fed_by() const;   // models whose scores it takes, each once
 };
 
 Result<Spec> parse_spec(std::string_view yaml);

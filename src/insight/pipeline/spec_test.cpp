@@ -155,6 +155,30 @@ TEST(PipelineSpec, a_key_that_its_statistic_has_no_use_for_is_refused) {
               "score.smoothing: session and event windows have one score each, use none");
 }
 
+TEST(PipelineSpec, scores_of_other_models_are_inputs) {
+    const std::string rest = "window: {rows: 5}\nfeatures: [{name: f, input: residual}]\n";
+    const auto spec = parse_spec(
+        "version: 1\ninputs:\n  - {name: flow}\n"
+        "  - {name: residual, model: pump-ae}\n"
+        "  - {name: again, model: pump-ae}\n" +
+        rest);
+    ASSERT_TRUE(spec.ok()) << spec.error().message;
+    EXPECT_EQ(spec->fed_by(), std::vector<std::string>{"pump-ae"});
+    EXPECT_EQ(spec->signals(),
+              (std::vector<std::string>{"flow", "score:pump-ae", "score:pump-ae"}));
+    EXPECT_EQ(to_yaml(*parse_spec(to_yaml(*spec))), to_yaml(*spec));
+    EXPECT_THAT(explain(*spec), testing::HasSubstr("  residual = score of model 'pump-ae'\n"));
+    constexpr std::pair<const char*, const char*> wrong[] = {
+        {"{name: residual, model: a, signal: b}", "inputs[0].model: want the name of a model"},
+        {"{name: residual, signal: 'score:a'}", "inputs[0].signal: the score of a model"}};
+    for (const auto& [input, why] : wrong) {
+        const auto refused =
+            parse_spec("version: 1\ninputs: [" + std::string(input) + "]\n" + rest);
+        ASSERT_FALSE(refused.ok()) << input;
+        EXPECT_THAT(refused.error().message, testing::HasSubstr(why));
+    }
+}
+
 TEST(PipelineSpec, scaling_keeps_every_bit) {
     auto spec = parse_spec(small);
     spec->plan.features[0].center = 0.1 + 0.2;

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "platform/loop/loop.h"
+#include "platform/process/partner.h"
 
 namespace mw::process {
 
