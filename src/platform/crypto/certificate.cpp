@@ -105,9 +105,11 @@ bool is_signed_by(const Certificate& certificate, const PublicKey& key) {
         TRY(const auto algorithm, reader.want(der::sequence, "signature algorithm"));
         TRY(const auto bits, reader.want(der::bit_string, "signature"));
         TRY(const auto kind, x509::parse_signature_algorithm(algorithm.content, "certificate"));
-        const bool fits = kind == x509::SignatureKind::ecdsa_sha256
-                              ? key.kind() == KeyKind::p256
-                              : key.kind() == KeyKind::ed25519;
+        using Signed = x509::SignatureKind;
+        const bool fits = kind == Signed::ecdsa_sha256   ? key.kind() == KeyKind::p256
+                          : kind == Signed::ecdsa_sha384 ? key.kind() == KeyKind::p384
+                          : kind == Signed::rsa_sha256   ? key.kind() == KeyKind::rsa
+                                                         : key.kind() == KeyKind::ed25519;
         if (!fits || bits.content.empty() || bits.content[0] != 0) return false;
         return key.verify(tbs.whole, bits.content.subspan(1));
     }();

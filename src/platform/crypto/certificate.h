@@ -93,7 +93,7 @@ Result<Certificate> issue(const CertificateOrder& order, ByteView subject_spki,
                           const Signer& signer, Random& random);
 Result<Certificate> self_sign(const CertificateOrder& order, const PrivateKey& key, Random& random);
 
-// Whether the key signed it (ECDSA with SHA-256 on P-256, or Ed25519); nothing else is looked at.
+// Whether the key signed it, with the hash that PrivateKey::sign takes; nothing else is looked at.
 // With a key that is decoded once this costs a quarter of TrustStore::verify.
 bool is_signed_by(const Certificate& certificate, const PublicKey& key);
 

@@ -12,3 +12,5 @@
 #include "platform/crypto/ocsp.h"
 #include "platform/crypto/revocation_list.h"
 #include "platform/crypto/revocations.h"
+#include "platform/crypto/token.h"
+#include "platform/crypto/token_uri.h"

@@ -51,6 +51,7 @@ class Folder {
         std::ofstream{path_ + "/" + name, std::ios::binary} << content;
         return path_ + "/" + name;
     }
+    const std::string& path() const { return path_; }
     std::string read(const std::string& name) const {
         std::ostringstream text;
         text << std::ifstream{path_ + "/" + name, std::ios::binary}.rdbuf();

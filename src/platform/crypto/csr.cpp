@@ -120,8 +120,9 @@ Result<Csr> csr_from_pem(std::string_view text, Possession possession) {
 
 Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
     static constexpr std::uint8_t version[] = {2, 1, 0};
-    if (key.kind() != KeyKind::p256 && key.kind() != KeyKind::ed25519)
-        return Error{Errc::invalid_input, "signing request: want a P-256 or Ed25519 key"};
+    if (key.kind() == KeyKind::other)
+        return Error{Errc::invalid_input,
+                     "signing request: want a P-256, P-384, RSA or Ed25519 key"};
     Bytes attributes;
     if (!order.names.empty()) {
         TRY(auto names, x509::make_alternative_names(order.names));

@@ -54,6 +54,12 @@ Sha256Digest sha256(ByteView bytes) {
     return digest;
 }
 
+Sha384Digest sha384(ByteView bytes) {
+    Sha384Digest digest;
+    ASSERT(SHA384(bytes.data(), bytes.size(), digest.data()) != nullptr);
+    return digest;
+}
+
 Sha1Digest sha1(ByteView bytes) {
     Sha1Digest digest;
     ASSERT(SHA1(bytes.data(), bytes.size(), digest.data()) != nullptr);

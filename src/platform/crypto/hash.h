@@ -13,6 +13,8 @@ namespace mw::crypto {
 using Sha256Digest = std::array<std::uint8_t, 32>;
 
 Sha256Digest sha256(ByteView bytes);
+using Sha384Digest = std::array<std::uint8_t, 48>;
+Sha384Digest sha384(ByteView bytes);  // for ECDSA on P-384
 Sha256Digest hmac_sha256(ByteView key, ByteView message);
 // PBKDF2 (RFC 8018 5.2) with HMAC-SHA-256, one block. 100,000 rounds take some 20 ms.
 Sha256Digest pbkdf2_sha256(ByteView password, ByteView salt, unsigned rounds);

@@ -114,8 +114,9 @@ struct Authority {
 Result<Certificate> build(const CertificateOrder& order, ByteView spki, const Authority& authority,
                           Random& random) {
     TRY_VOID(check(order));
-    if (authority.key.kind() != KeyKind::p256 && authority.key.kind() != KeyKind::ed25519)
-        return Error{Errc::invalid_input, "certificate order: want a P-256 or Ed25519 signing key"};
+    if (authority.key.kind() == KeyKind::other)
+        return Error{Errc::invalid_input,
+                     "certificate order: sign with P-256, P-384, RSA or Ed25519"};
     TRY(auto extensions, make_extensions(order, spki, authority.key_id));
     TRY(auto key, x509::parse_spki(spki));
     static constexpr std::uint8_t version_3[] = {0xa0, 3, 2, 1, 2};

@@ -90,7 +90,6 @@ bool PublicKey::verify(ByteView message, ByteView signature) const {
 }
 
 const KeyHandle& handle_of(const PublicKey& key) { return *key.handle_; }
-const KeyHandle& handle_of(const PrivateKey& key) { return *key.handle_; }
 
 bool verify_signature(const KeyHandle& key, const char* digest, ByteView message,
                       ByteView signature) {
@@ -140,7 +139,15 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     return key;
 }
 
+PrivateKey PrivateKey::elsewhere(PublicKey key, std::shared_ptr<KeyService> service) {
+    PrivateKey made;
+    made.public_ = std::move(key);
+    made.service_ = std::move(service);
+    return made;
+}
+
 std::string PrivateKey::to_pem() const {
+    ASSERT(handle_);
     BioHandle bio{BIO_new(BIO_s_secmem())};
     ASSERT(bio && PEM_write_bio_PKCS8PrivateKey(bio.get(), handle_->key.get(), nullptr, nullptr, 0,
                                                 nullptr, nullptr) == 1);
@@ -150,6 +157,7 @@ std::string PrivateKey::to_pem() const {
 }
 
 Bytes PrivateKey::to_der() const {
+    ASSERT(handle_);
     BioHandle bio{BIO_new(BIO_s_secmem())};
     ASSERT(bio && i2d_PKCS8PrivateKey_bio(bio.get(), handle_->key.get(), nullptr, nullptr, 0,
                                           nullptr, nullptr) == 1);
@@ -160,6 +168,7 @@ Bytes PrivateKey::to_der() const {
 }
 
 Result<Bytes> PrivateKey::sign(ByteView message) const {
+    if (service_) return service_->sign(message);
     EvpDigestContext context{EVP_MD_CTX_new()};
     const char* digest = kind() == KeyKind::ed25519 ? nullptr
                          : kind() == KeyKind::p384  ? "SHA384"

@@ -1,7 +1,8 @@
 #pragma once
 // Keys: P-256 and Ed25519 of our own; P-384 and RSA are made for devices that want them, and
 // verified. Immutable values that may be shared between threads. A private key leaves only as PEM
-// text for a file with mode 0600, and as DER for the device that it was made for.
+// text for a file with mode 0600, and as DER for the device that it was made for. One that is in a
+// token (token.h) doesn't leave at all.
 
 #include <memory>
 #include <string>
@@ -49,21 +50,31 @@ class PublicKey {
     int bits_ = 0;
 };
 
+// A key that is not in this process, but in a token for instance. Signing may block, and fail.
+class KeyService {
+ public:
+    virtual ~KeyService() = default;
+    virtual Result<Bytes> sign(ByteView message) = 0;  // as PrivateKey::sign
+};
+
 class PrivateKey {
  public:
     // rsa_bits: 2048 to 4096. An RSA key takes some 100 ms and more: that is work for Workers.
     static Result<PrivateKey> generate(KeyKind kind, int rsa_bits = 2048);
     static Result<PrivateKey> from_pem(std::string_view pem);  // PKCS#8, not encrypted
-    std::string to_pem() const;                                // PKCS#8
-    Bytes to_der() const;                                      // the same, not in text
+    static PrivateKey elsewhere(PublicKey key, std::shared_ptr<KeyService> service);
+    bool is_elsewhere() const { return service_ != nullptr; }
+    // Not of a key that is elsewhere.
+    std::string to_pem() const;  // PKCS#8
+    Bytes to_der() const;        // the same, not in text
     const PublicKey& public_key() const { return public_; }
     KeyKind kind() const { return public_.kind(); }
     Result<Bytes> sign(ByteView message) const;
 
  private:
-    friend const KeyHandle& handle_of(const PrivateKey& key);
     PrivateKey() = default;
     std::shared_ptr<const KeyHandle> handle_;
+    std::shared_ptr<KeyService> service_;  // instead of the handle
     PublicKey public_;
 };
 

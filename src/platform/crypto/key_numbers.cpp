@@ -6,6 +6,7 @@
 #include "platform/crypto/der.h"
 #include "platform/crypto/key.h"
 #include "platform/crypto/openssl_handles.h"
+#include "platform/crypto/verify_signature.h"
 
 namespace mw::crypto {
 namespace {
@@ -86,8 +87,13 @@ Result<PublicKey> PublicKey::from_rsa(ByteView modulus, ByteView exponent) {
 bool PublicKey::verify_flat(ByteView message, ByteView signature) const {
     const auto size = bytes_of_curve(kind_);
     if (size == 0 || signature.size() != 2 * size) return false;
-    const Bytes r = der_number(signature.first(size)), s = der_number(signature.subspan(size));
-    return verify(message, der::element(der::sequence, {r, s}));
+    return verify(message, signature_from_flat(signature));
+}
+
+Bytes signature_from_flat(ByteView flat) {
+    const Bytes r = der_number(flat.first(flat.size() / 2)),
+                s = der_number(flat.subspan(flat.size() / 2));
+    return der::element(der::sequence, {r, s});
 }
 
 bool PublicKey::verify_pss(ByteView message, ByteView signature) const {

@@ -2,8 +2,9 @@
 
 #include <openssl/ocsp.h>
 
+#include "platform/crypto/hash.h"
 #include "platform/crypto/openssl_handles.h"
-#include "platform/crypto/verify_signature.h"
+#include "platform/crypto/x509_parts.h"
 
 namespace mw::crypto {
 namespace {
@@ -16,7 +17,6 @@ using RequestHandle = std::unique_ptr<OCSP_REQUEST, FreeWith<OCSP_REQUEST_free>>
 using ResponseHandle = std::unique_ptr<OCSP_RESPONSE, FreeWith<OCSP_RESPONSE_free>>;
 using BasicHandle = std::unique_ptr<OCSP_BASICRESP, FreeWith<OCSP_BASICRESP_free>>;
 using CertificateId = std::unique_ptr<OCSP_CERTID, FreeWith<OCSP_CERTID_free>>;
-using TimeHandle = std::unique_ptr<ASN1_TIME, FreeWith<ASN1_TIME_free>>;
 
 Error no_request(std::string why) {
     ERR_clear_error();
@@ -30,10 +30,6 @@ Error ocsp_failed(std::string_view step) {
 X509Handle decoded(const Certificate& certificate) {
     const std::uint8_t* at = certificate.der.data();
     return X509Handle{d2i_X509(nullptr, &at, static_cast<long>(certificate.der.size()))};
-}
-
-TimeHandle time_at(Timestamp at) {
-    return TimeHandle{ASN1_TIME_set(nullptr, at.ns / 1'000'000'000)};
 }
 
 template <class T, class F>
@@ -70,21 +66,57 @@ bool is_of(OCSP_CERTID* id, X509* authority) {
     return ours && OCSP_id_issuer_cmp(ours.get(), id) == 0;
 }
 
-Result<> add_verdict(OCSP_BASICRESP* to, OCSP_CERTID* id, const StatusVerdict& verdict,
-                     const StatusValidity& valid) {
-    using Status = StatusVerdict::Status;
-    const int status = verdict.status == Status::good      ? V_OCSP_CERTSTATUS_GOOD
-                       : verdict.status == Status::revoked ? V_OCSP_CERTSTATUS_REVOKED
-                                                           : V_OCSP_CERTSTATUS_UNKNOWN;
-    const int reason = verdict.reason == RevocationReason::unspecified
-                           ? OCSP_REVOKED_STATUS_NOSTATUS
-                           : static_cast<int>(verdict.reason);
-    const TimeHandle from = time_at(valid.this_update), until = time_at(valid.next_update),
-                     at = time_at(verdict.at);
-    if (!from || !until || !at ||
-        !OCSP_basic_add1_status(to, id, status, reason, at.get(), from.get(), until.get()))
-        return ocsp_failed("add a status");
-    return {};
+// RFC 6960 4.2.1: always GeneralizedTime, in whole seconds.
+Bytes generalized(Timestamp at) {
+    const std::string iso = to_iso8601({at.ns / 1'000'000'000 * 1'000'000'000});
+    std::string digits;
+    for (const char c : iso)
+        if (c >= '0' && c <= '9') digits += c;
+    return der::element(der::generalized_time, digits + "Z");
+}
+
+// SingleResponse: about the certificate that the question names, in its own words.
+Result<Bytes> single_response(OCSP_CERTID* id, const StatusVerdict& verdict,
+                              const StatusValidity& valid) {
+    TRY(const Bytes about, encoded(id, i2d_OCSP_CERTID));
+    Bytes status{der::context(2), 0};  // unknown
+    if (verdict.status == StatusVerdict::Status::good) status = {der::context(0), 0};
+    if (verdict.status == StatusVerdict::Status::revoked) {
+        Bytes reason;
+        if (verdict.reason != RevocationReason::unspecified) {
+            const std::uint8_t number[] = {0x0a, 1, static_cast<std::uint8_t>(verdict.reason)};
+            reason = der::element(der::context_constructed(0), {number});
+        }
+        status = der::element(der::context_constructed(1), {generalized(verdict.at), reason});
+    }
+    const Bytes until = der::element(der::context_constructed(0), {generalized(valid.next_update)});
+    return der::element(der::sequence, {about, status, generalized(valid.this_update), until});
+}
+
+// The request's nonce as responseExtensions, or nothing.
+Result<Bytes> echoed_nonce(OCSP_REQUEST* request) {
+    const int place = OCSP_REQUEST_get_ext_by_NID(request, NID_id_pkix_OCSP_Nonce, -1);
+    if (place < 0) return Bytes{};
+    TRY(const Bytes nonce, encoded(OCSP_REQUEST_get_ext(request, place), i2d_X509_EXTENSION));
+    const Bytes all = der::element(der::sequence, {nonce});
+    return der::element(der::context_constructed(1), {all});
+}
+
+// OCSPResponse around a BasicOCSPResponse, written by ourselves: the key may be in a token, and
+// OpenSSL signs with keys of its own. The authority's certificate goes along, since some clients
+// look for the signer nowhere else.
+Result<Bytes> signed_response(ByteView data, const Signer& by) {
+    TRY(const Bytes signature, by.key.sign(data).context("OCSP response: sign it"));
+    static constexpr std::uint8_t no_unused_bits[] = {0}, successful[] = {0x0a, 1, 0};
+    const Bytes certificates = der::element(der::sequence, {by.certificate.der});
+    const Bytes basic =
+        der::element(der::sequence, {data, x509::signature_algorithm(by.key.kind()),
+                                     der::element(der::bit_string, {no_unused_bits, signature}),
+                                     der::element(der::context_constructed(0), {certificates})});
+    const Bytes body = der::element(der::sequence, {der::element(der::oid, {x509::oid_ocsp_basic}),
+                                                    der::element(der::octet_string, {basic})});
+    return der::element(der::sequence,
+                        {successful, der::element(der::context_constructed(0), {body})});
 }
 
 }  // namespace
@@ -140,11 +172,17 @@ bool StatusRequest::has_nonce() const {
     return OCSP_REQUEST_get_ext_by_NID(handle_->request.get(), NID_id_pkix_OCSP_Nonce, -1) >= 0;
 }
 
+bool StatusRequest::is_about_one_of(const Certificate& authority) const {
+    const X509Handle handle = decoded(authority);
+    return handle && is_of(OCSP_onereq_get0_id(OCSP_request_onereq_get0(handle_->request.get(), 0)),
+                           handle.get());
+}
+
 Result<Bytes> StatusRequest::answer(const Signer& by, const StatusJudge& judge,
                                     const StatusValidity& valid) const {
     const X509Handle authority = decoded(by.certificate);
-    BasicHandle basic{OCSP_BASICRESP_new()};
-    if (!authority || !basic) return ocsp_failed("begin it");
+    if (!authority) return ocsp_failed("begin it");
+    Bytes answers;
     for (std::size_t i = 0; i < size(); ++i) {
         auto* id = OCSP_onereq_get0_id(
             OCSP_request_onereq_get0(handle_->request.get(), static_cast<int>(i)));
@@ -153,18 +191,20 @@ Result<Bytes> StatusRequest::answer(const Signer& by, const StatusJudge& judge,
             TRY(const auto serial, serial_in(id));
             verdict = judge(serial);
         }
-        TRY_VOID(add_verdict(basic.get(), id, verdict, valid));
+        TRY(const Bytes answer, single_response(id, verdict, valid));
+        der::append(answers, answer);
     }
-    if (OCSP_copy_nonce(basic.get(), handle_->request.get()) < 0) return ocsp_failed("its nonce");
-    const EVP_MD* digest = by.key.kind() == KeyKind::ed25519 ? nullptr : EVP_sha256();
-    // The authority's certificate goes along: some clients look for the signer nowhere else.
-    if (OCSP_basic_sign(basic.get(), authority.get(), handle_of(by.key).key.get(), digest, nullptr,
-                        OCSP_RESPID_KEY) != 1)
-        return ocsp_failed("sign it");
-    const ResponseHandle response{
-        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get())};
-    if (!response) return ocsp_failed("make it");
-    return encoded(response.get(), i2d_OCSP_RESPONSE);
+    TRY(const Bytes nonce, echoed_nonce(handle_->request.get()));
+    // ResponderID by key: SHA-1 of the BIT STRING's content, as the protocol fixes it.
+    const auto* bits = X509_get0_pubkey_bitstr(authority.get());
+    const auto key_hash =
+        sha1({ASN1_STRING_get0_data(bits), static_cast<std::size_t>(ASN1_STRING_length(bits))});
+    const Bytes responder = der::element(der::context_constructed(2),
+                                         {der::element(der::octet_string, {ByteView{key_hash}})});
+    return signed_response(
+        der::element(der::sequence, {responder, generalized(valid.this_update),
+                                     der::element(der::sequence, {answers}), nonce}),
+        by);
 }
 
 Bytes status_refusal(StatusRefusal why) {

@@ -32,6 +32,8 @@ class StatusRequest {
 
     std::size_t size() const;  // certificates that are asked about
     bool has_nonce() const;
+    // Whether its first question is about a certificate of this authority.
+    bool is_about_one_of(const Certificate& authority) const;
     // The response, DER. Certificates of other authorities are "unknown" without asking the judge.
     Result<Bytes> answer(const Signer& by, const StatusJudge& judge,
                          const StatusValidity& valid) const;

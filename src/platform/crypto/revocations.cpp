@@ -12,13 +12,18 @@ constexpr std::size_t lists_bytes_max = std::size_t{64} << 20;
 
 }  // namespace
 
-Result<Revocations> Revocations::from_pem(std::string_view pem, const Certificate& issuer) {
+Result<Revocations> Revocations::from_pem(std::string_view pem,
+                                          std::span<const Certificate> issuers) {
     TRY(const auto blocks, pem::decode(pem, "X509 CRL", lists_bytes_max));
     if (blocks.empty())
         return Error{Errc::invalid_input, "no '-----BEGIN X509 CRL-----' in the text"};
     Revocations all;
     for (const auto& block : blocks) {
-        auto list = revocation_list_from_der(block, issuer);
+        Result<RevocationList> list = Error{Errc::denied, "there is no issuer"};
+        for (const auto& issuer : issuers) {
+            list = revocation_list_from_der(block, issuer);
+            if (list || list.error().code != Errc::denied) break;
+        }
         if (!list) return std::move(list).error().context("list of revoked certificates");
         all.next_update_ = std::min(all.next_update_, list->next_update);
         all.add(list->serials);

@@ -1,5 +1,5 @@
 #pragma once
-// Which certificates of one authority are revoked: what its lists (CRLs, RFC 5280 5) say, read and
+// Which certificates of authorities are revoked: what their lists (CRLs, RFC 5280 5) say, read and
 // verified once, and single ones. Immutable but for add(); any thread. 21 bytes a certificate.
 
 #include <span>
@@ -14,13 +14,16 @@ namespace mw::crypto {
 class Revocations {
  public:
     Revocations() = default;  // none
-    // One list or more, at most 64 MiB. denied unless the issuer signed each; invalid_input says
-    // what is wrong.
-    static Result<Revocations> from_pem(std::string_view pem, const Certificate& issuer);
+    // One list or more, at most 64 MiB. denied unless one of the issuers signed each; invalid_input
+    // says what is wrong.
+    static Result<Revocations> from_pem(std::string_view pem, std::span<const Certificate> issuers);
+    static Result<Revocations> from_pem(std::string_view pem, const Certificate& issuer) {
+        return from_pem(pem, std::span{&issuer, 1});
+    }
 
     void add(std::span<const SerialNumber> serials);
 
-    // The certificate must be known to be that issuer's.
+    // The certificate must be known to be of one of those issuers.
     bool contains(const Certificate& certificate) const;
     // The same of a certificate in DER, reading its serial number alone. False for what is none.
     bool contains(ByteView certificate) const;

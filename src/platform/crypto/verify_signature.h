@@ -7,7 +7,9 @@ namespace mw::crypto {
 
 // The handle of a key, for this module alone.
 const KeyHandle& handle_of(const PublicKey& key);
-const KeyHandle& handle_of(const PrivateKey& key);
+
+// An ECDSA signature as r and s of the same length, as X.509 wants it: DER.
+Bytes signature_from_flat(ByteView flat);
 
 // digest null: the key kind's own (Ed25519).
 bool verify_signature(const KeyHandle& key, const char* digest, ByteView message,

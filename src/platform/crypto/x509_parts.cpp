@@ -323,7 +323,13 @@ Result<Bytes> key_id(ByteView spki) {
 }
 
 Bytes signature_algorithm(KeyKind kind) {
-    ByteView oid = kind == KeyKind::ed25519 ? ByteView{oid_ed25519} : ByteView{oid_ecdsa_sha256};
+    if (kind == KeyKind::rsa) {  // RFC 4055 5: with NULL
+        static constexpr std::uint8_t null[] = {5, 0};
+        return der::element(der::sequence, {der::element(der::oid, {oid_rsa_sha256}), null});
+    }
+    ByteView oid = kind == KeyKind::ed25519 ? ByteView{oid_ed25519}
+                   : kind == KeyKind::p384  ? ByteView{oid_ecdsa_sha384}
+                                            : ByteView{oid_ecdsa_sha256};
     return der::element(der::sequence, {der::element(der::oid, {oid})});
 }
 

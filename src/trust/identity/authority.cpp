@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "trust/identity/key_places.h"
 #include "trust/identity/pki_files.h"
 
 namespace mw::identity {
@@ -14,52 +15,6 @@ constexpr unsigned published = 0644;
 constexpr nanoseconds revocation_warning = hours{24} * 3;  // before lists end
 constexpr std::uint64_t lists_bytes_max = std::uint64_t{64} << 20;
 constexpr nanoseconds keys_kept = hours{24} * 400;  // past the end of their certificate
-
-Result<std::optional<std::string>> read_text(files::Files& files, const std::string& path,
-                                             std::uint64_t bytes_max = pem_bytes_max) {
-    TRY(auto size, files.size(path));
-    if (!size) return std::optional<std::string>{};
-    TRY(auto bytes, files::read_all(files, path, bytes_max));
-    return std::optional<std::string>{text_of(bytes)};
-}
-
-// A certificate and its key as they lie on disk; either may be missing.
-struct Pair {
-    std::optional<crypto::Certificate> certificate;
-    std::optional<crypto::PrivateKey> key;
-};
-
-Result<Pair> read_pair(files::Files& files, const std::string& stem) {
-    Pair pair;
-    TRY(auto certificate, read_text(files, stem + ".pem"));
-    TRY(auto key, read_text(files, stem + ".key"));
-    if (certificate) {
-        auto parsed = crypto::certificates_from_pem(*certificate);
-        if (!parsed) return does_not_fit(stem + ".pem", parsed.error().message);
-        pair.certificate = parsed->front();
-    }
-    if (key) {
-        auto parsed = crypto::PrivateKey::from_pem(*key);
-        if (!parsed) return does_not_fit(stem + ".key", parsed.error().message);
-        pair.key = *std::move(parsed);
-    }
-    if (pair.certificate && pair.key && pair.certificate->spki != pair.key->public_key().spki())
-        return does_not_fit(stem + ".key", "it is not the key of " + stem + ".pem");
-    return pair;
-}
-
-// The key first: a certificate without its key could not be mended, a key without one can.
-Result<crypto::PrivateKey> make_key(files::Files& files, const std::string& stem) {
-    TRY(auto key, crypto::PrivateKey::generate(crypto::KeyKind::p256));
-    TRY_VOID(files::atomic_replace(files, stem + ".key", bytes_of(key.to_pem()), secret));
-    return key;
-}
-
-Result<> write_certificate(files::Files& files, const std::string& stem,
-                           const crypto::Certificate& certificate) {
-    auto pem = crypto::to_pem(certificate);
-    return files::atomic_replace(files, stem + ".pem", bytes_of(pem), published);
-}
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
     std::ranges::sort(names);
@@ -107,7 +62,7 @@ std::string CertificateAuthority::path(std::string_view file) const {
 }
 
 Result<> CertificateAuthority::open_root() {
-    TRY(auto pair, read_pair(files_, path("root")));
+    TRY(auto pair, read_pair(files_, path("root"), options_.token));
     root_key_ = std::move(pair.key);
     if (pair.certificate) {
         root_ = *std::move(pair.certificate);
@@ -133,7 +88,7 @@ Result<> CertificateAuthority::open_root() {
 }
 
 Result<> CertificateAuthority::open_issuing() {
-    TRY(auto pair, read_pair(files_, path("issuing")));
+    TRY(auto pair, read_pair(files_, path("issuing"), options_.token));
     issuing_key_ = std::move(pair.key);
     if (pair.certificate) {
         if (!issuing_key_)
@@ -170,12 +125,21 @@ Result<> CertificateAuthority::open_issuing() {
 }
 
 Result<> CertificateAuthority::open_former() {
-    TRY(const auto text, read_text(files_, path("former.pem")));
+    TRY(const auto text, read_text(files_, path("former.pem"), pem_bytes_max));
     if (!text) return {};
     auto all = crypto::certificates_from_pem(*text);
     if (!all) return does_not_fit(path("former.pem"), all.error().message);
     std::erase_if(*all, [&](const auto& each) { return each.not_after < clock_.now(); });
     former_ = *std::move(all);
+    former_keys_.clear();
+    for (const auto& each : former_) {
+        auto pair = read_pair(files_, path("issuing-" + each.serial), options_.token);
+        if (!pair || !pair->key)  // it lets in all the same; nobody hears of what is revoked of it
+            log::warn("identity.former.no_key",
+                      {{"name", each.subject_cn},
+                       {"reason", pair ? "its key is not there" : pair.error().message}});
+        former_keys_.push_back(pair ? std::move(pair->key) : std::nullopt);
+    }
     return {};
 }
 
@@ -187,20 +151,23 @@ Result<bool> CertificateAuthority::renew_issuing_if_due() {
         return Error{Errc::denied, "the issuing authority ends at " +
                                        to_iso8601(issuing_.not_after) + "; put " +
                                        path("root.key") + " back to make the next one"};
-    // Lists name the authority that they are from, and whoever has none is let in nowhere.
-    if (listed_.next_update() != crypto::Revocations{}.next_update())
+    TRY(const auto elsewhere, key_uri(files_, path("issuing")));
+    if (elsewhere)
         return Error{Errc::denied, "the issuing authority ends at " +
-                                       to_iso8601(issuing_.not_after) + ", and " + path("crl.pem") +
-                                       " is signed by it: take the list away, so that the next "
-                                       "authority is made, then put lists of both there"};
+                                       to_iso8601(issuing_.not_after) + "; its key is at " +
+                                       *elsewhere +
+                                       ", so the next one is for people to make: millwright ca "
+                                       "request, sign, install"};
     // What is to be trusted is on disk before anything goes. Cut short in between, the next start
     // makes the new one.
-    if (std::ranges::find(former_, issuing_) == former_.end()) former_.push_back(issuing_);
+    if (std::ranges::find(former_, issuing_) == former_.end()) {
+        former_.push_back(issuing_);
+        former_keys_.push_back(issuing_key_);
+    }
     TRY_VOID(files::atomic_replace(files_, path("former.pem"), bytes_of(crypto::to_pem(former_)),
                                    published));
     // Its key stays, to sign lists of what it issued.
-    TRY_VOID(files_.rename(path("issuing.pem"), path("issuing-" + issuing_.serial + ".pem")));
-    TRY_VOID(files_.rename(path("issuing.key"), path("issuing-" + issuing_.serial + ".key")));
+    TRY_VOID(rename_pair(files_, path("issuing"), path("issuing-" + issuing_.serial)));
     TRY_VOID(open_issuing());
     TRY_VOID(open_peers());
     TRY_VOID(make_server());
@@ -208,17 +175,17 @@ Result<bool> CertificateAuthority::renew_issuing_if_due() {
 }
 
 Result<> CertificateAuthority::open_peers() {
+    std::vector<crypto::Certificate> all{issuing_};
+    all.insert(all.end(), former_.begin(), former_.end());
     TRY(const auto pem, read_text(files_, path("crl.pem"), lists_bytes_max));
     if (pem) {
-        auto read = crypto::Revocations::from_pem(*pem, issuing_);
+        auto read = crypto::Revocations::from_pem(*pem, all);
         if (!read) return std::move(read).error().context(path("crl.pem"));
         listed_ = *std::move(read);
         if (revocations_end() - revocation_warning < clock_.now())
             log::warn("identity.revocations.end",
                       {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end())}});
     }
-    std::vector<crypto::Certificate> all{issuing_};
-    all.insert(all.end(), former_.begin(), former_.end());
     TRY(auto peers, Peers::make(root_, all, all_revoked()));
     peers_ = std::make_unique<Peers>(std::move(peers));
     return {};
@@ -264,6 +231,7 @@ Result<> CertificateAuthority::adopt(std::unique_ptr<CertificateAuthority> fresh
     issuing_key_ = std::move(fresh->issuing_key_);
     issuing_ = std::move(fresh->issuing_);
     former_ = std::move(fresh->former_);
+    former_keys_ = std::move(fresh->former_keys_);
     server_ = std::move(fresh->server_);
     server_key_pem_ = std::move(fresh->server_key_pem_);
     options_.server_addresses = std::move(fresh->options_.server_addresses);
@@ -273,7 +241,7 @@ Result<> CertificateAuthority::adopt(std::unique_ptr<CertificateAuthority> fresh
 }
 
 Result<> CertificateAuthority::open_server() {
-    auto pair = read_pair(files_, path("server"));
+    auto pair = read_pair(files_, path("server"), nullptr);
     // Unlike the authorities it can be made anew at any time.
     if (!pair) log::warn("identity.server.replaced", {{"reason", pair.error()}});
     if (!pair || !pair->certificate || !pair->key) return make_server();
@@ -306,7 +274,7 @@ Result<> CertificateAuthority::make_server() {
         {options_.server_names, options_.server_addresses, {}, {}},
         clock_.now() - options_.clock_slack,
         std::min(clock_.now() + options_.server_lifetime, issuing_.not_after),
-        options_.status};
+        told_status()};
     TRY(server_, crypto::issue(order, key.public_key().spki(), {issuing_, *issuing_key_}, random_));
     // As parsed: addresses in their canonical text, so that names compare equal next time.
     TRY(server_, crypto::certificate_from_der(server_.der));
@@ -338,7 +306,7 @@ Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view
                                    {},
                                    std::max(now - options_.clock_slack, issuing_.not_before),
                                    std::min(now + lifetime, issuing_.not_after),
-                                   options_.status};
+                                   told_status()};
     TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
     TRY_VOID(record(certificate, "signing"));
     return certificate;
@@ -365,9 +333,13 @@ Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile p
                                    {{}, {}, {urn(kind, name)}, {}},
                                    std::max(now - options_.clock_slack, issuing_.not_before),
                                    std::min(now + lifetime, issuing_.not_after),
-                                   options_.status};
-    TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
-    TRY_VOID(record(certificate, to_string(kind)));
+                                   told_status()};
+    auto certificate = crypto::issue(order, spki, {issuing_, *issuing_key_}, random_);
+    if (!certificate && issuing_key_->is_elsewhere())  // it may be back soon: not the asker's fault
+        return Error{Errc::timed_out, "the issuing authority's key can't be reached: " +
+                                          certificate.error().message};
+    if (!certificate) return std::move(certificate).error();
+    TRY_VOID(record(*certificate, to_string(kind)));
     return certificate;
 }
 
@@ -382,7 +354,8 @@ Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
                                           {"subject", certificate.subject_cn},
                                           {"not_after", to_iso8601(certificate.not_after)},
                                           {"fingerprint", to_hex(certificate.fingerprint)},
-                                          {"key", to_hex(key)}});
+                                          {"key", to_hex(key)},
+                                          {"issuer", to_hex(issuing_.subject_key_id)}});
     line += '\n';
     if (auto written = issued_log_->append(bytes_of(line)); !written)
         return std::move(written).error().context("record the certificate");
@@ -395,6 +368,36 @@ Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
 Result<> CertificateAuthority::load_keys() {
     return keys_.load(files_, path("issued.jsonl"), clock_.now() - keys_kept)
         .context("read which keys have certificates");
+}
+
+std::vector<CertificateAuthority::Signing> CertificateAuthority::former_signing() const {
+    std::vector<Signing> all;
+    for (std::size_t i = 0; i < former_.size(); ++i)
+        if (former_keys_[i]) all.push_back({former_[i], *former_keys_[i]});
+    return all;
+}
+
+const crypto::Certificate& CertificateAuthority::issuer_of(
+    const IssuedCertificate& certificate) const {
+    for (const auto& each : former_)
+        if (!certificate.issuer.empty() && certificate.issuer == to_hex(each.subject_key_id))
+            return each;
+    if (!certificate.issuer.empty() || certificate.at >= issuing_.not_before) return issuing_;
+    const crypto::Certificate* by = &issuing_;  // the newest that was there then
+    for (const auto& each : former_)
+        if (each.not_before <= certificate.at &&
+            (by == &issuing_ || by->not_before < each.not_before))
+            by = &each;
+    return *by;
+}
+
+crypto::StatusUrls CertificateAuthority::told_status() const {
+    constexpr std::string_view place = "{issuer}";
+    crypto::StatusUrls told = options_.status;
+    for (std::string* url : {&told.list, &told.authority})
+        if (const auto at = url->find(place); at != url->npos)
+            url->replace(at, place.size(), issuing_.serial);
+    return told;
 }
 
 std::string CertificateAuthority::trust_anchors_pem() const { return crypto::to_pem(root_); }

@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "platform/crypto/crypto.h"
 #include "platform/files/files.h"
+#include "trust/identity/issued_log.h"
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
 #include "trust/identity/revocation_book.h"
@@ -35,8 +36,11 @@ struct AuthorityOptions {
     nanoseconds server_renewal = hours{24} * 30;  // this long before it ends
     nanoseconds device_lifetime = hours{24} * 90;
     nanoseconds clock_slack = minutes{10};  // certificates begin this much before now
-    // What certificates say about where to ask whether they are revoked.
+    // What certificates say about where to ask whether they are revoked; "{issuer}" stands for the
+    // serial number of the authority that signs them.
     crypto::StatusUrls status{};
+    // Where the keys are that root.uri and issuing.uri name by pkcs11:...; null: no such keys.
+    std::shared_ptr<crypto::Token> token{};
 };
 
 class CertificateAuthority {
@@ -110,6 +114,12 @@ class CertificateAuthority {
         crypto::PrivateKey key;
     };
     Signing signing() const { return {issuing_, *issuing_key_}; }
+    // Of earlier ones that have not ended, as far as their keys are there: what they issued may be
+    // revoked until its end.
+    std::vector<Signing> former_signing() const;
+    // Who signed a certificate of issued.jsonl: by the key id in its line, else, in lines of older
+    // hubs, by when it was.
+    const crypto::Certificate& issuer_of(const IssuedCertificate& certificate) const;
     std::string issued_path() const { return path("issued.jsonl"); }
     const std::string& directory() const { return options_.directory; }
     std::uint64_t issued() const { return issued_; }  // since this object was opened
@@ -134,6 +144,7 @@ class CertificateAuthority {
     Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
                                              std::string_view name, ByteView spki,
                                              nanoseconds lifetime);
+    crypto::StatusUrls told_status() const;
     Result<> record(const crypto::Certificate& certificate, std::string_view profile);
     std::string path(std::string_view file) const;
 
@@ -146,6 +157,7 @@ class CertificateAuthority {
     crypto::Certificate root_;
     crypto::Certificate issuing_;
     std::vector<crypto::Certificate> former_;  // issuing authorities before it, not yet ended
+    std::vector<std::optional<crypto::PrivateKey>> former_keys_;  // of each
     crypto::Certificate server_;
     std::string server_key_pem_;
     crypto::Revocations listed_;  // by crl.pem

@@ -4,6 +4,7 @@
 // Limits: names of 63 characters, certificates of 64 KiB.
 
 #include "trust/identity/authority.h"
+#include "trust/identity/ceremony.h"
 #include "trust/identity/issued_log.h"
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"

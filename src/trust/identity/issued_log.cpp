@@ -16,8 +16,10 @@ std::optional<IssuedCertificate> issued_from_line(std::string_view line) {
     const auto text = [&](const char* key) { return find_string(*json, key).value_or(""); };
     const auto at = parse_iso8601(text("time")), end = parse_iso8601(text("not_after"));
     if (!at || !end) return std::nullopt;
-    return IssuedCertificate{*at,  text("serial"),      text("profile") + ":" + text("subject"),
-                             *end, text("fingerprint"), text("key")};
+    return IssuedCertificate{
+        *at,           text("serial"),      text("profile") + ":" + text("subject"),
+        *end,          text("fingerprint"), text("key"),
+        text("issuer")};
 }
 
 // Parsing is what takes time, and most lines are about others.

@@ -18,6 +18,7 @@ struct IssuedCertificate {
     Timestamp not_after;
     std::string fingerprint;  // SHA-256 of the DER, hex
     std::string key;          // of the SPKI; empty in lines of old hubs
+    std::string issuer{};     // key id of who signed it, hex; likewise
 };
 
 struct IssuedQuery {
