@@ -1,4 +1,3 @@
-#define OPENSSL_SUPPRESS_DEPRECATED  // EC_KEY: see ec_road.h
 #include "platform/crypto/key.h"
 
 #include <openssl/pem.h>
@@ -25,18 +24,6 @@ EvpKey make_key(const x509::SpkiFacts& facts, ByteView spki) {
             EVP_PKEY_ED25519, nullptr, facts.public_bits.data(), facts.public_bits.size())};
     const std::uint8_t* at = spki.data();
     return EvpKey{d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size()))};
-}
-
-// PEM is read by a provider, whose keys OCSP_basic_sign() can't use any more: an EC key of its own.
-EvpKey as_direct_key(EvpKey read) {
-    const EC_KEY* numbers = read ? EVP_PKEY_get0_EC_KEY(read.get()) : nullptr;
-    if (!numbers) {
-        if (read) ERR_clear_error();
-        return read;
-    }
-    EvpKey direct{EVP_PKEY_new()};
-    ASSERT(direct && EVP_PKEY_assign_EC_KEY(direct.get(), EC_KEY_dup(numbers)) == 1);
-    return direct;
 }
 
 // Never asks a terminal: a server has none.
@@ -127,8 +114,8 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > pem_bytes_max) return Error{Errc::invalid_input, "private key: PEM too long"};
     use_ec_keys_directly();
     BioHandle bio{BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size()))};
-    EvpKey read = as_direct_key(EvpKey{
-        bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr) : nullptr});
+    EvpKey read{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
+                    : nullptr};
     if (!read)
         return Error{Errc::invalid_input,
                      "private key: want an unencrypted PEM key: " + openssl_reason()};

@@ -38,9 +38,10 @@ TEST(TokenUri, names_a_key_and_nothing_else) {
     for (const Row& row : rows) {
         const auto uri = token_uri_from(row.text);
         EXPECT_EQ(uri.ok(), row.wrong == nullptr) << row.text;
-        if (!uri && row.wrong)
+        if (!uri && row.wrong) {
             EXPECT_NE(uri.error().message.find(row.wrong), std::string::npos)
                 << row.text << ": " << uri.error().message;
+        }
         const std::string said = uri ? "" : uri.error().message;
         EXPECT_EQ(said.find("1234"), std::string::npos);
     }
