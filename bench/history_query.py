@@ -173,8 +173,7 @@ def victoria_set(folder, series):
         for path in ("/internal/force_flush", "/internal/force_merge"):
             connection.request("GET", path)
             connection.getresponse().read()
-        while merging(connection):
-            time.sleep(.2)
+            wait_until_still(connection)
         running[-1].process.terminate()
         running[-1].process.wait()
         stored = sum(file.stat().st_size for file in (folder / "victoria" / "data").rglob("*") if file.is_file())
@@ -184,11 +183,18 @@ def victoria_set(folder, series):
             process.kill()
 
 
-def merging(connection):
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    return any(line.startswith("vm_active_") and 'type="storage/' in line and not line.endswith(" 0")
-               for line in text.splitlines() if "merges" in line)
+def wait_until_still(connection):
+    """Until a second has passed in which VictoriaMetrics neither held rows back nor merged parts."""
+    before, still = None, 0
+    while still < 5:
+        time.sleep(.2)
+        connection.request("GET", "/metrics")
+        lines = connection.getresponse().read().decode().splitlines()
+        state = [line for line in lines if line.startswith(("vm_rows{", "vm_parts{", "vm_data_size_bytes{"))]
+        busy = any(line.startswith(("vm_pending_rows{", "vm_active_merges{")) and not line.endswith(" 0")
+                   and 'type="storage' in line for line in lines)
+        still = 0 if busy or state != before else still + 1
+        before = state
 
 
 def send(connection, body):
