@@ -53,6 +53,7 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
 
     // Decisions first: somebody may wait for them.
     if (watcher_) watcher_->saw(batch);
+    std::vector<std::string> decided;
     for (const auto& [name, runner] : models_) {
         decisions_.clear();
         runner->feed(batch, decisions_);
@@ -66,10 +67,14 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
             entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
                                       Bytes(text_.begin(), text_.end())});
         }
-        if (decisions_.empty()) continue;
-        entry.checkpoints["pipeline/" + name] = runner->checkpoint();
-        for (const auto& sketch : runner->observer().take_closed()) add_sketch(entry, name, sketch);
-        entry.checkpoints["observation/" + name] = runner->observer().checkpoint();
+        if (!decisions_.empty()) decided.push_back(name);
+    }
+    for (const std::string& name : decided) {
+        ModelRunner& runner = *models_.at(name);
+        runner.count();
+        entry.checkpoints["pipeline/" + name] = runner.checkpoint();
+        for (const auto& sketch : runner.observer().take_closed()) add_sketch(entry, name, sketch);
+        entry.checkpoints["observation/" + name] = runner.observer().checkpoint();
     }
     Batch numbered = batch;
     numbered.position.sequence = outbox_.next_sequence(stream);
