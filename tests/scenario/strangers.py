@@ -2,6 +2,7 @@
 hyparquet reads the segment files."""
 import base64
 import json
+import os
 import pathlib
 import re
 import signal
@@ -323,6 +324,75 @@ def scenario_local_mqtt(context):
     assert messages == [[2]], messages
     plant.stop()
     return {"signals": 3}
+
+
+METER = """#!/bin/sh
+echo "time,power,state"
+echo "1767600000,231.5,on"
+echo "1767600001,warm" # one cell is missing
+echo "1767600002,232,off"
+echo "read twice" >&2
+exec sleep 1000
+"""
+
+
+def scenario_programs(context):
+    """A program's lines become points, only once the gateway itself allows the program; standard input beside it."""
+    plant = context.plant()
+    plant.start_hub()
+    plant.describe_plant(["gw-1"])
+    plant.enroll("gw-1", "pump-1")
+    meter = plant.folder / "meter.sh"
+    meter.write_text(METER)
+    meter.chmod(0o755)
+    read = {"csv": {"time": "time", "time_unit": "s", "signals": {"power": "power.main"}, "units": {"power.main": "W"}}}
+    sources = {"meter": {"type": "exec", "command": [str(meter)], **read},
+               "piped": {"type": "stdin", "json": {"signal": "piped"}}}
+
+    def describe():
+        device = plant.labelled("gw-1")
+        device["spec"]["sources"] = sources
+        plant.ctl("apply", "-f", "-", text=json.dumps(device))
+
+    def reported(name):
+        status = json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))["status"]
+        return status.get("reported", {}).get("sources", {}).get(name, {})
+
+    def points(signal):
+        return plant.query(f"SELECT value, epoch_ns(time) FROM points WHERE device = 'gw-1' "
+                           f"AND signal = '{signal}' ORDER BY time")
+
+    describe()
+    pipe, folder = plant.folder / "input", plant.folder / "gw-1"
+    os.mkfifo(pipe)
+    plant.gateways["gw-1"] = plants.Process(
+        ["/bin/sh", "-c", f"exec '{plant.edge_cli}' run --data '{folder}' <'{pipe}'"], plant.folder / "gw-1.log", plant.env)
+    with open(pipe, "w") as into:
+        into.write("4\n5\n")
+        into.flush()
+        plants.wait_for(lambda: [value for value, _ in points("piped")] == [4, 5],
+                        lambda: f"what came by standard input: {points('piped')} {reported('piped')}", 60)
+        refused = plants.wait_for(lambda: reported("meter") if reported("meter").get("state") == "failed" else None,
+                                  "the program is refused", 60)
+        assert refused["code"] == "denied" and "exec.allow" in refused["reason"], refused
+        assert not points("power.main")
+        looked = command(plant.edge_cli, "doctor", "--data", folder, check=False).stdout.decode()
+        assert "sources meter: failed" in looked and "exec.allow" in looked, looked
+
+        (folder / "exec.allow").write_text(f"{meter}\n")
+        sources["meter"]["lines_per_second"] = 100  # a new description is tried
+        describe()
+        start = plants.START_NS
+        plants.wait_for(lambda: points("power.main") == [[231.5, start], [232, start + 2 * 10**9]],
+                        lambda: f"the meter's power: {points('power.main')} {reported('meter')}", 60)
+        said = plants.wait_for(lambda: reported("meter") if reported("meter").get("refused") else None, "the refusal", 60)
+        assert said["running"] == "running" and "2 cells" in said["refusal"] and said["starts"] == 1, said
+        assert "read twice" in plant.gateways["gw-1"].log.read_text()
+    plants.wait_for(lambda: reported("piped").get("running") == "finished", "the end of standard input", 60)
+    plant.stop()
+    listed = command("ps", "-e", "-o", "args").stdout.decode()
+    assert str(meter) not in listed, "the program outlived the gateway: " + listed
+    return {"sources": 2}
 
 
 def scenario_sync_before_puback(context):

@@ -5,7 +5,8 @@
 namespace mw::agent {
 namespace {
 constexpr std::size_t bundle_id_bytes = 64;  // SHA-256 in hex
-}
+constexpr std::size_t buffers_kept = 1;
+}  // namespace
 
 ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
     : assignment_(std::move(assignment)),
@@ -41,15 +42,32 @@ void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
         d.decision = outcome->decision;
         d.fallback = std::move(outcome->fallback);
         d.latency_us = outcome->latency_us;
-        const double score =
-            d.fallback.empty() ? d.score : std::numeric_limits<double>::quiet_NaN();
-        observer_.observe(bundle_.pipeline.last_features(), score, d.window_to, d.latency_us);
+        note(d);
         latency_us_.add(d.latency_us);
         ++decisions_;
         alarms_ += d.decision;
         fallbacks_ += !d.fallback.empty();
         failures_ += d.fallback == "score_not_finite" || d.fallback.starts_with("model_failed");
     }
+}
+
+void ModelRunner::note(const Decision& d) {
+    if (uncounted_ == seen_.size()) seen_.emplace_back();
+    Seen& seen = seen_[uncounted_++];
+    const auto features = bundle_.pipeline.last_features();
+    seen.features.assign(features.begin(), features.end());
+    seen.score = d.fallback.empty() ? d.score : std::numeric_limits<double>::quiet_NaN();
+    seen.time = d.window_to;
+    seen.latency_us = d.latency_us;
+}
+
+void ModelRunner::count() {
+    for (std::size_t i = 0; i < uncounted_; ++i) {
+        const Seen& seen = seen_[i];
+        observer_.observe(seen.features, seen.score, seen.time, seen.latency_us);
+    }
+    seen_.resize(std::min<std::size_t>(seen_.size(), buffers_kept));
+    uncounted_ = 0;
 }
 
 Bytes ModelRunner::checkpoint() const {

@@ -46,8 +46,10 @@ class ModelRunner {
     std::vector<std::string> fed_by() const { return bundle_.pipeline.spec().fed_by(); }
     void take_score(const Decision& of_another);
 
-    // Feeds a batch; appends the decisions it led to.
+    // Feeds a batch; appends the decisions it led to. Then, when those are on their way, count():
+    // what the observer makes of them takes as long as the decisions themselves.
     void feed(const Batch& batch, std::vector<Decision>& decisions);
+    void count();
 
     // Bundle id and pipeline state; restore() says false when it is of another bundle.
     Bytes checkpoint() const;
@@ -66,13 +68,23 @@ class ModelRunner {
     std::uint64_t failures() const { return failures_; }
 
  private:
+    // Of a decision that is not counted yet.
+    struct Seen {
+        std::vector<double> features;
+        double score = 0;
+        Timestamp time;
+        double latency_us = 0;
+    };
     std::optional<features::Row> next_row();
+    void note(const Decision& decision);
 
     Assignment assignment_;
     pipeline::LoadedBundle bundle_;
     features::Aligner aligner_;
     features::Resampler grid_;
     observation::Observer observer_;
+    std::vector<Seen> seen_;
+    std::size_t uncounted_ = 0;  // of seen_; the others are buffers
     Histogram latency_us_;
     std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0, failures_ = 0;
 };

@@ -56,6 +56,8 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
     // Decisions first: somebody may wait for them.
     if (watcher_) watcher_->saw(batch);
     for (const std::string& name : order_) decide(name, *models_.at(name), batch, entry);
+    for (const std::string& name : order_)
+        if (!decisions_[name].empty()) count_decided(name, *models_.at(name), entry);
     Batch numbered = batch;
     numbered.position.sequence = outbox_.next_sequence(stream);
     entry.messages.front().payload = encode(numbered);
@@ -80,7 +82,10 @@ void Processor::decide(const std::string& name, ModelRunner& runner, const Batch
         entry.messages.push_back({decision_stream, topic_of(device_, decision_stream),
                                   Bytes(text_.begin(), text_.end())});
     }
-    if (decisions.empty()) return;
+}
+
+void Processor::count_decided(const std::string& name, ModelRunner& runner, outbox::Entry& entry) {
+    runner.count();
     entry.checkpoints["pipeline/" + name] = runner.checkpoint();
     for (const auto& sketch : runner.observer().take_closed()) add_sketch(entry, name, sketch);
     entry.checkpoints["observation/" + name] = runner.observer().checkpoint();

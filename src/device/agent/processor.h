@@ -49,6 +49,8 @@ class Processor final : public sources::SourceSink {
     outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
     void decide(const std::string& name, ModelRunner& runner, const Batch& batch,
                 outbox::Entry& entry);
+    // What is counted of its decisions, and how far it has come: after all models have decided.
+    void count_decided(const std::string& name, ModelRunner& runner, outbox::Entry& entry);
     // Refuses one that would be fed by itself in the end.
     Result<> check_chain(const ModelRunner& runner) const;
     void put_in_order();

@@ -137,6 +137,8 @@ std::optional<Batch> LineReader::next(Timestamp now, std::size_t lines_max) {
         const std::string& line = lines_.front();
         const bool names = !format_.json && names_.empty();
         line_.clear();
+        // Lines that came together have times that differ, or they would be one point to the hub.
+        if (!names) now = last_ = std::max(now, last_ + nanoseconds{1});
         auto read = names          ? read_names(line)
                     : format_.json ? format_.json->decode_line(bytes_of(line), now, line_)
                                    : read_csv(line, now, line_);

@@ -60,6 +60,7 @@ class LineReader {
     bool skipping_ = false;
     std::deque<std::string> lines_;
     Batch line_;
+    Timestamp last_;  // that a line was given
     Figures figures_;
 };
 

@@ -153,6 +153,7 @@ Task<> MqttSource::forward(SourceSink& sink) {
         portion.batch.position.stream = context_.name;
         CO_TRY_VOID(co_await sink.accept(portion.batch, std::move(portion.checkpoint)));
         accepted_ = portion.through;
+        inbox_.give_back(std::move(portion.batch));
         busy_ = true;
         work_.set();
     }

@@ -36,6 +36,7 @@ Result<Ticket> MqttInbox::publish(const mqtt::Identity&, std::string_view topic,
     if (points_ >= waiting_points_max || bytes_ >= waiting_bytes_max)
         return Error{Errc::overloaded, "the gateway's outbox has no room"};
     Item item;
+    item.batch = std::exchange(spare_, {});
     auto taken = mapping_.decode(topic, payload, clock_.now(), item.batch);
     if (!taken) return refuse(topic, std::move(taken).error(), properties);
     if (!*taken) {

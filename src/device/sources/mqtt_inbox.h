@@ -48,6 +48,9 @@ class MqttInbox final : public mqtt::Uplink {
     void note_change() { arrived_.set(); }
     bool empty() const { return items_.empty(); }
     Portion take();  // not when empty
+    // What a portion was made of, for the next frame: one of the same form needs
+    // no new names.
+    void give_back(Batch batch) { spare_ = std::move(batch); }
     void made_durable(Ticket through) {
         durable_ = through;
         note_change();
@@ -83,6 +86,7 @@ class MqttInbox final : public mqtt::Uplink {
     Sequences seen_;          // taken in
     Sequences given_;         // given out in portions: what a checkpoint says
     std::uint64_t stamp_ = 0;
+    Batch spare_;
     DeviceId device_{"gateway"};
     Ticket issued_;
     Ticket durable_;

@@ -258,7 +258,7 @@ Result<> MqttMapping::decode_line(ByteView line, Timestamp arrived, Batch& batch
 
 Result<bool> MqttMapping::decode(std::string_view topic, ByteView payload, Timestamp arrived,
                                  Batch& batch) {
-    batch.clear();
+    if (!payload::is_binary(payload)) batch.clear();  // the names of a frame may be there already
     const auto rule = std::find_if(rules_.begin(), rules_.end(), [&](const MqttRule& each) {
         return mqtt::matches(each.filter, topic);
     });
@@ -280,7 +280,8 @@ Result<> MqttMapping::read_body(const MqttRule& rule, std::string_view topic, st
     if (!scalar)
         return Error{Errc::invalid_input,
                      "want a bare number, true, false or null, got '" + shown(text) +
-                         "'; for JSON give the rule values, or leave signal out for points-json"};
+                         "'; for JSON give the rule values, or leave signal out "
+                         "for points-json"};
     return add_point(batch, filled(rule.signal, rule, topic), rule.unit, arrived, *scalar);
 }
 

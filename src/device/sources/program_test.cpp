@@ -88,6 +88,12 @@ TEST(Lines, come_in_pieces_and_half_a_line_waits) {
     EXPECT_EQ(said_points(*read_lines(reader, "5\n")), std::vector<std::string>{"p  5.000000"});
 }
 
+TEST(Lines, that_come_together_have_times_that_differ) {
+    LineReader reader = reader_of(R"({"json":{"signal":"p"}})");
+    EXPECT_EQ(read_lines(reader, "1\n2\n")->times, (std::vector<Timestamp>{{5}, {6}}));
+    EXPECT_EQ(read_lines(reader, "3\n")->times, std::vector<Timestamp>{{7}});
+}
+
 TEST(Lines, names_come_again_with_each_start) {
     LineReader reader = reader_of(R"({"csv":{}})");
     EXPECT_EQ(read_lines(reader, "a\n1\n")->runs[0].signal, "a");

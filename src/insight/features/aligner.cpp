@@ -17,6 +17,7 @@ Aligner::Aligner(std::vector<std::string> signals, AlignOptions options) : optio
 }
 
 void Aligner::add(const Batch& batch) {
+    if (batch.form != 0 && add_row(batch)) return;
     for (std::size_t place = 0; place < batch.runs.size(); ++place) {
         const Run& run = batch.runs[place];
         const Inputs* inputs = inputs_of(batch, place);
@@ -31,7 +32,28 @@ void Aligner::add(const Batch& batch) {
     }
 }
 
-// Batches of one form name the same signals in the same places: those are looked up once.
+// A frame of one moment that is neither late nor ahead is judged once for all
+// its points. False: it is not one.
+bool Aligner::add_row(const Batch& batch) {
+    const Timestamp time = batch.size() > 0 ? batch.times[0] : Timestamp{};
+    const bool fits = batch.size() == batch.runs.size() && aside_.empty() &&
+                      (!consumed_ || time > *consumed_) && time.ns <= time_limit_ns &&
+                      time.ns >= -time_limit_ns && !is_ahead(time) &&
+                      std::ranges::all_of(batch.times, [&](Timestamp t) { return t == time; }) &&
+                      std::ranges::none_of(batch.runs, &Run::boxed);
+    if (!fits || batch.runs.empty()) return false;
+    for (std::size_t i = 0; i < batch.runs.size(); ++i) {
+        const Inputs* inputs = inputs_of(batch, i);
+        if (!inputs) continue;
+        const std::uint32_t at = batch.runs[i].begin;
+        for (const std::size_t input : *inputs)
+            place({input, time, batch.values[at], batch.quality[at]});
+    }
+    return true;
+}
+
+// Batches of one form name the same signals in the same places: those are
+// looked up once.
 const Aligner::Inputs* Aligner::inputs_of(const Batch& batch, std::size_t run) {
     const auto look_up = [&](std::size_t place) {
         const auto found = inputs_.find(batch.runs[place].signal);
@@ -79,7 +101,7 @@ void Aligner::place(const Point& point) {
 
 void Aligner::fill(Pending& row, const Point& point) {
     if (!row.known[point.input]) ++row.count;
-    row.known[point.input] = true;
+    row.known[point.input] = 1;
     row.values[point.input] = point.value;
     row.quality[point.input] = point.quality;
 }
@@ -129,7 +151,7 @@ Aligner::Rows::iterator Aligner::row_at(std::size_t input, Timestamp time) {
     }
     row.values.assign(width_, std::numeric_limits<double>::quiet_NaN());
     row.quality.assign(width_, Quality::good());
-    row.known.assign(width_, false);
+    row.known.assign(width_, 0);
     row.count = 0;
     return rows_.emplace(time.ns, std::move(row)).first;
 }

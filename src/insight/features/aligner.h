@@ -44,7 +44,7 @@ class Aligner {
     struct Pending {
         std::vector<double> values;
         std::vector<Quality> quality;
-        std::vector<bool> known;
+        std::vector<std::uint8_t> known;
         std::size_t count = 0;
     };
     using Rows = std::map<std::int64_t, Pending>;  // by time
@@ -56,6 +56,7 @@ class Aligner {
     };
 
     void add(const Point& point);
+    bool add_row(const Batch& batch);
     void place(const Point& point);
     static void fill(Pending& row, const Point& point);
     bool is_ahead(Timestamp time) const;

@@ -43,14 +43,17 @@ Extractor::Extractor(Plan plan)
       row_quality_(capacity_),
       held_(plan_.inputs.size()),
       sums_(plan_),
-      row_(plan_.inputs.size()),
+      staged_(staged_max * plan_.inputs.size()),
       scratch_(capacity_),
       second_scratch_(capacity_),
       spectrum_(longest_spectrum(plan_)),
       out_(plan_.features.size()),
       scaled_(plan_.features.size()) {
-    for (const Feature& f : plan_.features)
-        made_.push_back({f.input, f.statistic, sums_.makes(f), f.center, f.scale});
+    for (const Feature& feature : plan_.features) {
+        summed_.push_back(sums_.place_of(feature));
+        center_.push_back(feature.center);
+        scale_.push_back(feature.scale);
+    }
 }
 
 void Extractor::reset() {
@@ -71,6 +74,7 @@ void Extractor::start_anew() {
     dropped_.reset();
     std::fill(held_.begin(), held_.end(), Held{});
     sums_.begin();
+    staged_count_ = 0;
 }
 
 std::optional<Frame> Extractor::push(const Row& row) {
@@ -136,6 +140,7 @@ std::optional<Frame> Extractor::push_event(const Row& row) {
     if (after_gap(row)) start_anew();
     append(row);
     const std::uint32_t length = plan_.window.length.rows;
+    settle();
     if (filled_ < length || !triggered_rows_ago(plan_.window.trigger.after)) return std::nullopt;
     return make_frame(times_[first_]);
 }
@@ -185,12 +190,14 @@ void Extractor::append(const Row& row) {
         --filled_;
     }
     const std::size_t at = (first_ + filled_) % capacity_;
+    if (staged_count_ == staged_max) settle();
+    const std::span<double> usable =
+        std::span(staged_).subspan(staged_count_ * plan_.inputs.size(), plan_.inputs.size());
+    staged_at_[staged_count_++] = at;
     Quality worst_of_row;
-    for (std::size_t input = 0; input < row.values.size(); ++input) {
-        worst_of_row = worst(worst_of_row, admit(row, input, row_[input]));
-        values_[input * capacity_ + at] = row_[input];
-    }
-    sums_.add(row_);
+    for (std::size_t input = 0; input < usable.size(); ++input)
+        worst_of_row = worst(worst_of_row, admit(row, input, usable[input]));
+    sums_.add(usable);
     times_[at] = row.time;
     row_quality_[at] = worst_of_row;
     ++filled_;
@@ -199,18 +206,28 @@ void Extractor::append(const Row& row) {
     if (!started_) started_ = row.time;
 }
 
+void Extractor::settle() {
+    if (staged_count_ == 0) return;
+    const std::size_t width = plan_.inputs.size();
+    for (std::size_t input = 0; input < width; ++input)
+        for (std::size_t i = 0; i < staged_count_; ++i)
+            values_[input * capacity_ + staged_at_[i]] = staged_[i * width + input];
+    staged_count_ = 0;
+}
+
 // Writes the value to use, or NaN, and says how good it is.
 Quality Extractor::admit(const Row& row, std::size_t input, double& value) {
     const Quality quality = row.quality.empty() ? Quality::good() : row.quality[input];
     const double given = row.values[input];
+    const bool holds = plan_.on_bad == OnBad::hold;
     Held& held = held_[input];
     if (!quality.is_bad() && std::isfinite(given)) {
         value = given;
-        held = {given, 0, true};
+        if (holds) held = {given, 0, true};
         return quality;
     }
     ++held.age;
-    const bool stand_in = plan_.on_bad == OnBad::hold && held.known && held.age <= plan_.hold_rows;
+    const bool stand_in = holds && held.known && held.age <= plan_.hold_rows;
     value = stand_in ? held.value : nan;
     return Quality::uncertain(quality.is_bad() ? quality.reason() : Reason::not_a_number);
 }
@@ -232,13 +249,19 @@ Frame Extractor::make_frame(Timestamp begin) {
         at = at + 1 == capacity_ ? 0 : at + 1;
     }
     gathered_rows_ = 0;
-    for (std::size_t i = 0; i < plan_.features.size(); ++i) {
-        const Made& made = made_[i];
-        const bool summed = made.of_sums && sums_.rows() == filled_ && sums_.is_whole(made.input);
-        out_[i] = summed ? of_sums(made.input, made.statistic) : compute(plan_.features[i]);
-        scaled_[i] = static_cast<float>((out_[i] - made.center) / made.scale);
-        if (std::isnan(out_[i]) && frame.lacking.empty()) frame.lacking = plan_.inputs[made.input];
+    const bool whole = sums_.rows() == filled_;
+    if (whole) sums_.finish();
+    bool lacks = false;
+    for (std::size_t i = 0; i < out_.size(); ++i) {
+        // An input with a hole has NaN among the sums.
+        out_[i] = whole && summed_[i] ? *summed_[i] : nan;
+        if (std::isnan(out_[i])) out_[i] = compute(plan_.features[i]);
+        lacks |= std::isnan(out_[i]);
     }
+    for (std::size_t i = 0; i < out_.size(); ++i)
+        scaled_[i] = static_cast<float>((out_[i] - center_[i]) / scale_[i]);
+    for (std::size_t i = 0; lacks && i < out_.size() && frame.lacking.empty(); ++i)
+        if (std::isnan(out_[i])) frame.lacking = plan_.inputs[plan_.features[i].input];
     if (dropped_ && *dropped_ >= begin) frame.lacking = "window.max_rows";
     if (!frame.lacking.empty()) frame.quality = Quality::bad(frame.quality.reason());
     frame.values = out_;

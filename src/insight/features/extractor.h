@@ -3,6 +3,7 @@
 // Memory: window rows x inputs x 9 bytes, and 60 bytes a row where a feature needs frequencies,
 // allocated at opening; push() allocates nothing.
 
+#include <array>
 #include <optional>
 
 #include "insight/features/moments.h"
@@ -27,6 +28,8 @@ struct Frame {
 class Extractor {
  public:
     static Result<Extractor> open(Plan plan);
+    Extractor(Extractor&&) = default;
+    Extractor& operator=(Extractor&&) = default;
 
     // A row that is not later than the one before is refused and counted, as is one of wrong width.
     std::optional<Frame> push(const Row& row);
@@ -62,11 +65,12 @@ class Extractor {
     bool after_gap(const Row& row) const;
     void start_anew();
     void append(const Row& row);
+    void settle();
     Quality admit(const Row& row, std::size_t input, double& value);
     void drop_before(Timestamp oldest_kept);
     Frame make_frame(Timestamp begin);
     double compute(const Feature& feature);
-    double of_sums(std::uint32_t input, Statistic statistic) const;
+    double of_moments(Statistic statistic);
     double of_order(const Feature& feature);
     double of_times(const Feature& feature, std::size_t rows);
     double of_spectrum(const Feature& feature, std::size_t rows);
@@ -83,16 +87,7 @@ class Extractor {
     double seconds_over(std::size_t rows) const;
     std::uint32_t min_rows_for(const Extent& over) const;
 
-    // What every frame needs of a feature, without its name: thousands of them stay in the cache.
-    struct Made {
-        std::uint32_t input = 0;
-        Statistic statistic = Statistic::mean;
-        bool of_sums = false;
-        double center = 0, scale = 1;
-    };
-
     Plan plan_;
-    std::vector<Made> made_;  // as plan_.features
     std::size_t capacity_;
     std::vector<double> values_;        // per input a ring of capacity_; NaN: not usable
     std::vector<Timestamp> times_;      // one ring
@@ -106,7 +101,16 @@ class Extractor {
     std::optional<Timestamp> last_;
     std::optional<Timestamp> dropped_;  // the last row that had to go for want of memory
     WindowSums sums_;                   // of the rows since the last window's end
-    std::vector<double> row_;           // as admitted
+    // Per feature where the sums put it, null for those that are made of rows;
+    // its scaling.
+    std::vector<const double*> summed_;
+    std::vector<double> center_, scale_;
+    // The newest rows, side by side: a column's place in the rings is touched
+    // once for all of them.
+    static constexpr std::size_t staged_max = 8;
+    std::vector<double> staged_;
+    std::array<std::size_t, staged_max> staged_at_{};
+    std::size_t staged_count_ = 0;
     std::vector<double> scratch_;
     std::size_t gathered_rows_ = 0;  // what scratch_ holds: the end of which input
     std::uint32_t gathered_input_ = 0;

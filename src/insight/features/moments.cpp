@@ -87,6 +87,25 @@ double deviation_of(const Moments& moments, std::size_t count) {
     return std::sqrt(moments.second * n / (n - 1));
 }
 
+namespace {
+
+// A moment over a power of the deviation.
+double standardised(double moment, const Moments& m, double power) {
+    if (m.second <= 1e-30 * m.mean_square) return 0;
+    return moment / std::pow(m.second, power);
+}
+
+}  // namespace
+
+double skewness_of(const Moments& moments) { return standardised(moments.third, moments, 1.5); }
+
+double kurtosis_of(const Moments& moments) { return standardised(moments.fourth, moments, 2); }
+
+double crest_of(const Extremes& extremes, const Moments& moments) {
+    const double largest = std::max(std::abs(extremes.min), std::abs(extremes.max));
+    return largest > 0 ? largest / std::sqrt(moments.mean_square) : 0;
+}
+
 double quantile_in(std::span<double> values, double share) {
     const double place = share * static_cast<double>(values.size() - 1);
     const auto below = static_cast<std::size_t>(place);

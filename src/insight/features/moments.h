@@ -25,7 +25,11 @@ Extremes extremes_of(std::span<const double> values);
 Moments moments_of(std::span<const double> values);
 // From the means of (x - near)^k, k = 1 to 4, about a point within the values' range.
 Moments moments_about(double near, double first, double second, double third, double fourth);
-double deviation_of(const Moments& moments, std::size_t count);  // of the sample, n - 1
+double deviation_of(const Moments& moments,
+                    std::size_t count);      // of the sample, n - 1
+double skewness_of(const Moments& moments);  // 0 where nothing varies but rounding
+double kurtosis_of(const Moments& moments);
+double crest_of(const Extremes& extremes, const Moments& moments);
 
 // Between order statistics (Hyndman and Fan 1996, type 7). Reorders the values.
 double quantile_in(std::span<double> values, double share);

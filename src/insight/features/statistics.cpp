@@ -19,37 +19,10 @@ double hour_of_week(Timestamp time, std::int32_t utc_offset_minutes) {
     return static_cast<double>(((hours + monday_hours) % 168 + 168) % 168);
 }
 
-// A moment over a power of the deviation; 0 where nothing varies but rounding.
-double standardised(double moment, const Moments& m, double power) {
-    if (m.second <= 1e-30 * m.mean_square) return 0;
-    return moment / std::pow(m.second, power);
-}
-
-double range_of(const Extremes& extremes) { return extremes.max - extremes.min; }
-
-double crest_of(const Extremes& extremes, const Moments& m) {
-    const double largest = std::max(std::abs(extremes.min), std::abs(extremes.max));
-    return largest > 0 ? largest / std::sqrt(m.mean_square) : 0;
-}
-
-double moment_of(Statistic statistic, const Moments& m, std::size_t count) {
-    switch (statistic) {
-        case Statistic::deviation:
-            return deviation_of(m, count);
-        case Statistic::rms:
-            return std::sqrt(m.mean_square);
-        case Statistic::skewness:
-            return standardised(m.third, m, 1.5);
-        case Statistic::kurtosis:
-            return standardised(m.fourth, m, 2);
-        default:
-            return no_value;
-    }
-}
-
 }  // namespace
 
 double Extractor::compute(const Feature& feature) {
+    settle();
     const std::size_t rows = rows_over(feature.over);
     const Statistic statistic = feature.statistic;
     if (statistic == Statistic::hour_of_week)
@@ -71,7 +44,7 @@ double Extractor::compute(const Feature& feature) {
         case Statistic::max:
             return extremes().max;
         case Statistic::range:
-            return range_of(extremes());
+            return extremes().max - extremes().min;
         case Statistic::crest:
             return crest_of(extremes(), moments());
         case Statistic::ewma:
@@ -88,24 +61,22 @@ double Extractor::compute(const Feature& feature) {
         case Statistic::envelope:
             return of_spectrum(feature, rows);
         default:
-            return moment_of(statistic, moments(), gathered_count_);
+            return of_moments(statistic);
     }
 }
 
-double Extractor::of_sums(std::uint32_t input, Statistic statistic) const {
+double Extractor::of_moments(Statistic statistic) {
     switch (statistic) {
-        case Statistic::mean:
-            return sums_.mean(input);
-        case Statistic::min:
-            return sums_.extremes(input).min;
-        case Statistic::max:
-            return sums_.extremes(input).max;
-        case Statistic::range:
-            return range_of(sums_.extremes(input));
-        case Statistic::crest:
-            return crest_of(sums_.extremes(input), sums_.moments(input));
+        case Statistic::deviation:
+            return deviation_of(moments(), gathered_count_);
+        case Statistic::rms:
+            return std::sqrt(moments().mean_square);
+        case Statistic::skewness:
+            return skewness_of(moments());
+        case Statistic::kurtosis:
+            return kurtosis_of(moments());
         default:
-            return moment_of(statistic, sums_.moments(input), filled_);
+            return no_value;
     }
 }
 

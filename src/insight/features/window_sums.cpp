@@ -23,34 +23,36 @@ bool is_square(Statistic s) {
     return s == Statistic::deviation || s == Statistic::rms || s == Statistic::crest || is_high(s);
 }
 
-}  // namespace
+bool is_sum(Statistic s) { return s == Statistic::mean || is_extreme(s) || is_square(s); }
 
-bool WindowSums::is_sum(Statistic statistic) {
-    return statistic == Statistic::mean || is_extreme(statistic) || is_square(statistic);
-}
+}  // namespace
 
 WindowSums::WindowSums(const Plan& plan) {
     if (!has_disjoint_rows(plan.window)) return;
     for (const Feature& feature : plan.features) {
         if (!feature.over.empty() || !is_sum(feature.statistic)) continue;
-        wanted_ = true;
+        made_[feature.statistic].resize(plan.inputs.size());
         extremes_ |= is_extreme(feature.statistic);
         powers_ |= is_square(feature.statistic);
         high_powers_ |= is_high(feature.statistic);
     }
-    if (!wanted_) return;
+    if (made_.empty()) return;
     width_ = plan.inputs.size();
-    for (auto* each : {&from_, &first_}) each->resize(width_);
+    for (auto* each : {&from_, &first_, &missing_}) each->resize(width_);
     if (powers_) second_.resize(width_);
     if (high_powers_) third_.resize(width_), fourth_.resize(width_);
     if (extremes_) low_.resize(width_), high_.resize(width_);
-    missing_.resize(width_);
+}
+
+const double* WindowSums::place_of(const Feature& feature) const {
+    const auto found = made_.find(feature.statistic);
+    return found == made_.end() || !feature.over.empty() ? nullptr : &found->second[feature.input];
 }
 
 void WindowSums::add(std::span<const double> row) {
-    if (!wanted_) return;
+    if (made_.empty()) return;
     if (rows_++ == 0) start(row);
-    for (std::size_t i = 0; i < width_; ++i) missing_[i] |= row[i] != row[i];
+    for (std::size_t i = 0; i < width_; ++i) missing_[i] += row[i] - row[i];  // NaN for NaN
     add_powers(row.data());
     if (!extremes_) return;
     for (std::size_t i = 0; i < width_; ++i) {
@@ -62,9 +64,8 @@ void WindowSums::add(std::span<const double> row) {
 void WindowSums::start(std::span<const double> row) {
     for (auto* each : {&from_, &low_, &high_})
         std::copy_n(row.begin(), each->size(), each->begin());
-    for (auto* each : {&first_, &second_, &third_, &fourth_})
+    for (auto* each : {&first_, &second_, &third_, &fourth_, &missing_})
         std::fill(each->begin(), each->end(), 0);
-    std::fill(missing_.begin(), missing_.end(), std::uint8_t{0});
 }
 
 void WindowSums::add_powers(const double* row) {
@@ -87,11 +88,39 @@ void WindowSums::add_powers(const double* row) {
     }
 }
 
-double WindowSums::mean(std::uint32_t input) const {
+void WindowSums::finish() {
+    for (auto& [statistic, to] : made_) {
+        if (is_square(statistic)) {
+            finish_squares(statistic, to);
+            continue;
+        }
+        for (std::size_t i = 0; i < width_; ++i) {
+            const double value = statistic == Statistic::mean  ? mean(i)
+                                 : statistic == Statistic::min ? low_[i]
+                                 : statistic == Statistic::max ? high_[i]
+                                                               : high_[i] - low_[i];
+            to[i] = value + missing_[i];
+        }
+    }
+}
+
+void WindowSums::finish_squares(Statistic statistic, std::vector<double>& to) const {
+    for (std::size_t i = 0; i < width_; ++i) {
+        const Moments m = moments(i);
+        const double value = statistic == Statistic::deviation  ? deviation_of(m, rows_)
+                             : statistic == Statistic::rms      ? std::sqrt(m.mean_square)
+                             : statistic == Statistic::skewness ? skewness_of(m)
+                             : statistic == Statistic::kurtosis ? kurtosis_of(m)
+                                                                : crest_of({low_[i], high_[i]}, m);
+        to[i] = value + missing_[i];
+    }
+}
+
+double WindowSums::mean(std::size_t input) const {
     return from_[input] + first_[input] / static_cast<double>(rows_);
 }
 
-Moments WindowSums::moments(std::uint32_t input) const {
+Moments WindowSums::moments(std::size_t input) const {
     const auto n = static_cast<double>(rows_);
     const double third = high_powers_ ? third_[input] / n : 0;
     const double fourth = high_powers_ ? fourth_[input] / n : 0;

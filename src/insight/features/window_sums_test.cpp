@@ -141,12 +141,12 @@ TEST(WindowSums, of_a_window_that_does_not_change_are_exact) {
 TEST(WindowSums, are_not_made_for_windows_that_overlap) {
     Plan plan = plan_of_sums(10, WindowKind::sliding);
     plan.window.every = {5, {}};
-    EXPECT_FALSE(WindowSums(plan).makes(plan.features[0]));
+    EXPECT_FALSE(WindowSums(plan).place_of(plan.features[0]));
     plan.window.every = {10, {}};
-    EXPECT_TRUE(WindowSums(plan).makes(plan.features[0]));
-    EXPECT_FALSE(WindowSums(plan).makes(plan.features[9]));
+    EXPECT_TRUE(WindowSums(plan).place_of(plan.features[0]));
+    EXPECT_FALSE(WindowSums(plan).place_of(plan.features[9]));
     plan.features[0].over = {3, {}};
-    EXPECT_FALSE(WindowSums(plan).makes(plan.features[0]));
+    EXPECT_FALSE(WindowSums(plan).place_of(plan.features[0]));
 }
 
 // Whatever came before, a gap in the middle of a window, or rows of another phase.
