@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "apps/ctl/artifacts.h"
+#include "apps/ctl/outside_trainer.h"
 #include "apps/ctl/recordings.h"
 #include "data/datasets/datasets.h"
 
@@ -18,6 +19,8 @@ struct TrainArguments {
     std::string algorithm = "knn", product = "points", from, to, out, push, dataset, split;
     std::vector<std::string> devices, signals;
     detectors::TrainOptions options;
+    OutsideTrainer outside;
+    bool labels = false;
 };
 
 Result<std::string> training_sql(const TrainArguments& a) {
@@ -73,6 +76,8 @@ struct TrainingRows {
     std::string sql;
     std::string from, to;
     std::string sha256;  // of the frozen dataset
+    std::string frozen;  // its bytes
+    Json dataset;
 };
 
 // The rows of a frozen dataset that are not known to be anomalous, or, for those who learn from
@@ -89,7 +94,13 @@ Result<TrainingRows> frozen_rows(Hub& hub, const TrainArguments& a) {
     rows.from = cell(dataset, "spec.from");
     rows.to = cell(dataset, "spec.to");
     rows.sha256 = sha256;
-    if (detectors::is_supervised(a.options.algorithm) && a.options.target.empty()) {
+    rows.frozen = bytes;
+    rows.dataset = dataset;
+    const bool supervised =
+        a.outside.command.empty()
+            ? detectors::is_supervised(a.options.algorithm) && a.options.target.empty()
+            : a.labels;
+    if (supervised) {
         TRY(rows.recordings,
             datasets::labelled_rows(content, a.split).context("dataset '" + a.dataset + "'"));
     } else if (a.split.empty()) {
@@ -153,6 +164,50 @@ Result<> train(Context& context, TrainArguments a) {
     return push_bundle(*hub, trained.bundle, name, provenance);
 }
 
+// The same for a command: rows of a frozen dataset and their windows in, its ONNX file out.
+Result<> train_by_command(Context& context, TrainArguments a) {
+    if (a.dataset.empty() || a.outside.pipeline.empty())
+        return Error{Errc::invalid_input, "--command wants a --dataset and a --pipeline"};
+    if (a.out.empty() && a.push.empty())
+        return Error{Errc::invalid_input, "want --out FILE or --push MODEL:VERSION"};
+    VersionName name;
+    if (!a.push.empty()) {
+        TRY(name, parse_version(a.push));
+    }
+    TRY(const std::string yaml, read_file(a.outside.pipeline));
+    TRY(const auto spec, pipeline::parse_spec(yaml).context(a.outside.pipeline));
+    TRY(Hub * hub, context.hub());
+    TRY(const TrainingRows found, frozen_rows(*hub, a));
+    TRY(const auto windows, detectors::windows_of(found.recordings, spec));
+    TRY(const Resource dataset, resource_from_json(found.dataset));
+    TRY(const Json card, datasets::data_card(dataset));
+    const OutsideRows rows{found.frozen, found.sql,
+                           detectors::windows_csv(windows, found.recordings),
+                           to_pretty_json(card) + "\n"};
+    std::cerr << "training on: " << found.sql << ", " << windows.size() << " windows\n";
+    TRY(auto work, run_outside(a.outside, rows, yaml));
+    TRY(auto engine, inference::open_onnx_runtime());
+    const std::string text = outside_card(a.outside, rows, work, windows.size());
+    TRY(const Bytes bundle,
+        detectors::outside_bundle({std::move(work.onnx), work.pipeline, text}, windows, *engine));
+    const Json trained_on = {{"dataset", a.dataset},
+                             {"dataset_sha256", found.sha256},
+                             {"rows", windows.rows},
+                             {"from", found.from},
+                             {"to", found.to}};
+    Json provenance = {{"algorithm", "command"}, {"trained_on", trained_on}};
+    if (!a.split.empty()) set(provenance, "trained_on.split", Json(a.split));
+    std::cout << to_pretty_json(Json({{"command", a.outside.command},
+                                      {"version", work.version},
+                                      {"windows", windows.size()},
+                                      {"seconds", work.took / milliseconds{1} / 1000.0},
+                                      {"bundle", pipeline::bundle_id(bundle)}}))
+              << '\n';
+    if (!a.out.empty()) TRY_VOID(write_file(a.out, text_of(bundle)));
+    if (a.push.empty()) return {};
+    return push_bundle(*hub, bundle, name, provenance);
+}
+
 struct PushArguments {
     std::string file, onnx, pipeline, card, name;
 };
@@ -211,14 +266,30 @@ void add_train(CLI::App& model, Context& context) {
                     "adaptive: how fast the slow level follows, 0 to 1");
     sub->add_option("--quantile", a->options.quantile, "of the training scores");
     sub->add_option("--factor", a->options.factor, "times the quantile is the threshold");
+    sub->add_option("--command", a->outside.command,
+                    "instead of --algo: a command that finds dataset.parquet, features.csv and "
+                    "pipeline.yaml in its folder and leaves model.onnx there");
+    sub->add_option("--pipeline", a->outside.pipeline, "of --command: the features it learns from");
+    sub->add_flag("--labels", a->labels, "of --command: rows whose label is known, with it");
+    sub->add_option("--version-command", a->outside.version_command,
+                    "of --command: says which version of the trainer this is, for the card");
+    sub->add_option("--work", a->outside.folder, "of --command: its folder; else a temporary one");
+    sub->add_option("--limit", a->outside.limit, "of --command: how long it may take");
+    sub->add_option("--memory-mb", a->outside.memory_mb, "of --command: data of each process");
     sub->add_option("--out", a->out, "write the bundle to a file");
     sub->add_option("--push", a->push, "push it as MODEL:VERSION");
     sub->footer(
         "Example:\n  millwright model train --algo knn --product pump-house --to "
         "2026-03-09T12:00:00Z \\\n    --signals accelerometer1,accelerometer2,flow --push pump:1\n"
         "  millwright model train --algo adaptive --device gw-1 --push pump-plant:1\n"
-        "  millwright model train --algo boosted --dataset labelled-june --push failures:1");
-    sub->callback([&context, a] { context.run([&] { return train(context, *a); }); });
+        "  millwright model train --algo boosted --dataset labelled-june --push failures:1\n"
+        "  millwright model train --command 'python3 train.py' --pipeline p.yaml --dataset june "
+        "--push own:1");
+    sub->callback([&context, a] {
+        context.run([&] {
+            return a->outside.command.empty() ? train(context, *a) : train_by_command(context, *a);
+        });
+    });
 }
 
 void add_push(CLI::App& model, Context& context) {

@@ -75,8 +75,13 @@ Result<> check_profile(const Resource& profile) {
 Result<> check_device(const Resource& device) {
     TRY_VOID(not_its_own_parent(device));
     if (const Json* models = find(device.spec, "models"))
-        for (const auto& [name, entry] : models->get_object())
+        for (const auto& [name, entry] : models->get_object()) {
             if (name.ends_with(".shadow")) return shadow_name("spec.models", name);
+            if (find(entry, "limits.memory_bytes") &&
+                find_string(entry, "limits.isolation") != "process")
+                return wrong("spec.models." + std::string(name) + ".limits.memory_bytes",
+                             "only a process has memory of its own; want isolation: process");
+        }
     return {};
 }
 

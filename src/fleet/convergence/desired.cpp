@@ -74,7 +74,7 @@ void put_budget(JsonObject& entry, const Resource& version) {
 }
 
 void put_model(JsonObject& models, const Lookup& look, const std::string& entry_name,
-               const std::string& model, const std::string& version) {
+               const std::string& model, const std::string& version, const Json& assigned) {
     const std::string name = version_name(model, version);
     look.desired.versions.insert(name);
     const Resource* found = look.releases.find("ModelVersion", name);
@@ -91,6 +91,7 @@ void put_model(JsonObject& models, const Lookup& look, const std::string& entry_
                      {"size", find_integer(found->spec, "size").value_or(0)},
                      {"hash", bundle}};
     put_budget(entry, *found);
+    if (const Json* limits = find(assigned, "limits")) entry["limits"] = *limits;
     put_release(entry, *word);
     models[entry_name] = std::move(entry);
 }
@@ -101,9 +102,9 @@ Json desired_models(const Lookup& look) {
     if (!wanted || !wanted->is_object()) return models;
     for (const auto& [name, entry] : wanted->get_object()) {
         const std::string model(name);
-        put_model(models, look, model, model, find_string(entry, "version").value_or(""));
+        put_model(models, look, model, model, find_string(entry, "version").value_or(""), entry);
         if (const auto shadow = find_string(entry, "shadow"))
-            put_model(models, look, model + ".shadow", model, *shadow);
+            put_model(models, look, model + ".shadow", model, *shadow, entry);
     }
     return models;
 }

@@ -7,5 +7,7 @@
 #include "insight/detectors/acquisition.h"
 #include "insight/detectors/boosting.h"
 #include "insight/detectors/evaluation.h"
+#include "insight/detectors/outside.h"
 #include "insight/detectors/recording.h"
 #include "insight/detectors/train.h"
+#include "insight/detectors/windows.h"

@@ -84,14 +84,15 @@ pipeline::Spec spec_of(const std::vector<SignalLevel>& levels, const TrainOption
 Result<void> collect(const Recording& recording, std::size_t which, Windows& windows) {
     TRY(features::Extractor extractor, features::Extractor::open(windows.spec.plan));
     TRY(RowReader reader, RowReader::open(recording, windows.spec.signals()));
+    features::Resampler grid(windows.spec.inputs.size(), windows.spec.resample);
     std::size_t index = 0;
-    for (std::size_t row = 0; row < recording.rows(); ++row) {
-        const auto frame = extractor.push(reader.at(row));
-        if (!frame) continue;
+    const auto take = [&](const features::Row& given, std::size_t row) -> Result<void> {
+        const auto frame = extractor.push(given);
+        if (!frame) return {};
         const std::size_t place = index++;
         if (!frame->lacking.empty()) {
             ++windows.lacking;
-            continue;
+            return {};
         }
         if (windows.size() == training_windows_max)
             return bad_training("there are more than " + std::to_string(training_windows_max) +
@@ -101,6 +102,11 @@ Result<void> collect(const Recording& recording, std::size_t which, Windows& win
         windows.row.push_back(row);
         windows.recording.push_back(which);
         windows.index.push_back(place);
+        return {};
+    };
+    for (std::size_t row = 0; row < recording.rows(); ++row) {
+        grid.add(reader.at(row));
+        while (const auto given = grid.next()) TRY_VOID(take(*given, row));
     }
     return {};
 }
