@@ -43,7 +43,11 @@ Desk::~Desk() = default;
 Task<std::unique_ptr<Desk>> Desk::open(Parts parts, Options options) {
     std::unique_ptr<Desk> desk(new Desk(parts, std::move(options)));
     auto renewing = desk->renew();
-    CO_TRY_VOID(co_await std::move(renewing));
+    // Without lists a hub is worth more than no hub: the token with the key may be away.
+    if (auto renewed = co_await std::move(renewing); !renewed) {
+        log::error("revocation.lists.not_made", {{"reason", renewed.error()}});
+        desk->lists_failed_ = true;
+    }
     co_return std::move(desk);
 }
 
@@ -91,10 +95,10 @@ Task<Desk::Outcome> Desk::revoke(Order order) {
         Turn turn{revoking_, revoked_};
         auto looking = wanted_by(order);
         CO_TRY(const auto found, co_await std::move(looking));
-        const std::string issuer = issuer_id(parts_.authority.issuing());
         for (const auto& one : found)
             outcome.revoked.push_back({parts_.clock.now(), one.serial, order.reason, one.subject,
-                                       one.not_after, one.key, issuer, order.actor,
+                                       one.not_after, one.key,
+                                       issuer_id(parts_.authority.issuer_of(one)), order.actor,
                                        audit::one_line(order.why)});
         auto writing = write_down(outcome.revoked);
         CO_TRY_VOID(co_await std::move(writing));

@@ -25,7 +25,7 @@ struct Options {
     nanoseconds answer_lifetime = hours{1};
     nanoseconds staple_lifetime = hours{24};
     double answers_per_second = 500;
-    std::string delta_at;  // URL of the delta, which full lists name; empty: none
+    std::string delta_at;  // URL of the delta, which full lists name, with {issuer}; empty: none
 };
 
 struct Order {
@@ -80,6 +80,7 @@ class Desk final : public ocsp::StatusSource {
     Task<std::vector<Listed>> certificates(Question question);  // newest first
 
     std::shared_ptr<const ocsp::Lists> lists() const override { return lists_.get(); }
+    std::shared_ptr<const ocsp::Lists> lists_by(std::string_view issuer) const override;
     Result<Bytes> answer(ByteView request) override;
     // Any thread: that our own server certificate is good.
     std::shared_ptr<const Bytes> staple() const { return staple_.get(); }
@@ -103,10 +104,18 @@ class Desk final : public ocsp::StatusSource {
         bool& taken_;
         Event& ended_;
     };
-    struct Plan {
+    // Each authority signs its own lists, with one number for all.
+    struct ListPlan {
+        identity::CertificateAuthority::Signing by;
+        std::string path;
         crypto::ListOrder full, delta;
-        std::size_t count;  // of the book, when it was made
     };
+    struct Plan {
+        std::vector<ListPlan> lists;  // the newest authority's first
+        std::size_t count;            // of the book, when it was made
+    };
+    static Result<std::vector<ocsp::Lists>> made_lists(files::Files& files, Plan plan);
+    ListPlan plan_of(identity::CertificateAuthority::Signing by, std::string path) const;
     Desk(Parts parts, Options options);
     Task<std::vector<identity::IssuedCertificate>> wanted_by(const Order& order);
     Task<> write_down(std::vector<identity::Revocation> revocations);
@@ -114,13 +123,16 @@ class Desk final : public ocsp::StatusSource {
     // always: else only if the newest lists don't have all of the book.
     Task<> make_lists(bool always);
     Plan plan_lists();
-    crypto::ListOrder next_order() const;
+    crypto::ListOrder next_order(const std::string& issuer) const;
+    identity::CertificateAuthority::Signing signer_for(const crypto::StatusRequest& asked) const;
     crypto::StatusVerdict judge(const crypto::SerialNumber& serial) const;
 
     Parts parts_;
     Options options_;
     EndSessions end_sessions_;
     Published<ocsp::Lists> lists_;
+    std::vector<std::shared_ptr<const ocsp::Lists>> all_lists_;  // of each authority
+    std::string listed_issuer_;  // serial of the newest one, when its lists were made
     Published<Bytes> staple_;
     // Full lists that deltas may add to, oldest first.
     struct Base {
@@ -132,7 +144,8 @@ class Desk final : public ocsp::StatusSource {
     std::uint64_t last_number_ = 0;
     std::size_t covered_ = 0;  // of the book, by the newest lists
     bool revoking_ = false, making_ = false;
-    Event revoked_, made_;  // set when those two end
+    bool lists_failed_ = false;  // the last time they were to be renewed
+    Event revoked_, made_;       // set when those two end
     double answers_left_;
     SteadyTime answered_{};
     metrics::Counter& revocations_;

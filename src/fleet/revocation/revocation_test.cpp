@@ -219,6 +219,65 @@ TEST_F(RevocationTest, a_stranger_is_unknown_and_our_own_server_is_good) {
     EXPECT_EQ(status_of(forged), Status::unknown);
 }
 
+// What the one before issued goes on being told, by its own key, until the last of it has ended.
+TEST_F(RevocationTest, an_authority_that_was_rolled_over_keeps_its_lists) {
+    const auto before = issue("gw-1"), kept = issue("gw-2"), later = issue("gw-3");
+    const auto former = authority_->issuing();
+    ASSERT_TRUE(revoke(before.serial).ok());
+    clock_.advance(day * 2900);
+    ASSERT_TRUE(*authority_->renew_issuing_if_due());
+    ASSERT_TRUE(wait(desk_->renew()).ok());
+    const auto long_lived = *authority_->issue_device(
+        "gw-4", crypto::PrivateKey::generate(crypto::KeyKind::p256)->public_key().spki(), day);
+    EXPECT_EQ(desk_->lists()->issuer, authority_->issuing().der);
+    const auto of = [&](const crypto::Certificate& by) {
+        const auto lists = desk_->lists_by(by.serial);
+        EXPECT_NE(lists, nullptr);
+        return *crypto::revocation_list_from_der(lists->full, by);
+    };
+    EXPECT_TRUE(of(former).serials.empty()) << "it ended long ago";
+    EXPECT_EQ(desk_->lists_by("4711"), nullptr);
+    // A line of issued.jsonl names its authority: the old one's are on the old one's list.
+    ASSERT_TRUE(revoke(long_lived.serial).ok());
+    EXPECT_EQ(of(authority_->issuing()).serials.size(), 1u);
+    EXPECT_TRUE(of(former).serials.empty());
+    EXPECT_EQ(of(former).number, of(authority_->issuing()).number);
+    // OCSP about its certificates is signed by it.
+    const auto request = *crypto::StatusRequest::about(later, former);
+    const auto answer = desk_->answer(request);
+    ASSERT_TRUE(answer.ok()) << answer.error().message;
+    const auto verdict = crypto::status_in_response(*answer, later, former);
+    ASSERT_TRUE(verdict.ok()) << verdict.error().message;
+    EXPECT_EQ(verdict->status, Status::good);
+}
+
+TEST_F(RevocationTest, after_a_rollover_the_old_ones_certificates_are_revoked_on_its_list) {
+    const auto former = authority_->issuing();
+    clock_.advance(day * 2840);
+    const auto lost = issue("gw-1");
+    clock_.advance(day * 11);
+    ASSERT_TRUE(*authority_->renew_issuing_if_due());
+    ASSERT_TRUE(wait(desk_->renew()).ok());
+    ASSERT_TRUE(revoke(lost.serial).ok());
+    const auto list =
+        *crypto::revocation_list_from_der(desk_->lists_by(former.serial)->full, former);
+    ASSERT_EQ(list.serials.size(), 1u);
+    EXPECT_EQ(list.serials[0], *crypto::serial_number_of(lost.serial));
+    EXPECT_TRUE(full().serials.empty()) << "the new authority didn't sign it";
+    const auto delta =
+        *crypto::revocation_list_from_der(desk_->lists_by(former.serial)->delta, former);
+    EXPECT_EQ(delta.serials.size(), 1u);
+    const auto request = *crypto::StatusRequest::about(lost, former);
+    const auto verdict = crypto::status_in_response(*desk_->answer(request), lost, former);
+    ASSERT_TRUE(verdict.ok()) << verdict.error().message;
+    EXPECT_EQ(verdict->status, Status::revoked);
+    // Also after a restart.
+    open();
+    EXPECT_EQ(crypto::revocation_list_from_der(desk_->lists_by(former.serial)->full, former)
+                  ->serials.size(),
+              1u);
+}
+
 TEST_F(RevocationTest, who_asks_too_much_is_told_to_try_later) {
     options_.answers_per_second = 2;
     open();

@@ -12,6 +12,11 @@ inline constexpr const char* status_path = "/ocsp";
 inline constexpr const char* full_list_path = "/pki/issuing.crl";
 inline constexpr const char* delta_list_path = "/pki/issuing-delta.crl";
 inline constexpr const char* issuer_path = "/pki/issuing.cer";
+// The same of one authority, by its serial number: what certificates name, so that their list is
+// still there when another authority issues. {issuer} is filled in by who makes them.
+inline constexpr const char* full_list_path_of = "/pki/{issuer}/issuing.crl";
+inline constexpr const char* delta_list_path_of = "/pki/{issuer}/issuing-delta.crl";
+inline constexpr const char* issuer_path_of = "/pki/{issuer}/issuing.cer";
 
 // The source and the registry outlive the router.
 void add_routes(http::Router& router, StatusSource& source, metrics::Registry& metrics);

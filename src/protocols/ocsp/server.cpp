@@ -56,29 +56,46 @@ bool wants_no_more(const http::Request& request, const Lists& lists) {
     return request.headers.get("If-None-Match") == '"' + std::to_string(lists.number) + '"';
 }
 
+// The newest authority's, or that of the one in the path.
+std::shared_ptr<const Lists> lists_for(const StatusSource& source, const http::Request& request) {
+    const auto issuer = request.param("issuer");
+    return issuer.empty() ? source.lists() : source.lists_by(issuer);
+}
+
+http::Response no_lists(const http::Request& request) {
+    if (request.param("issuer").empty())
+        return http::Response::error(503, "overloaded", "no list is made yet; try again shortly");
+    return http::Response::error(404, "not_found",
+                                 "this hub has no such issuing authority, or not its key");
+}
+
 void add_list(http::Router& router, StatusSource& source, const char* path, Bytes Lists::*which) {
     router.add(http::Method::get, path,
                [&source, which](http::Request request) -> Task<http::Response> {
-                   const auto lists = source.lists();
-                   if (!lists)
-                       co_return http::Response::error(503, "overloaded",
-                                                       "no list is made yet; try again shortly");
+                   const auto lists = lists_for(source, request);
+                   if (!lists) co_return no_lists(request);
                    if (wants_no_more(request, *lists)) co_return http::Response::text(304, "", "");
                    co_return list_response(*lists, (*lists).*which, lists->made);
                });
+}
+
+void add_issuer(http::Router& router, StatusSource& source, const char* path) {
+    router.add(http::Method::get, path, [&source](http::Request request) -> Task<http::Response> {
+        const auto lists = lists_for(source, request);
+        if (!lists) co_return no_lists(request);
+        co_return der_response(lists->issuer, "application/pkix-cert");
+    });
 }
 
 }  // namespace
 
 void add_routes(http::Router& router, StatusSource& source, metrics::Registry& metrics) {
     const StatusInstruments instruments{metrics};
-    add_list(router, source, full_list_path, &Lists::full);
-    add_list(router, source, delta_list_path, &Lists::delta);
-    router.add(http::Method::get, issuer_path, [&source](http::Request) -> Task<http::Response> {
-        const auto lists = source.lists();
-        if (!lists) co_return http::Response::error(503, "overloaded", "try again");
-        co_return der_response(lists->issuer, "application/pkix-cert");
-    });
+    for (const char* path : {full_list_path, full_list_path_of})
+        add_list(router, source, path, &Lists::full);
+    for (const char* path : {delta_list_path, delta_list_path_of})
+        add_list(router, source, path, &Lists::delta);
+    for (const char* path : {issuer_path, issuer_path_of}) add_issuer(router, source, path);
     router.add(http::Method::post, status_path,
                [&source, instruments](http::Request request) -> Task<http::Response> {
                    co_return status_response(source, bytes_of(request.body), "POST", instruments);
