@@ -3,6 +3,7 @@
 // code that must not take its parent along when it crashes or hangs. Whoever calls waits, so a
 // question has a limit; a partner belongs to one thread at a time. Limits: packet_max.
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
