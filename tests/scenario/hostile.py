@@ -256,6 +256,105 @@ def check_enrolment(plant, ca, admin, folder):
     return len(rows)
 
 
+def der(tag, *parts):
+    body = b"".join(parts)
+    size = bytes([len(body)]) if len(body) < 128 else bytes([0x82]) + len(body).to_bytes(2, "big")
+    return bytes([tag]) + size + body
+
+
+def request_by_hand(folder, key, name, flaw=None):
+    """A PKCS#10 request that openssl would not write: the subject's bytes as they are, signed by openssl."""
+    spki = command("openssl", "pkey", "-in", key, "-pubout", "-outform", "DER").stdout
+    common_name = der(0x31, der(0x30, der(0x06, b"\x55\x04\x03"), der(0x0c, name)))
+    info = folder / "info.der"
+    info.write_bytes(der(0x30, b"\x02\x01\x00", der(0x30, common_name), spki, b"\xa0\x00"))
+    signature = command("openssl", "dgst", "-sha256", "-sign", key, info).stdout
+    if flaw == "signature":
+        signature = signature[:-1] + bytes([signature[-1] ^ 1])
+    algorithm = der(0x30, der(0x06, b"\x2a\x86\x48\xce\x3d\x04\x03\x02"))
+    return der(0x30, info.read_bytes(), algorithm, der(0x03, b"\0" + signature))
+
+
+def hostile_requests(folder):
+    """(what, CSR in DER): each would be worth something to somebody."""
+    def key(name, *how):
+        file = folder / f"csr-{name}.key"
+        command("openssl", "genpkey", *(how or ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")), "-out", file)
+        return file
+
+    def asked(with_key, *extensions, subject="/CN=gw-20"):
+        more = [a for each in extensions for a in ("-addext", each)]
+        return command("openssl", "req", "-new", "-key", with_key, "-subj", subject, *more, "-outform", "DER").stdout
+    good = key("good")
+    return [
+        ("an authority", asked(good, "basicConstraints=critical,CA:TRUE")),
+        ("who signs certificates", asked(good, "keyUsage=keyCertSign")),
+        ("a host's name beside", asked(good, "subjectAltName=DNS:localhost")),
+        ("another device's name beside", asked(good, "subjectAltName=URI:urn:millwright:device:gw-1")),
+        ("a person's name beside", asked(good, "subjectAltName=URI:urn:millwright:user:admin")),
+        ("an address beside", asked(good, "subjectAltName=IP:127.0.0.1")),
+        ("mail beside", asked(good, "subjectAltName=email:admin@example.com")),
+        ("a server's use", asked(good, "extendedKeyUsage=serverAuth")),
+        ("any use", asked(good, "extendedKeyUsage=anyExtendedKeyUsage")),
+        ("an unknown extension", asked(good, "1.2.3.4.5=ASN1:NULL")),
+        ("two common names", asked(good, subject="/CN=gw-20/CN=gw-1")),
+        ("mail in the subject", asked(good, subject="/CN=gw-20/emailAddress=root@localhost")),
+        ("a short RSA key", asked(key("short", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"))),
+        ("an RSA key with exponent 3", asked(key("three", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-pkeyopt",
+                                                 "rsa_keygen_pubexp:3"))),
+        ("an unusual curve", asked(key("curve", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp256k1"))),
+        ("a curve in full", asked(key("full", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-pkeyopt",
+                                      "ec_param_enc:explicit"))),
+        ("SHA-1", command("openssl", "req", "-new", "-sha1", "-key", good, "-subj", "/CN=gw-20", "-outform", "DER").stdout),
+        ("a zero byte in the name", request_by_hand(folder, good, b"gw-20\0.evil")),
+        ("a path as the name", request_by_hand(folder, good, b"../gw-1")),
+        ("a line end in the name", request_by_hand(folder, good, b"gw-20\ngw-1")),
+        ("another script's letters", request_by_hand(folder, good, "gw-2\u043e".encode())),
+        ("a changed signature", request_by_hand(folder, good, b"gw-20", flaw="signature")),
+        ("cut in half", request_by_hand(folder, good, b"gw-20")[:100]),
+        ("something behind it", request_by_hand(folder, good, b"gw-20") + b"\0\0"),
+        ("a megabyte", b"\x30\x83\x10\x00\x00" + b"\0" * (1 << 20)),
+        ("the key of gw-10", asked(folder / "est.key")),
+        ("nothing", b""),
+    ]
+
+
+def check_hostile_requests(plant, ca, folder):
+    """Every request with a token that would be good: what is refused is the request."""
+    url = plant.where["devices"] + "/.well-known/est/simpleenroll"
+    token = plant.ctl("enroll", "token", "pump-2").strip()
+    count = 0
+    for what, csr in hostile_requests(folder):
+        body = folder / "hostile.b64"
+        body.write_bytes(base64.encodebytes(csr))
+
+        def answer():
+            head = folder / "hostile.head"
+            said = command("curl", "-sS", "--cacert", ca, "-u", f"gw-20:{token}", "-H", "Content-Type: application/pkcs10", "-D",
+                           head, "--data-binary", f"@{body}", url, check=False).stdout
+            code = re.findall(r"HTTP/1\.1 (\d+)", head.read_text())[-1]
+            return (code, said) if code != "429" else None  # the rate; it says when to come again
+        code, said = plants.wait_for(answer, f"{what}: an answer that is not about the rate", 60, every=0.5)
+        assert code in ("400", "403", "409", "413"), f"{what}: {code} {said[:200]}"
+        count += 1
+    listed = json.loads(plant.ctl("get", "devices", "-o", "json"))
+    names = {each["name"] for each in (listed["items"] if isinstance(listed, dict) else listed)}
+    assert "gw-20" not in names, names
+    return count
+
+
+def check_paths(plant, ca, admin):
+    """Ways around the paths: nothing but what they name is answered."""
+    rows = ["/../v1/devices", "/v1/../v1/devices", "/v1/%2e%2e/v1/devices", "/v1/devices/..%2f..%2fusers"]
+    for path in rows:
+        got = command("curl", "-sS", "--path-as-is", "--cacert", ca, "-w", "\n%{http_code}", "-H", f"Authorization: Bearer {admin}",
+                      plant.where["api"] + path).stdout
+        body, code = got.rsplit(b"\n", 1)
+        assert code in (b"400", b"404", b"405"), f"{path}: {code} {body[:200]}"
+        assert b"PRIVATE KEY" not in body, path
+    return len(rows)
+
+
 def facts_of(plant, action):
     listed = json.loads(plant.ctl("audit", "list", "--action", action, "--limit", "2000", "-o", "json"))
     return [each["detail"] for each in (listed["items"] if isinstance(listed, dict) else listed)]
@@ -279,7 +378,8 @@ def scenario_hostile(context):
     counts = {"certificates": check_certificates(plant, Forge(plant, folder), (folder / "gw-3.pem", lost_key)),
               "requests": check_requests(plant, token),
               "tokens": check_tokens(plant, ca, token, folder),
-              "enrolments": check_enrolment(plant, ca, token, folder)}
+              "enrolments": check_enrolment(plant, ca, token, folder),
+              "signing requests": check_hostile_requests(plant, ca, folder), "paths": check_paths(plant, ca, token)}
     assert sum(counts.values()) >= 80, counts
 
     def facts():

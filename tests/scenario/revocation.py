@@ -136,11 +136,15 @@ def scenario_revocation(context):
     office = Office(plant, folder, port)
     office.fetch()
     text = command("openssl", "x509", "-in", lost, "-noout", "-text").stdout.decode()
-    for words in (f"OCSP - URI:{office.url}/ocsp", f"URI:{office.url}/pki/issuing.crl",
-                  f"CA Issuers - URI:{office.url}/pki/issuing.cer"):
+    by = f"{office.url}/pki/{serial_of(office.issuing)}"
+    for words in (f"OCSP - URI:{office.url}/ocsp", f"URI:{by}/issuing.crl", f"CA Issuers - URI:{by}/issuing.cer"):
         assert words in text, text
     before = office.crl()
-    assert "No Revoked Certificates" in before and f"URI:{office.url}/pki/issuing-delta.crl" in before, before
+    named = command("curl", "-sSf", f"{by}/issuing.crl").stdout
+    assert named == (folder / "issuing.crl").read_bytes(), "the list that certificates name is another"
+    unknown = command("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", f"{office.url}/pki/4711/issuing.crl").stdout
+    assert unknown == b"404", unknown
+    assert "No Revoked Certificates" in before and f"URI:{by}/issuing-delta.crl" in before, before
     assert ": good" in office.ocsp("-cert", lost) and office.verify(lost)[0]
     check_staple(plant, office)
     assert serial_of(lost) in plant.ctl("certificate", "list", "--device", "lost", "--state", "good")

@@ -49,6 +49,7 @@ void add_usecase_verbs(CLI::App& app, Context& context);
 void add_approve_verbs(CLI::App& app, Context& context);
 void add_user_verbs(CLI::App& app, Context& context);
 void add_certificate_verbs(CLI::App& app, Context& context);
+void add_ca_verbs(CLI::App& app, Context& context);
 void add_policy_verbs(CLI::App& app, Context& context);
 void add_device_import_verb(CLI::App& app, Context& context);
 void add_teaching_verbs(CLI::App& app, Context& context);

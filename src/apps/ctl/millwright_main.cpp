@@ -137,6 +137,7 @@ int main(int argc, char** argv) {
     mw::ctl::add_approve_verbs(app, context);
     mw::ctl::add_user_verbs(app, context);
     mw::ctl::add_certificate_verbs(app, context);
+    mw::ctl::add_ca_verbs(app, context);
     mw::ctl::add_policy_verbs(app, context);
     mw::ctl::add_device_import_verb(app, context);
     mw::ctl::add_teaching_verbs(app, context);

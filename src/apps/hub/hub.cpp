@@ -57,6 +57,8 @@ Result<> Hub::open_trust() {
     authority.server_names = options_.names;
     authority.server_addresses = options_.addresses;
     authority.status = told_urls();
+    authority.token = token_of(options_, world_.files, world_.clock);
+    if (authority.token) token_watch_ = std::make_unique<TokenWatch>(authority.token, metrics_);
     TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,
                                                          std::move(authority)));
     TRY(release_key_, identity::SigningKey::open(world_.files, world_.clock, *authority_,
@@ -246,6 +248,7 @@ Result<> Hub::start_forwarding() {
 Task<> Hub::watch_data() {
     for (;;) {
         CO_TRY(storage_, co_await data_->pulse());
+        if (token_watch_) token_watch_->look();
         auto telling = tell_refusals();
         if (auto told = co_await std::move(telling); !told && told.error().code != Errc::cancelled)
             log::warn("hub.refusals.not_told", {{"reason", told.error()}});

@@ -11,6 +11,7 @@
 #include "apps/hub/backup_wiring.h"
 #include "apps/hub/broker_wiring.h"
 #include "apps/hub/business_wiring.h"
+#include "apps/hub/ca_command.h"
 #include "apps/hub/data_plane.h"
 #include "apps/hub/gate_wiring.h"
 #include "apps/hub/history_wiring.h"
@@ -21,6 +22,7 @@
 #include "apps/hub/point_wiring.h"
 #include "apps/hub/revocation_wiring.h"
 #include "apps/hub/rollout_wiring.h"
+#include "apps/hub/token_wiring.h"
 #include "apps/hub/trust_wiring.h"
 #include "data/access/access.h"
 #include "data/alarms/alarms.h"
@@ -110,6 +112,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<Workers> queries_;  // SQL, at lower priority
     std::unique_ptr<Workers> bridges_;  // names and certificates of other brokers; null: no bridge
     std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
+    std::unique_ptr<TokenWatch> token_watch_;  // null: no keys in a token
     std::unique_ptr<identity::CertificateAuthority> authority_;
     std::unique_ptr<identity::SigningKey> release_key_;
     std::unique_ptr<registry::Registry> registry_;

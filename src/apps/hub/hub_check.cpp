@@ -26,6 +26,7 @@ class SettingsLook {
         look_at_people();
         look_at_logs();
         look_at_files();
+        look_at_keys();
         look_at_certificates();
         look_at_machine();
         std::ranges::stable_sort(found_, std::ranges::greater{}, &Finding::weight);
@@ -143,6 +144,7 @@ class SettingsLook {
         if (!failed && (mode & fs::perms::others_write) != fs::perms::none)
             add(Weight::danger, o_.directory, "everybody on this machine may put files here",
                 "chmod 750 " + o_.directory);
+        secret("authority.token_pin_file", o_.token_pin_file);
         secret("admin.token", "admin.token");
         if (fs::exists(file("admin.token"), failed))
             add(Weight::risk, file("admin.token"), "a token of the administrator that never ends",
@@ -152,10 +154,26 @@ class SettingsLook {
         if (failed) return;
         for (const auto& entry : pki)
             if (entry.path().extension() == ".key") secret("pki", entry.path().string());
-        if (fs::exists(file("pki/root.key"), failed))
+    }
+
+    // Who takes the machine takes what lies on it.
+    void look_at_keys() {
+        std::error_code failed;
+        if (std::filesystem::exists(file("pki/root.key"), failed))
             add(Weight::risk, file("pki/root.key"),
                 "who takes this machine can make authorities that every device trusts",
                 "move it to a safe; it is needed again when the issuing authority ends");
+        for (const char* name : {"pki/issuing", "pki/root"}) {
+            files::RealFiles files;
+            const auto uri = files::read_all(files, file(name + std::string(".uri")), 4096);
+            if (uri && text_of(*uri).starts_with("file:"))
+                secret("pki", std::string(text_of(*uri).substr(5, text_of(*uri).find('\n') - 5)));
+        }
+        if (is_open() && std::filesystem::exists(file("pki/issuing.key"), failed))
+            add(Weight::risk, file("pki/issuing.key"),
+                "the issuing authority's key lies in a file of a host that the network reaches: "
+                "who takes the host can sign devices of his own",
+                "keep it in a token (PKCS#11): millwright ca request --key pkcs11:...");
     }
 
     void certificate(const char* name, const char* next) {

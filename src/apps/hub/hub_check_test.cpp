@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 namespace mw::hub {
@@ -40,6 +41,27 @@ TEST_F(HubCheck, a_hub_as_it_comes_is_not_dangerous) {
     EXPECT_FALSE(is_dangerous(found)) << findings_text(found);
     for (const auto& finding : found) EXPECT_EQ(finding.weight, Weight::note) << finding.says;
     EXPECT_NE(findings_text(found).find("The configuration is valid."), std::string::npos);
+}
+
+// A hub that only its own machine reaches may keep its authority's key in a file; another one is
+// told.
+TEST_F(HubCheck, an_authoritys_key_in_a_file_of_an_open_host_is_a_risk) {
+    put("pki/issuing.key", 0600);
+    EXPECT_EQ(weight("pki/issuing.key"), std::nullopt);
+    options.listen = "0.0.0.0";
+    EXPECT_EQ(weight("pki/issuing.key"), Weight::risk);
+    std::filesystem::remove(folder.path() + "/pki/issuing.key");
+    put("pki/issuing.uri", 0644, "pkcs11:token=plant;object=issuing\n");
+    EXPECT_EQ(weight("pki/issuing.key"), std::nullopt);
+    // Wherever the key is, others may not read it; nor the PIN.
+    put("elsewhere.key", 0644);
+    put("pki/issuing.uri", 0644, "file:" + folder.path() + "/elsewhere.key\n");
+    EXPECT_EQ(weight("pki"), Weight::danger);
+    EXPECT_EQ(::chmod((folder.path() + "/elsewhere.key").c_str(), 0600), 0);
+    EXPECT_EQ(weight("pki"), std::nullopt);
+    options.token_pin_file = "token.pin";
+    put("token.pin", 0640);
+    EXPECT_EQ(weight("authority.token_pin_file"), Weight::danger);
 }
 
 TEST_F(HubCheck, each_risky_setting_is_told_with_its_next_step) {

@@ -48,6 +48,18 @@ config::Section oidc_section(HubOptions& hub) {
     return section;
 }
 
+config::Section authority_section(HubOptions& o) {
+    config::Section section("authority", "Whose keys are in a token (PKCS#11)");
+    section
+        .row("token_module", o.token_module,
+             {.max = 500,
+              .help = "the vendor's library, as /usr/lib/softhsm/libsofthsm2.so; which keys are in "
+                      "the token is said by 'millwright ca'; empty: none"})
+        .row("token_pin_file", o.token_pin_file,
+             {.max = 500, .help = "file with the token's PIN, mode 0600, from DATA on"});
+    return section;
+}
+
 config::Section audit_section(HubOptions& o) {
     config::Section section("audit", "The log of what was done");
     section.objects("forward", o.audit_targets,
@@ -92,6 +104,17 @@ config::Section listen_section(HubOptions& o) {
     return listen;
 }
 
+config::Section server_section(HubOptions& o) {
+    config::Section server("server", "The hub's own certificate");
+    server.row("names", o.names, {.help = "DNS names that clients use"})
+        .row("addresses", o.addresses, {.help = "IP addresses that clients use"})
+        .row("status_url", o.status_url,
+             {.max = 200,
+              .help = "where certificates say that their status is told, as http://hub.example:80; "
+                      "empty: http://NAME:PORT of listen.status, or nothing without it"});
+    return server;
+}
+
 // What a session whose client is absent or slow may take.
 void add_queues(config::Section& mqtt, HubOptions& o) {
     mqtt.row("slow_consumers", o.slow_consumers,
@@ -125,13 +148,6 @@ line_protocol::Naming LineOptions::naming() const {
 }
 
 std::vector<config::Section> describe(HubOptions& o) {
-    config::Section server("server", "The hub's own certificate");
-    server.row("names", o.names, {.help = "DNS names that clients use"})
-        .row("addresses", o.addresses, {.help = "IP addresses that clients use"})
-        .row("status_url", o.status_url,
-             {.max = 200,
-              .help = "where certificates say that their status is told, as http://hub.example:80; "
-                      "empty: http://NAME:PORT of listen.status, or nothing without it"});
     config::Section history("history", "Points and decisions");
     history
         .row(
@@ -183,13 +199,14 @@ std::vector<config::Section> describe(HubOptions& o) {
             {.one_of = {"debug", "info", "warn", "error", "off"}, .help = "least level shown"})
         .row("format", o.log_format, {.one_of = {"text", "json"}, .help = "form of a line"});
     return {listen_section(o),
-            server,
+            server_section(o),
             history,
             mqtt,
             redirect,
             sparkplug_section(o.sparkplug),
             lines_section(o.lines),
             oidc_section(o),
+            authority_section(o),
             audit_section(o),
             query,
             log};

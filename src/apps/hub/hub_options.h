@@ -53,9 +53,11 @@ struct HubOptions {
     std::vector<BridgeConfig> bridges;  // to other brokers
     std::vector<AuditTargetConfig> audit_targets;
     LineOptions lines;
-    oidc::Options oidc;        // its ca is read by the hub
-    std::string oidc_ca_file;  // from DATA on
-    int query_threads = 0;     // 0: one less than there are cores
+    oidc::Options oidc;          // its ca is read by the hub
+    std::string oidc_ca_file;    // from DATA on
+    std::string token_module;    // PKCS#11 library of the authorities' keys; empty: files
+    std::string token_pin_file;  // from DATA on
+    int query_threads = 0;       // 0: one less than there are cores
     std::string log_level = "info";
     std::string log_format = "text";
 };

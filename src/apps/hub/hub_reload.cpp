@@ -16,7 +16,9 @@ Task<> Hub::reload() {
     auto reopening = authority_->reopening();
     CO_TRY(auto fresh, co_await disk_->run(std::move(reopening)));
     CO_TRY_VOID(authority_->adopt(std::move(fresh)));
-    CO_TRY_VOID(revocation_->renew_staple());
+    // The key that signs it may be in a token that is away; keep_lists() tries again.
+    if (auto stapled = revocation_->renew_staple(); !stapled)
+        log::error("hub.staple.not_renewed", {{"reason", stapled.error()}});
     using Wanted = net::ClientCertificate;
     CO_TRY(auto people, tls_context(Wanted::none));
     CO_TRY(auto devices, tls_context(Wanted::unjudged));

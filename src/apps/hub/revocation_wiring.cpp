@@ -58,8 +58,8 @@ Task<Json> RevocationWiring::revoke(Order asked) {
 
 crypto::StatusUrls status_urls(const std::string& base) {
     if (base.empty()) return {};
-    return {base + ocsp::status_path, base + ocsp::issuer_path, base + ocsp::full_list_path,
-            base + ocsp::delta_list_path};
+    return {base + ocsp::status_path, base + ocsp::issuer_path_of, base + ocsp::full_list_path_of,
+            base + ocsp::delta_list_path_of};
 }
 
 }  // namespace mw::hub
