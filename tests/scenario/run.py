@@ -20,7 +20,8 @@ import plant as plants  # noqa: E402
 FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page",
          "operations", "bridges", "doors", "contracts", "sparkplug", "history", "history_files", "trust",
          "row_policies", "backups", "est", "revocation", "est_life", "hsm",
-         "authorization", "hostile", "oidc", "audit_forward", "learning", "edge_labels", "open_inference"]
+         "authorization", "hostile", "oidc", "audit_forward", "learning", "edge_labels", "open_inference",
+         "models_apart"]
 LONG_ROUNDS = {"kills": 10, "power_cuts": 10}
 
 

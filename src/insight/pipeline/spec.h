@@ -24,9 +24,9 @@ struct Baseline {
 enum class FallbackDecision { hold, off, on };  // hold: what was decided last
 
 struct Input {
-    std::string name;    // used inside the pipeline
-    std::string signal;  // the device's name for it; of a model's score score_signal()
-    std::string model;   // whose scores it takes; empty: a signal of the device
+    std::string name;     // used inside the pipeline
+    std::string signal;   // the device's name for it; of a model's score score_signal()
+    std::string model{};  // whose scores it takes; empty: a signal of the device
 };
 // How the scores of a model are named among signals. No signal may begin like that.
 std::string score_signal(std::string_view model);
