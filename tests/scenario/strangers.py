@@ -376,8 +376,9 @@ def scenario_programs(context):
                                   "the program is refused", 60)
         assert refused["code"] == "denied" and "exec.allow" in refused["reason"], refused
         assert not points("power.main")
-        looked = command(plant.edge_cli, "doctor", "--data", folder, check=False).stdout.decode()
-        assert "sources meter: failed" in looked and "exec.allow" in looked, looked
+        # The agent notes how it is now and then.
+        plants.wait_for(lambda: all(words in command(plant.edge_cli, "doctor", "--data", folder, check=False).stdout.decode()
+                                    for words in ("sources meter: failed", "exec.allow")), "doctor tells of the program", 60)
 
         (folder / "exec.allow").write_text(f"{meter}\n")
         sources["meter"]["lines_per_second"] = 100  # a new description is tried

@@ -31,6 +31,7 @@ Error partner_error(const std::string& what, int number) {
     const Errc code = number == ENOENT                       ? Errc::not_found
                       : number == EACCES || number == EPERM  ? Errc::denied
                       : number == EAGAIN || number == ENOMEM ? Errc::overloaded
+                      : number == EMSGSIZE                   ? Errc::invalid_input
                                                              : Errc::io_failed;
     return Error{code, what + ": " + std::strerror(number)};
 }
@@ -164,7 +165,21 @@ Error Partner::ended() {
     return {Errc::io_failed, "its process was ended by signal " + std::to_string(WTERMSIG(status))};
 }
 
-Result<> Partner::tell(ByteView packet) { return send_packet(socket_, packet); }
+// The kernel closes the socket of one that dies a moment before it says what it died of.
+Error Partner::how_it_ended() {
+    if (id_ < 0) return Error{Errc::io_failed, "its process has ended"};
+    const int life = static_cast<int>(::syscall(SYS_pidfd_open, id_, 0));
+    pollfd wait{life, POLLIN, 0};
+    static_cast<void>(::poll(&wait, 1, end_wait_ms));
+    if (life >= 0) ::close(life);
+    return ended();
+}
+
+Result<> Partner::tell(ByteView packet) {
+    auto sent = send_packet(socket_, packet);
+    if (sent || sent.error().code != Errc::io_failed) return sent;
+    return how_it_ended();
+}
 
 Result<std::size_t> Partner::hear(std::span<std::uint8_t> buffer, nanoseconds limit) {
     const RealClock clock;
@@ -179,13 +194,7 @@ Result<std::size_t> Partner::hear(std::span<std::uint8_t> buffer, nanoseconds li
         const timespec time{left / seconds{1}, (left % seconds{1}).count()};
         static_cast<void>(::ppoll(&wait, 1, &time, nullptr));
     }
-    if (id_ < 0) return Error{Errc::io_failed, "its process has ended"};
-    // The kernel closes the socket of one that dies a moment before it says what it died of.
-    const int life = static_cast<int>(::syscall(SYS_pidfd_open, id_, 0));
-    pollfd wait{life, POLLIN, 0};
-    static_cast<void>(::poll(&wait, 1, end_wait_ms));
-    if (life >= 0) ::close(life);
-    return ended();
+    return how_it_ended();
 }
 
 // ---- in the child

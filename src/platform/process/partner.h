@@ -43,7 +43,7 @@ class Partner {
     Partner(const Partner&) = delete;
     Partner& operator=(const Partner&) = delete;
 
-    Result<> tell(ByteView packet);
+    Result<> tell(ByteView packet);  // io_failed: it has ended, and how
     // The next packet, into a buffer that is large enough. timed_out: there was none; io_failed:
     // it has ended, and how.
     Result<std::size_t> hear(std::span<std::uint8_t> buffer, nanoseconds limit);
@@ -52,6 +52,7 @@ class Partner {
  private:
     Partner(int id, int socket) : id_(id), socket_(socket) {}
     Error ended();
+    Error how_it_ended();
 
     int id_;
     int socket_;

@@ -58,6 +58,13 @@ TEST(Partner, that_ends_says_how) {
     EXPECT_FALSE(partner->tell(bytes_of("hello")).ok());
 }
 
+TEST(Partner, that_has_ended_when_it_is_told_something_says_how) {
+    const auto partner = shell_partner("kill -ABRT $$");
+    Result<> told;
+    while (told) told = partner->tell(bytes_of("hello"));
+    EXPECT_EQ(told.error().message, "its process was ended by signal 6");
+}
+
 TEST(Partner, that_says_nothing_is_waited_for_as_long_as_was_said) {
     const auto partner = shell_partner("sleep 600");
     Bytes buffer(64);
