@@ -2,6 +2,8 @@
 import json
 import pathlib
 
+from strangers import command, enroll_with_curl
+
 ROLES = """
 kind: Role
 name: north
@@ -50,8 +52,46 @@ def check_questions(plant):
     assert both.returncode == 4 and "kept apart by role 'duties'" in both.stderr, both
 
 
+def ask(plant, path, certificate, key, *more):
+    """The status of the answer, 0 when there is none, and the body; over the API's listener with a client certificate."""
+    done = command("curl", "-sS", "--cacert", plant.data / "pki/root.pem", "--cert", certificate, "--key", key, "-w", "\n%{http_code}",
+                   *more, f"https://localhost:{plant.ports['api']}{path}", check=False)
+    body, _, status = done.stdout.decode().rpartition("\n")
+    return int(status or 0), body
+
+
+def check_program(plant, folder):
+    """A program that shows a certificate instead of a token: what it may, until the certificate or the user is gone."""
+    key, request, certificate = folder / "erp.key", folder / "erp.csr", folder / "erp.pem"
+    plant.ctl("user", "create", "erp", "--role", "viewer")
+    command("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=admin",
+            "-keyout", key, "-out", request)
+    wrong = plant.ctl("user", "certificate", "nobody", "--csr", request, check=False)
+    assert wrong.returncode != 0 and "nobody" in wrong.stderr, wrong
+    plant.ctl("user", "certificate", "erp", "--csr", request, "--out", certificate, "--lifetime", "30d")
+    text = command("openssl", "x509", "-in", certificate, "-noout", "-subject", "-ext", "subjectAltName").stdout.decode()
+    assert "CN = erp" in text and "URI:urn:millwright:user:erp" in text and "admin" not in text, text
+    status, body = ask(plant, "/v1/whoami", certificate, key)
+    assert status == 200 and json.loads(body)["user"] == "erp" and json.loads(body)["roles"] == ["viewer"], (status, body)
+    assert ask(plant, "/v1/devices", certificate, key)[0] == 200
+    assert ask(plant, "/v1/devices/gw-1", certificate, key, "-X", "DELETE")[0] == 403
+    # A token that is wrong is not made good by a certificate; a device is no user.
+    assert ask(plant, "/v1/whoami", certificate, key, "-H", "Authorization: Bearer mwt_erp_x")[0] == 401
+    _, device, device_key = enroll_with_curl(plant, folder, "gw-9", "pump-1")
+    assert ask(plant, "/v1/whoami", device, device_key)[0] == 401
+    plant.ctl("certificate", "revoke", "--user", "erp", "--reason", "superseded")
+    assert ask(plant, "/v1/whoami", certificate, key)[0] == 0, "the handshake must end"
+    plant.ctl("user", "certificate", "erp", "--csr", request, "--out", certificate)
+    assert ask(plant, "/v1/whoami", certificate, key)[0] == 200
+    plant.ctl("delete", "users", "erp")
+    assert ask(plant, "/v1/whoami", certificate, key)[0] == 401
+    facts = plant.ctl("audit", "list", "-o", "json")
+    assert facts.count("certificate.issued") == 2, facts
+
+
 def scenario_authorization(context):
-    """can-i and who-can explain; duties stay apart; a table of devices is rehearsed, registered, and again without effect."""
+    """can-i and who-can explain; duties stay apart; a program shows a certificate; a table of devices is rehearsed, registered,
+    and again without effect."""
     plant = context.plant()
     plant.start_hub()
     plant.describe_plant(["gw-1"])
@@ -79,4 +119,5 @@ def scenario_authorization(context):
     assert "1 changed" in plant.ctl("device", "import", table, "--update")
     assert json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))["labels"] == {"line": "9"}
     check_questions(plant)
+    check_program(plant, pathlib.Path(context.folder))
     plant.stop()

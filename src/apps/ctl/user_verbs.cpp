@@ -1,4 +1,4 @@
-// user create, token, revoke.
+// user create, token, certificate, revoke.
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -13,7 +13,7 @@ namespace {
 constexpr unsigned secret_permissions = 0600;
 
 struct UserArguments {
-    std::string name, display_name, token_file, lifetime, purpose;
+    std::string name, display_name, token_file, lifetime, purpose, csr_file, out_file;
     std::vector<std::string> roles;
 };
 
@@ -55,6 +55,23 @@ Result<> issue(Context& context, const UserArguments& a) {
     return deliver_token(*hub, a);
 }
 
+Result<> certify(Context& context, const UserArguments& a) {
+    TRY(std::string csr, read_file(a.csr_file));
+    TRY(Hub * hub, context.hub());
+    JsonObject wanted{{"csr", std::move(csr)}};
+    if (!a.lifetime.empty()) wanted["lifetime"] = a.lifetime;
+    TRY(const Json answer,
+        hub->send(http::Method::post, "/v1/users/" + a.name + "/certificate", std::move(wanted)));
+    const std::string pem = find_string(answer, "certificate").value_or("");
+    if (a.out_file.empty()) return std::cout << pem, Result<>{};
+    files::RealFiles files;
+    TRY_VOID(files::atomic_replace(files, a.out_file, bytes_of(pem), 0644)
+                 .context("writing the certificate"));
+    std::cout << "a certificate of " << a.name << " is in " << a.out_file << ", serial "
+              << cell(answer, "serial") << ", valid until " << cell(answer, "not_after") << "\n";
+    return {};
+}
+
 Result<> revoke(Context& context, const UserArguments& a) {
     TRY(Hub * hub, context.hub());
     TRY_VOID(hub->send(http::Method::del, "/v1/users/" + a.name + "/tokens", nullptr));
@@ -92,6 +109,21 @@ void add_user_verbs(CLI::App& app, Context& context) {
     token->add_option("name", b->name, "a User")->required();
     add_token_options(*token, b, "write it there (0600); default: print it");
     token->callback([&context, b] { context.run([&] { return issue(context, *b); }); });
+
+    auto* certificate =
+        group->add_subcommand("certificate", "a client certificate for a user, a program's");
+    auto d = std::make_shared<UserArguments>();
+    certificate->add_option("name", d->name, "a User")->required();
+    certificate->add_option("--csr", d->csr_file, "a request (PKCS#10, PEM) by the program's key")
+        ->required();
+    certificate->add_option("--out", d->out_file, "write it there; default: print it");
+    certificate->add_option("--lifetime", d->lifetime, "as 30d; 90d by default, at most 366d");
+    certificate->footer(
+        "The program then needs no token: it shows the certificate to the API.\n"
+        "Example:\n  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "
+        "/CN=erp \\\n    -keyout erp.key -out erp.csr\n  millwright user certificate erp --csr "
+        "erp.csr --out erp.pem");
+    certificate->callback([&context, d] { context.run([&] { return certify(context, *d); }); });
 
     auto* end = group->add_subcommand("revoke", "make every token of a user void");
     auto c = std::make_shared<UserArguments>();

@@ -86,7 +86,7 @@ Result<> Hub::open_trust() {
                                                      *registry_, *authority_, metrics_},
                                                     std::move(revocation))));
     revocation_->end_sessions_by([this] { return end_revoked_sessions(); });
-    revocation_wiring_ = std::make_unique<RevocationWiring>(*revocation_);
+    revocation_wiring_ = std::make_unique<RevocationWiring>(*revocation_, *authority_, *registry_);
     return open_people();
 }
 
@@ -326,11 +326,18 @@ Result<> Hub::open_surface() {
                                                 " has ended, so nobody with a certificate is let "
                                                 "in. Put a new list there and send SIGHUP"};
                            }});
-    parts.device_of = [this](ByteView certificate) -> Result<std::string> {
+    using Kind = identity::Principal::Kind;
+    const auto name_of = [this](ByteView certificate, Kind kind,
+                                const char* otherwise) -> Result<std::string> {
         TRY(const auto principal, onboarding_->admission()->admit(certificate));
-        if (principal.kind != identity::Principal::Kind::device)
-            return Error{Errc::denied, "only devices may download here"};
+        if (principal.kind != kind) return Error{Errc::denied, otherwise};
         return principal.name;
+    };
+    parts.device_of = [name_of](ByteView certificate) {
+        return name_of(certificate, Kind::device, "only devices may download here");
+    };
+    parts.user_of = [name_of](ByteView certificate) {
+        return name_of(certificate, Kind::user, "this is no user's certificate");
     };
     api::Options surface;
     surface.writes.naming = options_.lines.naming();

@@ -39,7 +39,6 @@ Result<std::shared_ptr<const net::TlsContext>> Hub::tls_context(
     tls.trusted = authority_->client_anchors_pem();
     tls.client_certificate = certificate;
     tls.status_response = [desk = revocation_.get()] { return desk->staple(); };
-    if (certificate == net::ClientCertificate::none) return net::TlsContext::server(std::move(tls));
     // By ourselves and not by OpenSSL, which would verify a whole list for each connection.
     const auto admission = onboarding_->admission();
     tls.vouch = [admission](ByteView peer) { return admission->vouch_for(peer); };
@@ -95,7 +94,7 @@ Result<> Hub::listen_for_people_and_devices() {
     device_server_->on_served(api_->request_counter("devices"));
     ports_.devices = device_server_->address().port;
 
-    TRY(auto people, tls_listener(options_.api_port, net::ClientCertificate::none));
+    TRY(auto people, tls_listener(options_.api_port, net::ClientCertificate::optional));
     TRY(api_server_,
         http::Server::open(*control_, server_options(std::move(people)), api_routes()));
     api_server_->on_served(api_->request_counter("api"));

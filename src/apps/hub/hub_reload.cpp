@@ -20,7 +20,7 @@ Task<> Hub::reload() {
     if (auto stapled = revocation_->renew_staple(); !stapled)
         log::error("hub.staple.not_renewed", {{"reason", stapled.error()}});
     using Wanted = net::ClientCertificate;
-    CO_TRY(auto people, tls_context(Wanted::none));
+    CO_TRY(auto people, tls_context(Wanted::optional));
     CO_TRY(auto devices, tls_context(Wanted::unjudged));
     CO_TRY(auto mqtt, tls_context(Wanted::required));
     // Whom we admit comes first: a handshake under way with the old context asks it at its end.
@@ -29,7 +29,7 @@ Task<> Hub::reload() {
     device_server_->set_tls(std::move(devices));
     auto reloading = data_->reload_tls(std::move(mqtt));
     CO_TRY(std::size_t dropped, co_await std::move(reloading));
-    dropped += drop_devices();
+    dropped += drop_requesters();
     const auto changed = [](bool is) { return is ? "changed" : "same"; };
     log::info("hub.certificates.reloaded",
               {{"server", changed(!(server == authority_->server()))},
@@ -44,20 +44,24 @@ Task<> Hub::reload() {
     co_return Result<>{};
 }
 
-std::size_t Hub::drop_devices() {
-    if (!device_server_) return 0;
+std::size_t Hub::drop_requesters() {
     const auto admission = onboarding_->admission();
-    return device_server_->drop_connections(
-        [&admission](ByteView certificate) { return admission->is_revoked(certificate); });
+    const auto revoked = [&admission](ByteView certificate) {
+        return admission->is_revoked(certificate);
+    };
+    std::size_t dropped = 0;
+    for (http::Server* server : {device_server_.get(), api_server_.get()})
+        if (server) dropped += server->drop_connections(revoked);
+    return dropped;
 }
 
 // Nobody who is revoked comes in any more; then those leave who are.
 Task<std::size_t> Hub::end_revoked_sessions() {
     onboarding_->reload();
-    const std::size_t devices = drop_devices();
+    const std::size_t requesters = drop_requesters();
     auto dropping = data_->drop_revoked();
     CO_TRY(const std::size_t sessions, co_await std::move(dropping));
-    co_return devices + sessions;
+    co_return requesters + sessions;
 }
 
 // The server's certificate is renewed a month before it ends, and nobody has to restart for it.

@@ -42,6 +42,19 @@ Task<JsonArray> RevocationWiring::list(Question asked) {
     co_return std::move(items);
 }
 
+Task<Json> RevocationWiring::issue(Wish wish) {
+    CO_TRY(const auto csr, crypto::csr_from_pem(wish.csr).context("csr"));
+    CO_TRY(const auto certificate, authority_.issue_user(wish.user, csr.spki, wish.lifetime));
+    const std::string until = to_iso8601(certificate.not_after);
+    AuditNote note{wish.actor, std::string(audit::action::certificate_issued),
+                   "for " + wish.user + ", serial " + certificate.serial + ", until " + until};
+    CO_TRY_VOID(co_await store_.note(std::move(note)));
+    const std::array chain{certificate, authority_.issuing()};
+    co_return Json(JsonObject{{"certificate", crypto::to_pem(chain)},
+                              {"serial", certificate.serial},
+                              {"not_after", until}});
+}
+
 Task<Json> RevocationWiring::revoke(Order asked) {
     revocation::Order order;
     order.serial = std::move(asked.serial), order.subject = std::move(asked.subject);

@@ -1,6 +1,6 @@
 #pragma once
-// Connects fleet/revocation to the doors: who is revoked is out on every listener, and anybody may
-// ask. Control loop.
+// Connects fleet/revocation and the authority to the doors: who is revoked is out on every
+// listener, anybody may ask, and users get certificates. Control loop.
 
 #include <functional>
 #include <memory>
@@ -13,13 +13,18 @@ namespace mw::hub {
 class RevocationWiring final : public api::CertificateDesk {
  public:
     // Outlives it.
-    explicit RevocationWiring(revocation::Desk& desk) : desk_(desk) {}
+    RevocationWiring(revocation::Desk& desk, identity::CertificateAuthority& authority,
+                     ResourceStore& store)
+        : desk_(desk), authority_(authority), store_(store) {}
 
     Task<JsonArray> list(Question question) override;
+    Task<Json> issue(Wish wish) override;
     Task<Json> revoke(Order order) override;
 
  private:
     revocation::Desk& desk_;
+    identity::CertificateAuthority& authority_;
+    ResourceStore& store_;
 };
 
 // What certificates and lists say about where to ask: below http://HOST:PORT, or nothing.

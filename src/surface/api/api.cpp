@@ -12,8 +12,7 @@ constexpr std::size_t stranger_body_max = 16 * 1024;
 
 // Every answer of a route that needs a token goes through here.
 Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
-    std::string token = presented_token(request);
-    auto asking = state.who_asks(std::move(token));
+    auto asking = state.who_asks(presented_by(request));
     auto caller = co_await std::move(asking);
     if (!caller) co_return state.refuse_token(request, caller.error());
     auto outcome = co_await endpoint(state, std::move(*caller), std::move(request));
@@ -23,8 +22,7 @@ Task<Response> guarded(State& state, Endpoint endpoint, Request request) {
 
 Task<Response> guarded_kind(State& state, const registry::Kind& kind, KindEndpoint endpoint,
                             Request request) {
-    std::string token = presented_token(request);
-    auto asking = state.who_asks(std::move(token));
+    auto asking = state.who_asks(presented_by(request));
     auto caller = co_await std::move(asking);
     if (!caller) co_return state.refuse_token(request, caller.error());
     auto outcome = co_await endpoint(state, kind, std::move(*caller), std::move(request));
@@ -184,6 +182,7 @@ void add_people_routes(Routes& routes) {
     routes.open(Method::post, "/v1/login", login);
     routes.add(Method::get, "/v1/whoami", whoami);
     routes.add(Method::post, "/v1/users/{name}/token", issue_user_token);
+    routes.add(Method::post, "/v1/users/{name}/certificate", issue_user_certificate);
     routes.add(Method::del, "/v1/users/{name}/tokens", revoke_user_tokens);
 }
 

@@ -46,6 +46,7 @@ using Assets = std::function<std::optional<Asset>(std::string_view path)>;  // "
 
 // The name of the Device that holds a client certificate (DER) that TLS has verified.
 using DeviceOf = std::function<Result<std::string>(ByteView certificate)>;
+using UserOf = DeviceOf;  // the same of a User
 
 struct Options {
     std::size_t blob_bytes_max = std::size_t{64} << 20;  // of an upload, which is held in memory
@@ -88,6 +89,7 @@ struct Parts {
     std::vector<ReadyCheck> ready{};
     Assets assets{};
     DeviceOf device_of{};   // needed by the device routes
+    UserOf user_of{};       // without it users show tokens
     Admission admission{};  // a kind that isn't there is admitted
 };
 

@@ -107,7 +107,7 @@ class PacketStream {
     // The token may have been revoked, or a role changed, since the stream was opened.
     bool still_allowed() const {
         const auto& registry = state_.parts.registry;
-        const auto who = state_.holder_of(caller_.token);
+        const auto who = state_.holder_of(caller_.shown);
         return who && registry.policy()->allowed(*who, {Verb::watch, messages_kind, "default"}) &&
                (!payloads_ ||
                 registry.policy()->allowed(*who, {Verb::get, messages_kind, "default"}));

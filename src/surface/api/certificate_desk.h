@@ -22,6 +22,15 @@ class CertificateDesk {
     // revoked ones, revoked, reason, why, by. invalid_input: no such state.
     virtual Task<JsonArray> list(Question question) = 0;
 
+    struct Wish {
+        std::string user, csr;  // PEM; what names the request has does not count
+        nanoseconds lifetime{0};
+        std::string actor;
+    };
+    // {"certificate": PEM with those between it and the root, "serial", "not_after"}; the fact is
+    // written when it returns.
+    virtual Task<Json> issue(Wish wish) = 0;
+
     struct Order {
         std::string serial, subject;  // one of them
         std::string reason, why, actor;

@@ -13,6 +13,8 @@ constexpr int failures_per_peer = 20;  // then one more every 3 s
 
 }  // namespace
 
+namespace {
+
 std::string presented_token(const Request& request) {
     if (const auto bearer = request.bearer_token(); !bearer.empty()) return std::string(bearer);
     const auto value = request.headers.get("Authorization");
@@ -24,6 +26,18 @@ std::string presented_token(const Request& request) {
     }
     const auto colon = secret.find(':');  // no token has one
     return colon == std::string::npos ? secret : secret.substr(colon + 1);
+}
+
+const Error nothing_shown{Errc::denied,
+                          "a token is needed: send 'Authorization: Bearer mwt_...'; or the client "
+                          "certificate of a user"};
+
+}  // namespace
+
+Credential presented_by(const Request& request) {
+    Credential shown{presented_token(request)};
+    if (shown.token.empty()) shown.certificate = request.peer_certificate;
+    return shown;
 }
 
 bool Throttle::admit(SteadyTime now) {
@@ -44,7 +58,15 @@ Metrics::Metrics(metrics::Registry& r)
       watches_expired(r.counter("millwright_api_watches_expired_total",
                                 "Watches ended because their client was too slow.")) {}
 
-Result<policy::Principal> State::holder_of(const std::string& token) const {
+Result<policy::Principal> State::holder_of(const Credential& shown) const {
+    if (!shown.certificate.empty()) {
+        if (!parts.user_of) return nothing_shown;
+        TRY(const auto user, parts.user_of(shown.certificate));
+        const auto* account = parts.registry.find(user);
+        if (!account) return Error{Errc::denied, "there is no User '" + user + "' any more"};
+        return policy::Principal{"user:" + user, account->roles};
+    }
+    const std::string& token = shown.token;
     if (!parts.foreign || !parts.foreign->takes(token))
         return policy::authenticate(parts.registry, token, now());
     TRY(auto who, parts.foreign->authenticate(token, now()));
@@ -55,23 +77,21 @@ Result<policy::Principal> State::holder_of(const std::string& token) const {
 }
 
 Result<Caller> State::authenticate(const Request& request) const {
-    std::string token = presented_token(request);
-    if (token.empty())
-        return Error{Errc::denied, "a token is needed: send 'Authorization: Bearer mwt_...'"};
-    TRY(auto who, holder_of(token));
-    return Caller{std::move(who), std::move(token)};
+    auto shown = presented_by(request);
+    if (shown.empty()) return nothing_shown;
+    TRY(auto who, holder_of(shown));
+    return Caller{std::move(who), std::move(shown)};
 }
 
-Task<Caller> State::who_asks(std::string token) {
-    if (token.empty())
-        co_return Error{Errc::denied, "a token is needed: send 'Authorization: Bearer mwt_...'"};
-    auto who = holder_of(token);
+Task<Caller> State::who_asks(Credential shown) {
+    if (shown.empty()) co_return nothing_shown;
+    auto who = holder_of(shown);
     if (!who && who.error().code == Errc::not_found && parts.foreign) {
         ignore(co_await parts.foreign->renew(), "the token is judged by the keys that there are");
-        who = holder_of(token);
+        who = holder_of(shown);
     }
     if (!who) co_return std::move(who).error();
-    co_return Caller{std::move(*who), std::move(token)};
+    co_return Caller{std::move(*who), std::move(shown)};
 }
 
 void State::note_refusal(AuditNote note) {
@@ -90,7 +110,7 @@ Response State::refuse_token(const Request& request, const Error& error) {
     auto& throttle = failures_by_peer.try_emplace(request.peer.host, failures_per_peer, seconds(3))
                          .first->second;
     // Who shows no token at all only has to be asked for one: that is no attempt.
-    const bool attempt = !presented_token(request).empty() || request.path == "/v1/login";
+    const bool attempt = !presented_by(request).empty() || request.path == "/v1/login";
     if (attempt) {
         if (!throttle.admit(parts.clock.steady())) {
             auto response = Response::error(429, "overloaded", "too many refused tokens; wait");

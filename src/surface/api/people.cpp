@@ -62,6 +62,13 @@ Result<> check_account(const Caller& caller, const std::string& user) {
         caller.who.name + " has no account of this hub; its tokens come from its provider"};
 }
 
+// Who hands out what speaks for a user must have at least the user's roles.
+Task<> may_speak_for(State& state, const Caller& caller, std::string user) {
+    CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(user)));
+    CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
+    co_return check_escalation(state, caller, stored, nullptr);
+}
+
 }  // namespace
 
 // Before anybody has a token: where it is to be had. Nothing of it is secret.
@@ -116,10 +123,8 @@ Task<Response> issue_user_token(State& state, Caller caller, Request request) {
     CO_TRY(const auto lifetime, lifetime_from(body, token_lifetime_default));
     const auto purpose = find_string(body, "purpose").value_or("api").substr(0, 100);
     if (user != user_of(caller)) {
-        std::string name = user;
-        CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(name)));
-        CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
-        CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+        auto asking = may_speak_for(state, caller, user);
+        CO_TRY_VOID(co_await std::move(asking));
     }
     const auto issued =
         policy::issue_token(user, purpose, state.now(), lifetime, state.parts.random);
@@ -134,15 +139,33 @@ Task<Response> issue_user_token(State& state, Caller caller, Request request) {
     co_return std::move(response);
 }
 
+// For programs: mutual TLS, with a key that never leaves them.
+Task<Response> issue_user_certificate(State& state, Caller caller, Request request) {
+    if (!state.parts.certificates)
+        co_return Error{Errc::not_found, "this hub issues no certificates"};
+    CertificateDesk::Wish wish;
+    wish.user = request.param("name"), wish.actor = caller.who.name;
+    CO_TRY_VOID(check_account(caller, wish.user));
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY_VOID(check_keys(body, {"csr", "lifetime"}));
+    CO_TRY(wish.csr, want_string(body, "csr"));
+    CO_TRY(wish.lifetime, lifetime_from(body, token_lifetime_default));
+    if (wish.user != user_of(caller)) {
+        auto asking = may_speak_for(state, caller, wish.user);
+        CO_TRY_VOID(co_await std::move(asking));
+    }
+    auto issuing = state.parts.certificates->issue(std::move(wish));
+    CO_TRY(auto issued, co_await std::move(issuing));
+    co_return Response::json(201, std::move(issued));
+}
+
 Task<Response> revoke_user_tokens(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     const std::string user = request.param("name");
     CO_TRY_VOID(check_account(caller, user));
     if (user != user_of(caller)) {
-        std::string name = user;
-        CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(name)));
-        CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
-        CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+        auto asking = may_speak_for(state, caller, user);
+        CO_TRY_VOID(co_await std::move(asking));
     }
     AuditNote note{caller.who.name, std::string(audit::action::tokens_revoked), "of " + user};
     std::string name = user;

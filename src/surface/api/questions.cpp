@@ -114,7 +114,7 @@ Task<Response> who_can(State& state, Caller caller, Request request) {
         const auto* account = state.parts.registry.find(user.name);
         if (!account) return;
         const policy::Principal who{"user:" + user.name, account->roles};
-        if (state.allowed(Caller{who, ""}, question.access()))
+        if (state.allowed(Caller{who, {}}, question.access()))
             items.push_back(answer_for(state, question, who));
     };
     auto reading = each_resource(state.parts.registry, "User", std::move(visit));

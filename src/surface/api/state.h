@@ -14,10 +14,18 @@ using http::Request;
 using http::Response;
 using policy::Verb;
 
-// Someone whose token was good when the request came.
+// What a request shows to say whose it is: a bearer token or, without one, a client certificate
+// (DER) of whose key TLS has proof.
+struct Credential {
+    std::string token{};
+    Bytes certificate{};
+    bool empty() const { return token.empty() && certificate.empty(); }
+};
+
+// Someone whose credential was good when the request came.
 struct Caller {
     policy::Principal who;
-    std::string token;
+    Credential shown;
 };
 
 // At most `burst` events at once and one per `every` afterwards.
@@ -83,9 +91,10 @@ struct mw::api::Api::State {
     Timestamp now() const { return parts.clock.now(); }
     Result<Caller> authenticate(const Request& request) const;
     // The same; if its issuer has keys that we don't know yet, they are fetched first.
-    Task<Caller> who_asks(std::string token);
-    // Who holds a token, be it ours or somebody else's. not_found: of an issuer's unknown key.
-    Result<policy::Principal> holder_of(const std::string& token) const;
+    Task<Caller> who_asks(Credential shown);
+    // Who holds a token, be it ours or somebody else's, or a certificate of a User. not_found: of
+    // an issuer's unknown key.
+    Result<policy::Principal> holder_of(const Credential& shown) const;
     // Writes a fact about a refusal in the background, at a bounded rate.
     void note_refusal(AuditNote note);
     // 401, or 429 for who keeps trying.
@@ -107,8 +116,9 @@ using State = Api::State;
 using Endpoint = Task<Response> (*)(State&, Caller, Request);
 using KindEndpoint = Task<Response> (*)(State&, const registry::Kind&, Caller, Request);
 
-// "Bearer x"; "Token x" of InfluxDB 2, "Token user:x" of 1; the password of "Basic ...".
-std::string presented_token(const Request& request);
+// "Bearer x"; "Token x" of InfluxDB 2, "Token user:x" of 1; the password of "Basic ..."; the
+// certificate of the connection.
+Credential presented_by(const Request& request);
 // An error as a response; a path at the beginning of its message becomes the "path" key.
 Response error_response(const Error& error);
 // The body as JSON; a large one is parsed on a worker. An empty body is an empty object.
@@ -141,6 +151,7 @@ Task<Response> login_ways(State&, Request);
 Task<Response> login(State&, Request);
 Task<Response> whoami(State&, Caller, Request);
 Task<Response> issue_user_token(State&, Caller, Request);
+Task<Response> issue_user_certificate(State&, Caller, Request);
 Task<Response> revoke_user_tokens(State&, Caller, Request);
 Task<Response> issue_enrollment_token(State&, Caller, Request);
 Task<Response> list_enrollments(State&, Caller, Request);

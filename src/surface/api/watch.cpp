@@ -38,10 +38,10 @@ class Watch {
     }
     // The token may have been revoked, or a role changed, since the stream was opened.
     bool still_allowed(std::string_view kind, std::string_view domain) const {
-        const auto who = state_.holder_of(caller_.token);
+        const auto who = state_.holder_of(caller_.shown);
         return who && state_.parts.registry.policy()->allowed(*who, {Verb::watch, kind, domain});
     }
-    bool still_known() const { return state_.holder_of(caller_.token).ok(); }
+    bool still_known() const { return state_.holder_of(caller_.shown).ok(); }
     Task<> send_all(http::EventWriter& writer, std::uint64_t after);
 
     std::shared_ptr<void> subscription;

@@ -76,8 +76,7 @@ std::string told(const WriteReport& report) {
 }  // namespace
 
 Task<Response> write_influx(State& state, Request request) {
-    std::string token = presented_token(request);
-    auto asking = state.who_asks(std::move(token));
+    auto asking = state.who_asks(presented_by(request));
     auto caller = co_await std::move(asking);
     if (!caller) {
         auto refused = state.refuse_token(request, caller.error());
@@ -159,8 +158,7 @@ Response influx_health(State& state, Request) {
 
 // 1.x clients begin with CREATE DATABASE. A hub has one history: there is nothing to create.
 Task<Response> influx_query(State& state, Request request) {
-    std::string token = presented_token(request);
-    auto asking = state.who_asks(std::move(token));
+    auto asking = state.who_asks(presented_by(request));
     auto caller = co_await std::move(asking);
     if (!caller) {
         auto refused = state.refuse_token(request, caller.error());

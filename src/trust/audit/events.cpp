@@ -14,6 +14,7 @@ constexpr Event all_events[] = {
     {"backup.create", notice, "a copy of everything was made"},
     {"backup.restore", warning, "this hub goes on from a copy"},
     {"blob.stored", info, "a file was uploaded"},
+    {"certificate.issued", notice, "a client certificate of a user was made"},
     {"certificate.revoked", warning, "a certificate is void"},
     {"create", info, "a resource was made; of kind User, Role or Policy it gives rights"},
     {"delete", notice, "a resource was removed"},

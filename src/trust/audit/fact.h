@@ -56,6 +56,7 @@ inline constexpr std::string_view enroll_refused = "enroll.refused";
 inline constexpr std::string_view enroll_requested = "enroll.requested";
 inline constexpr std::string_view enroll_approved = "enroll.approved";
 inline constexpr std::string_view enroll_denied = "enroll.denied";
+inline constexpr std::string_view certificate_issued = "certificate.issued";  // a user's
 inline constexpr std::string_view certificate_revoked = "certificate.revoked";
 inline constexpr std::string_view blob_stored = "blob.stored";
 inline constexpr std::string_view query = "query";
