@@ -22,6 +22,16 @@ WorkersOptions workers_of(std::string name, int threads, int niceness) {
     return options;
 }
 
+// Who holds a client certificate, if it is somebody of that kind.
+api::UserOf holder_if(const onboarding::Onboarding& onboarding, identity::Principal::Kind kind,
+                      const char* otherwise) {
+    return [&onboarding, kind, otherwise](ByteView certificate) -> Result<std::string> {
+        TRY(const auto principal, onboarding.admission()->admit(certificate));
+        if (principal.kind != kind) return Error{Errc::denied, otherwise};
+        return principal.name;
+    };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Hub>> Hub::open(HubOptions options, World world) {
@@ -327,18 +337,8 @@ Result<> Hub::open_surface() {
                                                 "in. Put a new list there and send SIGHUP"};
                            }});
     using Kind = identity::Principal::Kind;
-    const auto name_of = [this](ByteView certificate, Kind kind,
-                                const char* otherwise) -> Result<std::string> {
-        TRY(const auto principal, onboarding_->admission()->admit(certificate));
-        if (principal.kind != kind) return Error{Errc::denied, otherwise};
-        return principal.name;
-    };
-    parts.device_of = [name_of](ByteView certificate) {
-        return name_of(certificate, Kind::device, "only devices may download here");
-    };
-    parts.user_of = [name_of](ByteView certificate) {
-        return name_of(certificate, Kind::user, "this is no user's certificate");
-    };
+    parts.device_of = holder_if(*onboarding_, Kind::device, "only devices may download here");
+    parts.user_of = holder_if(*onboarding_, Kind::user, "this is no user's certificate");
     api::Options surface;
     surface.writes.naming = options_.lines.naming();
     if (people_) surface.oidc_login = people_->login_words();
