@@ -82,7 +82,7 @@ class Hub final : private api::EnrollmentTokens {
     Result<std::shared_ptr<const net::TlsContext>> tls_context(net::ClientCertificate certificate);
     Task<> keep_server_certificate();
     Task<std::size_t> end_revoked_sessions();
-    std::size_t drop_requesters();  // from their HTTPS listener
+    std::size_t drop_requesters();  // from both HTTPS listeners: who is revoked
     Result<> write_hub_file();
     Task<> start_parts();
     Task<std::uint64_t> blob_size(std::string sha256);

@@ -206,15 +206,16 @@ Task<Decision> Onboarding::Parts::use_place(Ask ask, std::optional<TokenText> to
     AuditNote note{ask.actor(), token ? "enroll.token.used" : "enroll.factory.used",
                    (token ? "" : ask.factory->text() + ", ") + "from " + ask.who.peer};
     Result<> saved;
-    Scope beside(Loop::here());
-    const auto keep = [](Task<> saving, Result<>& saved) -> Task<> {
-        saved = co_await std::move(saving);
+    Result<Decision> outcome = Decision{};
+    Scope both(Loop::here());
+    const auto keep = []<class T>(Task<T> doing, Result<T>& into) -> Task<> {
+        into = co_await std::move(doing);
         co_return Result<>{};
     };
-    beside.spawn(keep(save(group.name, std::move(note)), saved));
-    auto writing = write_device(std::move(ask), std::move(group));
-    auto outcome = co_await std::move(writing);
-    CO_TRY_VOID(co_await beside.join());
+    // The use comes first: should a crash part them, a use is lost and none is won.
+    both.spawn(keep(save(group.name, std::move(note)), saved));
+    both.spawn(keep(write_device(std::move(ask), std::move(group)), outcome));
+    CO_TRY_VOID(co_await both.join());
     if (outcome && !saved) outcome = std::move(saved).error();
     if (outcome) co_return outcome;
     release(group_name, token);

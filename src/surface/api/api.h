@@ -99,7 +99,7 @@ class Api {
     ~Api();
     Api(const Api&) = delete;
 
-    http::Router routes();  // for people: bearer tokens
+    http::Router routes();  // for people: bearer tokens, or certificates of users
     // For devices, to be joined by the enrolment routes of the same listener: GET
     // /v1/blobs/{sha256} and /healthz.
     void add_device_routes(http::Router& router);

@@ -19,7 +19,7 @@ struct RouteWords {
 constexpr RouteWords all_words[] = {
     {"GET", "/v1/login", "How people log in: the OpenID provider, its client and scopes"},
     {"POST", "/v1/login", "Exchange a token for one of a session", "", "application/json"},
-    {"GET", "/v1/whoami", "Who the token belongs to, and their roles"},
+    {"GET", "/v1/whoami", "Who the token or certificate belongs to, and their roles"},
     {"POST", "/v1/users/{name}/token", "Make a token of a user; shown once", "",
      "application/json"},
     {"POST", "/v1/users/{name}/certificate",
