@@ -262,11 +262,10 @@ class Plant {
     }
 
  private:
-    // docs/formats/points-binary.md: each run has one time, at its byte 16.
+    // docs/formats/points-binary.md: a row has one head, whose time is at its byte 16.
     void stamp(Timestamp now) {
         const std::size_t names = load_le<std::uint32_t>(bytes_.data() + 12);
-        std::uint8_t* run = bytes_.data() + 40 + (names + 7) / 8 * 8;
-        for (int i = 0; i < signals; ++i) store_le(run + i * 32 + 16, now.ns);
+        store_le(bytes_.data() + 40 + (names + 7) / 8 * 8 + 16, now.ns);
         const std::size_t body = bytes_.size() - 8;
         store_le(bytes_.data() + body, crc32c(ByteView(bytes_).first(body)));
     }

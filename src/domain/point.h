@@ -30,7 +30,8 @@ struct StreamPosition {
     std::uint64_t sequence = 0;
 };
 
-// One signal's points inside a batch: columns [begin, end).
+// One signal's points inside a batch: columns [begin, end), never none. Runs lie in their order,
+// one behind the other, and leave no column out.
 struct Run {
     std::string signal;
     std::string unit;  // as sent; empty means the declared one

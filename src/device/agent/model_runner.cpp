@@ -11,6 +11,7 @@ constexpr std::size_t buffers_kept = 1;
 ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
     : assignment_(std::move(assignment)),
       bundle_(std::move(bundle)),
+      fed_by_(bundle_.pipeline.spec().fed_by()),
       aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align),
       grid_(bundle_.pipeline.spec().inputs.size(), bundle_.pipeline.spec().resample),
       observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id) {}
@@ -91,6 +92,8 @@ void ModelRunner::look_back(const Batch& batch) {
 }
 
 std::optional<features::Row> ModelRunner::next_row() {
+    const bool as_they_are = bundle_.pipeline.spec().resample.every == nanoseconds{0};
+    if (as_they_are) return aligner_.next();
     for (;;) {
         if (auto row = grid_.next()) return row;
         const auto aligned = aligner_.next();

@@ -43,7 +43,7 @@ class ModelRunner {
     inference::Standing standing() const { return bundle_.pipeline.model().standing(); }
 
     // Models whose scores it takes, and one of those scores: before the batch that led to it.
-    std::vector<std::string> fed_by() const { return bundle_.pipeline.spec().fed_by(); }
+    const std::vector<std::string>& fed_by() const { return fed_by_; }
     void take_score(const Decision& of_another);
 
     // Feeds a batch; appends the decisions it led to. Then, when those are on their way, count():
@@ -80,6 +80,7 @@ class ModelRunner {
 
     Assignment assignment_;
     pipeline::LoadedBundle bundle_;
+    std::vector<std::string> fed_by_;
     features::Aligner aligner_;
     features::Resampler grid_;
     observation::Observer observer_;

@@ -103,8 +103,8 @@ Result<> Processor::check_chain(const ModelRunner& runner) const {
                              before.front() + "'. Break the ring"};
         const auto found = models_.find(before[i]);
         if (found == models_.end()) continue;
-        for (std::string& more : found->second->fed_by())
-            if (std::ranges::find(before, more) == before.end()) before.push_back(std::move(more));
+        for (const std::string& more : found->second->fed_by())
+            if (std::ranges::find(before, more) == before.end()) before.push_back(more);
     }
     return {};
 }

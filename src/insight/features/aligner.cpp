@@ -40,8 +40,13 @@ bool Aligner::add_row(const Batch& batch) {
                       (!consumed_ || time > *consumed_) && time.ns <= time_limit_ns &&
                       time.ns >= -time_limit_ns && !is_ahead(time) &&
                       std::ranges::all_of(batch.times, [&](Timestamp t) { return t == time; }) &&
-                      std::ranges::none_of(batch.runs, &Run::boxed);
+                      (batch.boxes.empty() || std::ranges::none_of(batch.runs, &Run::boxed));
     if (!fits || batch.runs.empty()) return false;
+    if (batch.form != form_) learn(batch);
+    if (rows_.empty() && !run_of_.empty()) {
+        add_whole_row(batch);
+        return true;
+    }
     for (std::size_t i = 0; i < batch.runs.size(); ++i) {
         const Inputs* inputs = inputs_of(batch, i);
         if (!inputs) continue;
@@ -52,20 +57,56 @@ bool Aligner::add_row(const Batch& batch) {
     return true;
 }
 
+// Nothing waits, and nothing is missing: its columns are the row.
+void Aligner::add_whole_row(const Batch& batch) {
+    Pending row = spare_row();
+    row.values.resize(width_);
+    row.quality.resize(width_);
+    row.known.assign(width_, 1);
+    row.count = width_;
+    if (in_order_) {
+        std::copy_n(batch.values.begin(), width_, row.values.begin());
+        std::copy_n(batch.quality.begin(), width_, row.quality.begin());
+    } else {
+        for (std::size_t i = 0; i < width_; ++i) {
+            row.values[i] = batch.values[run_of_[i]];
+            row.quality[i] = batch.quality[run_of_[i]];
+        }
+    }
+    flushing_ = false;
+    if (!newest_ || batch.times[0] > *newest_) newest_ = batch.times[0];
+    rows_.emplace(batch.times[0].ns, std::move(row));
+}
+
+const Aligner::Inputs* Aligner::look_up(const Run& run) const {
+    const auto found = inputs_.find(run.signal);
+    return found == inputs_.end() ? nullptr : &found->second;
+}
+
 // Batches of one form name the same signals in the same places: those are
 // looked up once.
-const Aligner::Inputs* Aligner::inputs_of(const Batch& batch, std::size_t run) {
-    const auto look_up = [&](std::size_t place) {
-        const auto found = inputs_.find(batch.runs[place].signal);
-        return found == inputs_.end() ? nullptr : &found->second;
-    };
-    if (batch.form == 0) return look_up(run);
-    if (batch.form != form_) {
-        form_ = batch.form;
-        of_run_.clear();
-        for (std::size_t place = 0; place < batch.runs.size(); ++place)
-            of_run_.push_back(look_up(place));
+void Aligner::learn(const Batch& batch) {
+    constexpr std::uint32_t none = ~std::uint32_t{0};
+    form_ = batch.form;
+    of_run_.clear();
+    run_of_.assign(width_, none);
+    bool once = true;
+    for (std::uint32_t run = 0; run < batch.runs.size(); ++run) {
+        of_run_.push_back(look_up(batch.runs[run]));
+        if (!of_run_.back()) continue;
+        for (const std::size_t input : *of_run_.back()) {
+            once &= run_of_[input] == none;
+            run_of_[input] = run;
+        }
     }
+    in_order_ = true;
+    for (std::size_t i = 0; i < width_; ++i) in_order_ &= run_of_[i] == i;
+    if (!once || std::ranges::count(run_of_, none) > 0) run_of_.clear();
+}
+
+const Aligner::Inputs* Aligner::inputs_of(const Batch& batch, std::size_t run) {
+    if (batch.form == 0) return look_up(batch.runs[run]);
+    if (batch.form != form_) learn(batch);
     return of_run_[run];
 }
 
@@ -135,6 +176,14 @@ void Aligner::drop_aside() {
     aside_.clear();
 }
 
+Aligner::Pending Aligner::spare_row() {
+    Pending row;
+    if (spare_.empty()) return row;
+    row = std::move(spare_.back());
+    spare_.pop_back();
+    return row;
+}
+
 // The earliest waiting row within the tolerance that has no such value yet, else a new row.
 Aligner::Rows::iterator Aligner::row_at(std::size_t input, Timestamp time) {
     if (const auto same = rows_.find(time.ns); same != rows_.end()) return same;
@@ -144,11 +193,7 @@ Aligner::Rows::iterator Aligner::row_at(std::size_t input, Timestamp time) {
         for (; near != rows_.end() && near->first <= time.ns + tolerance; ++near)
             if (!near->second.known[input]) return near;
     }
-    Pending row;
-    if (!spare_.empty()) {
-        row = std::move(spare_.back());
-        spare_.pop_back();
-    }
+    Pending row = spare_row();
     row.values.assign(width_, std::numeric_limits<double>::quiet_NaN());
     row.quality.assign(width_, Quality::good());
     row.known.assign(width_, 0);

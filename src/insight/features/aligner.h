@@ -57,6 +57,7 @@ class Aligner {
 
     void add(const Point& point);
     bool add_row(const Batch& batch);
+    void add_whole_row(const Batch& batch);
     void place(const Point& point);
     static void fill(Pending& row, const Point& point);
     bool is_ahead(Timestamp time) const;
@@ -66,11 +67,16 @@ class Aligner {
     Rows::iterator row_at(std::size_t input, Timestamp time);
 
     using Inputs = std::vector<std::size_t>;
+    const Inputs* look_up(const Run& run) const;
+    void learn(const Batch& batch);
     const Inputs* inputs_of(const Batch& batch, std::size_t run);
+    Pending spare_row();  // its buffers may hold anything
 
     std::map<std::string, Inputs, std::less<>> inputs_;
     std::uint64_t form_ = 0;             // of the batch whose runs were looked up last
     std::vector<const Inputs*> of_run_;  // in inputs_; null: not listed
+    std::vector<std::uint32_t> run_of_;  // of each input, its run; empty: one has none, or several
+    bool in_order_ = false;              // the runs are the inputs as they are
     std::size_t width_ = 0;
     AlignOptions options_;
     Rows rows_;

@@ -195,8 +195,9 @@ void Extractor::append(const Row& row) {
         std::span(staged_).subspan(staged_count_ * plan_.inputs.size(), plan_.inputs.size());
     staged_at_[staged_count_++] = at;
     Quality worst_of_row;
-    for (std::size_t input = 0; input < usable.size(); ++input)
-        worst_of_row = worst(worst_of_row, admit(row, input, usable[input]));
+    if (!take_whole(row, usable))
+        for (std::size_t input = 0; input < usable.size(); ++input)
+            worst_of_row = worst(worst_of_row, admit(row, input, usable[input]));
     sums_.add(usable);
     times_[at] = row.time;
     row_quality_[at] = worst_of_row;
@@ -213,6 +214,19 @@ void Extractor::settle() {
         for (std::size_t i = 0; i < staged_count_; ++i)
             values_[input * capacity_ + staged_at_[i]] = staged_[i * width + input];
     staged_count_ = 0;
+}
+
+// Most rows: everything is good and finite, and nothing is remembered of it.
+bool Extractor::take_whole(const Row& row, std::span<double> usable) const {
+    if (plan_.on_bad == OnBad::hold) return false;
+    unsigned other = 0;
+    for (const Quality quality : row.quality) other |= quality.code ^ Quality::good().code;
+    double nothing = 0;  // becomes NaN with the first value that is not finite
+    for (std::size_t input = 0; input < usable.size(); ++input) {
+        usable[input] = row.values[input];
+        nothing += row.values[input] * 0;
+    }
+    return other == 0 && nothing == 0;
 }
 
 // Writes the value to use, or NaN, and says how good it is.

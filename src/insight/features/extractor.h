@@ -65,6 +65,7 @@ class Extractor {
     bool after_gap(const Row& row) const;
     void start_anew();
     void append(const Row& row);
+    bool take_whole(const Row& row, std::span<double> usable) const;
     void settle();
     Quality admit(const Row& row, std::size_t input, double& value);
     void drop_before(Timestamp oldest_kept);

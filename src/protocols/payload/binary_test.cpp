@@ -125,6 +125,68 @@ TEST(Binary, sensor_values_take_two_or_four_bytes) {
     }
 }
 
+// One point of each signal, all of one time.
+Batch row(int signals) {
+    Batch batch;
+    batch.device.text = "press-1";
+    batch.position.sequence = 9;
+    for (int i = 0; i < signals; ++i)
+        add_run(batch, "axis." + std::to_string(i), {noon}, {1.5 + i});
+    return batch;
+}
+
+TEST(Binary, a_row_has_one_head) {
+    Batch batch = row(1'000);
+    for (double& value : batch.values) value /= 3;
+    const Bytes bytes = encoded(batch, true);
+    EXPECT_LT(bytes.size(), 1'000 * (8 + 12 + 0u) + 150);
+    BinaryDecoder decoder;
+    Batch got;
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(decoder.decode(bytes, "press-1", got));
+        expect_same(got, batch);
+    }
+    batch.quality[7] = Quality::bad(Reason::source_bad);
+    ASSERT_TRUE(decoder.decode(encoded(batch, true), "press-1", got));
+    expect_same(got, batch);
+    batch.times[999].ns += 1;
+    const Bytes no_row = encoded(batch, true);
+    EXPECT_GT(no_row.size(), bytes.size() + 30'000);
+    ASSERT_TRUE(decoder.decode(no_row, "press-1", got));
+    expect_same(got, batch);
+}
+
+// docs/formats/points-binary.md: these bytes are promised.
+TEST(Binary, a_row_byte_by_byte) {
+    std::string hex;
+    for (const std::uint8_t byte : encoded(row(2), true)) {
+        constexpr char digits[] = "0123456789abcdef";
+        hex += {digits[byte >> 4], digits[byte & 15]};
+    }
+    EXPECT_EQ(hex,
+              "4d575042010002007000000016000000"
+              "09000000000000000200000002000000"
+              "00000000000000000000060061786973"
+              "2e3000000600617869732e3100000000"
+              "0200000001010100c000000000000000"
+              "00002a36fe9c97170000000000000000"
+              "0f00190000000000d0b54a8000000000");
+}
+
+TEST(Binary, of_rows_and_others_in_turn_no_run_is_left_in_the_wrong_place) {
+    Batch wide = row(2), got;
+    wide.runs[0].end = wide.runs[1].begin = 2;  // as many points as before, and one more
+    wide.runs[1].end = 3;
+    wide.times.push_back({noon});
+    wide.values = {1, 2, 3};
+    wide.quality.resize(3, Quality::good());
+    BinaryDecoder decoder;
+    for (const Batch& each : {row(2), wide, row(2)}) {
+        ASSERT_TRUE(decoder.decode(encoded(each), "", got));
+        expect_same(got, each);
+    }
+}
+
 TEST(Binary, who_sends_may_name_no_other_device) {
     BinaryDecoder decoder;
     Batch got;
@@ -165,7 +227,7 @@ TEST(Binary, what_is_wrong_is_said_with_its_byte) {
     const Broken table[] = {
         {0, 'X', 1, "byte 0): want a header"},
         {4, 2, 2, "byte 4): version 2"},
-        {6, 2, 2, "byte 6): a flag"},
+        {6, 4, 2, "byte 6): a flag"},
         {8, 1u << 30, 4, "byte 8): the length"},
         {8, 41, 4, "byte 8): the length"},
         {12, 5'000, 4, "byte 12): names and runs"},
@@ -198,6 +260,32 @@ TEST(Binary, what_is_wrong_is_said_with_its_byte) {
         EXPECT_NE(length.error().message.find(broken.says), std::string::npos)
             << broken.at << ": " << length.error().message;
         EXPECT_EQ(got.size(), 0u);
+    }
+}
+
+TEST(Binary, what_is_wrong_with_a_row_is_said) {
+    const Bytes good = encoded(row(3));
+    const std::size_t head = 40 + (load_le<std::uint32_t>(good.data() + 12) + 7) / 8 * 8;
+    const Broken table[] = {
+        {28, 2, 4, "byte 28): a row has one point of each run"},
+        {24, 4, 4, "a row has one point"},
+        {6, 0, 2, "names and runs are longer"},
+        {head, 2, 4, "the runs have 2 points"},
+        {head, 4, 4, "not more than the batch"},
+        {head + 4, 0, 1, "a row has one time"},
+        {head + 4, 2, 1, "a row has one time"},
+        {head + 24, 1, 8, "a row has one time"},
+        {head + 16, ~0ull, 8, "1970 to 2261"},
+    };
+    BinaryDecoder decoder;
+    Batch got;
+    for (const Broken& broken : table) {
+        Bytes bytes = good;
+        std::memcpy(bytes.data() + broken.at, &broken.value, broken.bytes);
+        auto length = decoder.decode(resealed(bytes), "", got);
+        ASSERT_FALSE(length) << broken.says;
+        EXPECT_NE(length.error().message.find(broken.says), std::string::npos)
+            << length.error().message;
     }
 }
 
