@@ -19,6 +19,7 @@
 #include "device/sources/mqtt.h"
 #include "insight/native/native.h"
 #include "insight/native/test_graph.h"
+#include "platform/process/process.h"
 #include "protocols/payload/payload.h"
 
 namespace mw {
@@ -192,6 +193,7 @@ Result<> Gateway::open(const std::string& engine_name, const std::string& folder
     const agent::Assignment assignment{DeviceId{"gw-1"}, "press", "watch", "1"};
     auto runner = std::make_unique<agent::ModelRunner>(assignment, std::move(loaded));
     TRY_VOID(sync_wait(*loop, processor->install(std::move(runner), {})));
+    TRY_VOID(process::trim_memory());  // as the agent does when a model has come
     TRY(const Json description,
         parse_json(R"({"type":"mqtt","listen":"127.0.0.1:0","topics":[{"filter":"frames"}]})"));
     TRY(auto source_options, sources::mqtt_source_options(description));

@@ -10,6 +10,7 @@
 #include "device/agent/agent.h"
 #include "device/isolation/isolation.h"
 #include "insight/native/native.h"
+#include "platform/process/process.h"
 
 namespace mw::edge {
 namespace {
@@ -71,10 +72,17 @@ Result<agent::LabelOptions> labels_of(files::Files& files, const RunArguments& a
     return labels;
 }
 
+Task<> trim_after_start() {
+    CO_TRY_VOID(co_await sleep_for(seconds{30}));
+    ignore(process::trim_memory(), "the start is over");
+    co_return Result<>{};
+}
+
 Task<> until_signal(agent::Agent& agent, Loop& loop, Signals& signals) {
     Scope scope(loop);
     scope.spawn(agent.run());
     scope.spawn(feed_watchdog(watchdog_every()));
+    scope.spawn(trim_after_start());
     ignore(net::notify_service_manager("READY=1"), "systemd is optional");
     CO_TRY(const int signal, co_await signals.next());
     ignore(net::notify_service_manager("STOPPING=1"), "systemd is optional");

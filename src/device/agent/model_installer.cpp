@@ -112,7 +112,9 @@ Task<> ModelInstaller::install(updates::Artifact artifact, pipeline::LoadedBundl
                                     {"remark", bundle.pipeline.model().remark()}});
     auto runner = std::make_unique<ModelRunner>(std::move(assignment), std::move(bundle));
     auto recordings = around.recordings;
-    co_return co_await parts_.processor.install(std::move(runner), std::move(recordings));
+    CO_TRY_VOID(co_await parts_.processor.install(std::move(runner), std::move(recordings)));
+    ignore(process::trim_memory(), "reading the bundle took more memory than it needs from here on");
+    co_return Result<>{};
 }
 
 Task<Json> ModelInstaller::switch_over(updates::Work work) {

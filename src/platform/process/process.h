@@ -45,3 +45,4 @@ Task<> write_named_pipe(std::string path, NextPiece next);
 }  // namespace mw::process
 
 #include "platform/process/running.h"  // Running: a program that goes on, and what it says
+#include "platform/process/trim.h"     // trim_memory(): what only a start needed goes back
