@@ -115,9 +115,15 @@ Task<Decision> Onboarding::Parts::enroll(Ask ask) {
     co_return co_await std::move(admitting);
 }
 
+Result<Gateway> Onboarding::Parts::gateway_for(const Ask& ask, const Json& group_spec) const {
+    const Enrolment* known = roster.find(ask.device);
+    return gateway_of(ask.device, known ? known->gateway : "", group_spec);
+}
+
 // What holds for first certificates and renewals alike.
 Result<> Onboarding::Parts::check(const Ask& ask, const Json& group_spec) const {
-    TRY_VOID(check_request(ask.csr, ask.device));
+    TRY(const Gateway gateway, gateway_for(ask, group_spec));
+    TRY_VOID(check_request(ask.csr, ask.device, gateway));
     if (ask.maker == KeyMaker::hub) {
         if (!find_bool(group_spec, "server_keys").value_or(false))
             return Error{Errc::denied,
@@ -243,7 +249,9 @@ Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec
     if (const auto text = find_string(group_spec, "certificate_lifetime")) {
         CO_TRY(lifetime, parse_duration(*text).context("spec.certificate_lifetime"));
     }
-    CO_TRY(decision.certificate, authority.issue_device(ask.device, spki, lifetime));
+    CO_TRY(const Gateway gateway, gateway_for(ask, group_spec));
+    const identity::DeviceOrder order{ask.device, spki, lifetime, gateway.is, gateway.serves};
+    CO_TRY(decision.certificate, authority.issue_device(order));
     co_return decision;
 }
 

@@ -151,6 +151,7 @@ struct mw::onboarding::Onboarding::Parts {
     Task<est::Decision> replace_certificate(Ask ask, Json group_spec, Json old);
     Task<est::Decision> write_device(Ask ask, Resource group);
     Task<est::Decision> certify(const Ask& ask, const Json& group_spec);
+    Result<Gateway> gateway_for(const Ask& ask, const Json& group_spec) const;
 
     // factory_deciding.cpp
     struct Expected {

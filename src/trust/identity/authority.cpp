@@ -1,6 +1,7 @@
 #include "trust/identity/authority.h"
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -15,6 +16,11 @@ constexpr unsigned published = 0644;
 constexpr nanoseconds revocation_warning = hours{24} * 3;  // before lists end
 constexpr std::uint64_t lists_bytes_max = std::uint64_t{64} << 20;
 constexpr nanoseconds keys_kept = hours{24} * 400;  // past the end of their certificate
+
+std::string in_lower_case(std::string text) {
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+    return text;
+}
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
     std::ranges::sort(names);
@@ -286,15 +292,30 @@ Result<> CertificateAuthority::make_server() {
     return {};
 }
 
-Result<crypto::Certificate> CertificateAuthority::issue_device(std::string_view device,
-                                                               ByteView spki,
-                                                               nanoseconds lifetime) {
-    return issue_client(crypto::Profile::device, Principal::Kind::device, device, spki, lifetime);
+Result<crypto::Certificate> CertificateAuthority::issue_device(const DeviceOrder& order) {
+    TRY_VOID(not_our_names(order));
+    return issue_client(order.is_gateway ? crypto::Profile::gateway : crypto::Profile::device,
+                        Principal::Kind::device, order);
+}
+
+// Whoever has a certificate for the hub's name below the hub's root is the hub to every device.
+Result<> CertificateAuthority::not_our_names(const DeviceOrder& order) const {
+    const auto is_ours = [](const std::vector<std::string>& ours, const std::string& name) {
+        return std::ranges::find(ours, name, in_lower_case) != ours.end();
+    };
+    const auto refuse = [](const std::string& name) {
+        return Error{Errc::denied, "'" + name + "' is the hub's own; no gateway serves at it"};
+    };
+    for (const auto& name : order.serves.dns)
+        if (is_ours(options_.server_names, name)) return refuse(name);
+    for (const auto& address : order.serves.addresses)
+        if (is_ours(options_.server_addresses, address)) return refuse(address);
+    return {};
 }
 
 Result<crypto::Certificate> CertificateAuthority::issue_user(std::string_view user, ByteView spki,
                                                              nanoseconds lifetime) {
-    return issue_client(crypto::Profile::person, Principal::Kind::user, user, spki, lifetime);
+    return issue_client(crypto::Profile::person, Principal::Kind::user, {user, spki, lifetime});
 }
 
 Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view purpose,
@@ -314,8 +335,9 @@ Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view
 
 Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile profile,
                                                                Principal::Kind kind,
-                                                               std::string_view name, ByteView spki,
-                                                               nanoseconds lifetime) {
+                                                               const DeviceOrder& wanted) {
+    const std::string_view name = wanted.name;
+    nanoseconds lifetime = wanted.lifetime;
     if (!is_device_name(name))
         return Error{Errc::invalid_input, "'" + std::string(name.substr(0, 63)) +
                                               "' is not a resource name ([a-z0-9][a-z0-9._-]*)"};
@@ -328,13 +350,15 @@ Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile p
     if (now < issuing_.not_before)
         return Error{Errc::io_failed, "this machine's clock says " + to_iso8601(now) +
                                           ", before the issuing authority was made; set it"};
-    crypto::CertificateOrder order{profile,
-                                   std::string(name),
-                                   {{}, {}, {urn(kind, name)}, {}},
-                                   std::max(now - options_.clock_slack, issuing_.not_before),
-                                   std::min(now + lifetime, issuing_.not_after),
-                                   told_status()};
-    auto certificate = crypto::issue(order, spki, {issuing_, *issuing_key_}, random_);
+    crypto::CertificateOrder order{
+        profile,
+        std::string(name),
+        {wanted.serves.dns, wanted.serves.addresses, {urn(kind, name)}, {}},
+        std::max(now - options_.clock_slack, issuing_.not_before),
+        std::min(now + lifetime, issuing_.not_after),
+        told_status()};
+    if (wanted.is_gateway) order.names.uris.push_back(gateway_urn(name));
+    auto certificate = crypto::issue(order, wanted.spki, {issuing_, *issuing_key_}, random_);
     if (!certificate && issuing_key_->is_elsewhere())  // it may be back soon: not the asker's fault
         return Error{Errc::timed_out, "the issuing authority's key can't be reached: " +
                                           certificate.error().message};

@@ -43,6 +43,15 @@ struct AuthorityOptions {
     std::shared_ptr<crypto::Token> token{};
 };
 
+// A certificate for a device.
+struct DeviceOrder {
+    std::string_view name;
+    ByteView spki;
+    nanoseconds lifetime{0};  // 0: AuthorityOptions::device_lifetime
+    bool is_gateway = false;
+    crypto::AlternativeNames serves{};  // of a gateway: DNS names and addresses
+};
+
 class CertificateAuthority {
  public:
     // Blocks for a few synced writes on first start. corrupt names the file that does not fit.
@@ -54,8 +63,12 @@ class CertificateAuthority {
 
     // For the key of the request; every name in it is ours. lifetime 0: device_lifetime. It never
     // outlives the issuing authority. The serial is in issued.jsonl before the certificate is out.
+    // denied: a gateway is to serve at a name of the hub.
+    Result<crypto::Certificate> issue_device(const DeviceOrder& order);
     Result<crypto::Certificate> issue_device(std::string_view device, ByteView spki,
-                                             nanoseconds lifetime = nanoseconds{0});
+                                             nanoseconds lifetime = nanoseconds{0}) {
+        return issue_device(DeviceOrder{device, spki, lifetime});
+    }
     // A client certificate for a person: mutual TLS to the API and the broker.
     Result<crypto::Certificate> issue_user(std::string_view user, ByteView spki,
                                            nanoseconds lifetime);
@@ -142,8 +155,8 @@ class CertificateAuthority {
     Result<> read_files();
     crypto::Revocations all_revoked() const;
     Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
-                                             std::string_view name, ByteView spki,
-                                             nanoseconds lifetime);
+                                             const DeviceOrder& wanted);
+    Result<> not_our_names(const DeviceOrder& order) const;
     crypto::StatusUrls told_status() const;
     Result<> record(const crypto::Certificate& certificate, std::string_view profile);
     std::string path(std::string_view file) const;

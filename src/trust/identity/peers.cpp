@@ -7,6 +7,25 @@ namespace mw::identity {
 
 constexpr std::size_t verified_bytes = 160, verified_most = 16'384;
 
+namespace {
+
+bool is_gateways(const crypto::Certificate& certificate) {
+    const auto& uris = certificate.names.uris;
+    return uris.size() == 2 && uris[0] == urn(Principal::Kind::device, certificate.subject_cn) &&
+           uris[1] == gateway_urn(certificate.subject_cn);
+}
+
+// Hosts' names are for a gateway that serves TLS, and for nobody else.
+bool names_one(const crypto::Certificate& certificate) {
+    const auto& names = certificate.names;
+    const bool serves = !names.dns.empty() || !names.addresses.empty();
+    if (!names.other.empty()) return false;
+    if (is_gateways(certificate)) return serves == certificate.for_server;
+    return names.uris.size() == 1 && !serves;
+}
+
+}  // namespace
+
 Result<Peers> Peers::make(const crypto::Certificate& root,
                           std::span<const crypto::Certificate> issuing,
                           crypto::Revocations revoked) {
@@ -99,8 +118,7 @@ Result<Principal> Peers::principal(const crypto::Certificate& certificate, Times
     TRY_VOID(can_tell(certificate.der, at));
     if (certificate.is_ca) return refuse("it is an authority's and names nobody");
     const auto& names = certificate.names;
-    if (names.uris.size() != 1 || !names.dns.empty() || !names.addresses.empty() ||
-        !names.other.empty())
+    if (!names_one(certificate))
         return refuse("want one alternative name, urn:millwright:KIND:NAME");
     using Kind = Principal::Kind;
     for (auto kind : std::array{Kind::device, Kind::user, Kind::service})

@@ -26,7 +26,8 @@ class Peers {
 
     // denied, with the reason, unless the chain, its validity at that time and the purpose hold and
     // the certificate names one principal: common name NAME and, as its only alternative name,
-    // urn:millwright:(device|user|service):NAME. Domain and roles are not in certificates.
+    // urn:millwright:(device|user|service):NAME. A gateway's has urn:millwright:gateway:NAME too,
+    // and the DNS names and addresses at which it serves. Domain and roles are not in certificates.
     Result<Principal> principal(const crypto::Certificate& certificate, Timestamp at) const;
     Result<Principal> principal(ByteView der, Timestamp at) const;
     // Most certificates are ours and in order, and to see that takes one signature, the first time.
