@@ -139,7 +139,9 @@ Task<est::KeyWish> Onboarding::key_wish(std::string label) {
 }
 
 std::vector<crypto::Certificate> Onboarding::authorities() const {
-    return {parts_->authority.issuing(), parts_->authority.root()};
+    auto all = parts_->authority.current_issuing();
+    all.push_back(parts_->authority.root());
+    return all;
 }
 
 std::shared_ptr<const Admission> Onboarding::admission() const {
