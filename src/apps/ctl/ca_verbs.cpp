@@ -17,10 +17,10 @@ Result<> tell_authorities(Context& context, const Result<Json>& answer) {
     TRY(const Output output, context.output());
     if (!answer) return answer.error();
     if (output != Output::table) return print_json_or_yaml(*answer, output), Result<>{};
-    Table table{{"authority", "name", "kind", "ends", "key"}, {}};
+    Table table{{"authority", "name", "for", "kind", "ends", "key"}, {}};
     for (const Json& each : answer->at("items").get_array())
-        table.rows.push_back({cell(each, "authority"), cell(each, "name"), cell(each, "kind"),
-                              cell(each, "ends"), cell(each, "key")});
+        table.rows.push_back({cell(each, "authority"), cell(each, "name"), cell(each, "for"),
+                              cell(each, "kind"), cell(each, "ends"), cell(each, "key")});
     std::cout << render(table, 0);
     return {};
 }
@@ -36,6 +36,11 @@ void take_key(CaOrder& order, const std::string& key) {
 Order add_ca_verb(CLI::App& group, CLI::App*& sub, const char* name, const char* help) {
     sub = group.add_subcommand(name, help);
     return std::make_shared<CaOrder>();
+}
+
+void add_authority(CLI::App& sub, const Order& order) {
+    sub.add_option("--authority", order->authority,
+                   "its name in authority.issuing of DATA/hub.yaml; else the default one");
 }
 
 void want_data(CLI::App& sub, const Order& order) {
@@ -70,6 +75,7 @@ void add_request(CLI::App& group, Context& context) {
     const Order order = add_ca_verb(group, sub, "request",
                                     "ask a root for the next issuing authority, or the first");
     want_data(*sub, order);
+    add_authority(*sub, order);
     sub->add_option("--key", order->issuing_uri,
                     "pkcs11:... or file:/...; else a new one, pki/next.key");
     sub->add_option("--organisation", order->organisation, "in the authority's name");
@@ -108,6 +114,7 @@ void add_install(CLI::App& group, Context& context) {
     const Order order =
         add_ca_verb(group, sub, "install", "put a signed issuing authority in place");
     want_data(*sub, order);
+    add_authority(*sub, order);
     sub->add_option("certificate", order->certificate, "its file (PEM)")->required();
     sub->add_option("--root", order->root, "the root's certificate, for a new hub");
     auto key = std::make_shared<std::string>();

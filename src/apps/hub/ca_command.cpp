@@ -25,6 +25,7 @@ Result<> lay(Table& table, const CaOrder& order) {
     table.options.server_names = hub.names;
     table.options.server_addresses = hub.addresses;
     table.options.token = token_of(hub, table.files, table.clock);
+    TRY_VOID(declare_issuers(hub, table.options));
     return {};
 }
 
@@ -45,28 +46,43 @@ Result<Json> place_of_key(Table& table, const std::string& stem) {
     return Json(key ? at + ".key" : std::string("not here"));
 }
 
-Json told_of(const crypto::Certificate& certificate, const char* as, Json key) {
+Json told_of(const crypto::Certificate& certificate, const std::string& as, std::string purposes,
+             Json key) {
     return JsonObject{{"authority", as},
                       {"name", certificate.subject_cn},
                       {"serial", certificate.serial},
                       {"ends", to_iso8601(certificate.not_after)},
                       {"kind", crypto::to_string(certificate.key_kind)},
+                      {"for", std::move(purposes)},
                       {"key", std::move(key)}};
+}
+
+// The certificates of one file, and where the key of each is.
+Result<> tell_file(Table& table, const std::string& stem, const std::string& as,
+                   const std::string& purposes, JsonArray& items,
+                   const std::string& pairs_at = {}) {
+    const std::string path = files::join(table.options.directory, stem + ".pem");
+    TRY(const auto size, table.files.size(path));
+    if (!size) return {};
+    TRY(const auto pem, text_in(table.files, path));
+    TRY(const auto all, crypto::certificates_from_pem(pem).context(path));
+    for (const auto& each : all) {
+        TRY(auto key, place_of_key(table, pairs_at.empty() ? stem : pairs_at + "-" + each.serial));
+        items.push_back(told_of(each, as, purposes, std::move(key)));
+    }
+    return {};
 }
 
 Result<Json> told_of_all(Table& table) {
     JsonArray items;
-    for (const char* name : {"root", "issuing", "former"}) {
-        const std::string path = files::join(table.options.directory, name + std::string(".pem"));
-        TRY(const auto size, table.files.size(path));
-        if (!size) continue;
-        TRY(const auto pem, text_in(table.files, path));
-        TRY(const auto all, crypto::certificates_from_pem(pem).context(path));
-        for (const auto& each : all) {
-            const bool is_former = name == std::string_view("former");
-            TRY(auto key, place_of_key(table, is_former ? "issuing-" + each.serial : name));
-            items.push_back(told_of(each, name, std::move(key)));
-        }
+    TRY_VOID(tell_file(table, "root", "root", "", items));
+    for (const auto& line : identity::all_issuers(table.options)) {
+        const bool is_default = line.name.empty();
+        const std::string stem = is_default ? "issuing" : "authority-" + line.name;
+        const std::string former = is_default ? "former" : "former-" + line.name;
+        const std::string purposes = line.purposes.text();
+        TRY_VOID(tell_file(table, stem, is_default ? "issuing" : line.name, purposes, items));
+        TRY_VOID(tell_file(table, former, former, purposes, items, stem));
     }
     return Json(JsonObject{{"items", std::move(items)}});
 }
@@ -98,7 +114,8 @@ Result<std::string> ca_request(const CaOrder& order) {
     Table table;
     TRY_VOID(table.files.make_directories(order.directory, 0750));
     TRY_VOID(lay(table, order));
-    return identity::request_issuing(table.files, table.random, table.options, order.issuing_uri);
+    return identity::request_issuing(table.files, table.random, table.options, order.issuing_uri,
+                                     order.authority);
 }
 
 Result<std::string> ca_sign(const CaOrder& order) {
@@ -121,7 +138,7 @@ Result<Json> ca_install(const CaOrder& order) {
     identity::SignedIssuing by;
     TRY(by.certificate, text_in(table.files, order.certificate));
     TRY(by.root, text_in(table.files, order.root));
-    by.key = order.issuing_uri;
+    by.key = order.issuing_uri, by.name = order.authority;
     if (!order.key.empty()) {
         TRY(by.key, text_in(table.files, order.key));
     }

@@ -14,8 +14,9 @@ struct CaOrder {
     std::string organisation = "Millwright";
     std::string offline_root, root_uri, issuing_uri;  // init; issuing_uri: request, install
     std::string request, certificate, root, key;      // files
-    std::string root_folder;                          // sign
-    std::string token_module, token_pin_file;         // sign, where there is no hub.yaml
+    std::string authority;    // request, install: one of hub.yaml's; empty: the default one
+    std::string root_folder;  // sign
+    std::string token_module, token_pin_file;  // sign, where there is no hub.yaml
     int days = 3650;
 };
 // Each answers what is to be told: JSON of the authorities there are.

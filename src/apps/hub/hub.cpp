@@ -67,6 +67,7 @@ Result<> Hub::open_trust() {
     authority.server_names = options_.names;
     authority.server_addresses = options_.addresses;
     authority.status = told_urls();
+    TRY_VOID(declare_issuers(options_, authority));
     authority.token = token_of(options_, world_.files, world_.clock);
     if (authority.token) token_watch_ = std::make_unique<TokenWatch>(authority.token, metrics_);
     TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,

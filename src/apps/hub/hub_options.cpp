@@ -48,15 +48,40 @@ config::Section oidc_section(HubOptions& hub) {
     return section;
 }
 
+constexpr std::size_t issuers_max = 16;
+
+std::vector<config::Section> describe(IssuerConfig& issuer) {
+    config::Section section("");
+    section.row("name", issuer.name, {.min = 1, .max = 20, .help = "of its files in pki"})
+        .row("for", issuer.purposes,
+             {.min = 1, .max = 5, .help = "of devices, gateways, servers, operators, code"})
+        .row("sites", issuer.sites,
+             {.max = 1000,
+              .help = "issues for devices whose enrolment group has one of these sites"})
+        .row("groups", issuer.groups,
+             {.max = 1000, .help = "or is one of these; both empty: for all"})
+        .row("issues", issuer.issues,
+             {.help = "false: what it issued counts until it ends, and it issues nothing new"});
+    return {section};
+}
+
 config::Section authority_section(HubOptions& o) {
-    config::Section section("authority", "Whose keys are in a token (PKCS#11)");
+    config::Section section("authority", "Who issues certificates, and keys in a token (PKCS#11)");
     section
         .row("token_module", o.token_module,
              {.max = 500,
               .help = "the vendor's library, as /usr/lib/softhsm/libsofthsm2.so; which keys are in "
                       "the token is said by 'millwright ca'; empty: none"})
         .row("token_pin_file", o.token_pin_file,
-             {.max = 500, .help = "file with the token's PIN, mode 0600, from DATA on"});
+             {.max = 500, .help = "file with the token's PIN, mode 0600, from DATA on"})
+        .row("for", o.issuing_for,
+             {.max = 5,
+              .help = "what the default issuing authority vouches for; certificates of anything "
+                      "else that it issued are refused"})
+        .objects("issuing", o.issuers, [](IssuerConfig& issuer) { return describe(issuer); },
+                 {.max = issuers_max,
+                  .help = "issuing authorities beside it; each has a key of its own, and its "
+                          "certificate says what it may be used for"});
     return section;
 }
 
@@ -212,6 +237,18 @@ std::vector<config::Section> describe(HubOptions& o) {
             log};
 }
 
+Result<> declare_issuers(const HubOptions& hub, identity::AuthorityOptions& authority) {
+    TRY(authority.purposes, identity::Purposes::from(hub.issuing_for).context("authority.for"));
+    authority.issuers.clear();
+    for (std::size_t i = 0; i < hub.issuers.size(); ++i) {
+        const IssuerConfig& each = hub.issuers[i];
+        TRY(const auto purposes, identity::Purposes::from(each.purposes)
+                                     .context("authority.issuing[" + std::to_string(i) + "].for"));
+        authority.issuers.push_back({each.name, purposes, each.sites, each.groups, each.issues});
+    }
+    return identity::check(authority.issuers);
+}
+
 Result<> read_config(HubOptions& options) {
     files::RealFiles files;
     const std::string path = files::join(options.directory, "hub.yaml");
@@ -229,6 +266,8 @@ Result<> read_config(HubOptions& options) {
                      path +
                          ": server.status_url: want http://HOST[:PORT][/PATH] without a slash at "
                          "the end"};
+    identity::AuthorityOptions declared;
+    TRY_VOID(declare_issuers(options, declared).context(path));
     TRY_VOID(oidc::check(options.oidc).context(path));
     TRY_VOID(check(options.audit_targets).context(path));
     return check(options.bridges).context(path);

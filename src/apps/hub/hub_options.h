@@ -13,9 +13,17 @@
 #include "protocols/line_protocol/line_protocol.h"
 #include "protocols/mqtt/mqtt.h"
 #include "protocols/sparkplug/sparkplug.h"
+#include "trust/identity/identity.h"
 #include "trust/oidc/oidc.h"
 
 namespace mw::hub {
+
+// An issuing authority beside the default one, as it is written in hub.yaml.
+struct IssuerConfig {
+    std::string name;
+    std::vector<std::string> purposes, sites, groups;
+    bool issues = true;
+};
 
 // How line protocol names devices and signals.
 struct LineOptions {
@@ -57,13 +65,18 @@ struct HubOptions {
     std::string oidc_ca_file;    // from DATA on
     std::string token_module;    // PKCS#11 library of the authorities' keys; empty: files
     std::string token_pin_file;  // from DATA on
-    int query_threads = 0;       // 0: one less than there are cores
+    std::vector<std::string> issuing_for{"devices", "gateways", "servers", "operators", "code"};
+    std::vector<IssuerConfig> issuers;
+    int query_threads = 0;  // 0: one less than there are cores
     std::string log_level = "info";
     std::string log_format = "text";
 };
 
 // The rows of hub.yaml.
 std::vector<config::Section> describe(HubOptions& options);
+// What hub.yaml says of issuing authorities, into the options of the authority. invalid_input
+// names the key.
+Result<> declare_issuers(const HubOptions& hub, identity::AuthorityOptions& authority);
 // DATA/hub.yaml, if there is one, then what speaks against the whole. Errors name the key.
 Result<> read_config(HubOptions& options);
 

@@ -11,7 +11,7 @@ constexpr nanoseconds renewal_check_every = hours{1};
 
 Task<> Hub::reload() {
     const crypto::Certificate server = authority_->server();
-    const crypto::Certificate issuing = authority_->issuing();
+    const auto issuing = authority_->current_issuing();
     // On a worker: an operator's list may be long.
     auto reopening = authority_->reopening();
     CO_TRY(auto fresh, co_await disk_->run(std::move(reopening)));
@@ -34,7 +34,7 @@ Task<> Hub::reload() {
     log::info("hub.certificates.reloaded",
               {{"server", changed(!(server == authority_->server()))},
                {"server_until", to_iso8601(authority_->server().not_after)},
-               {"issuing", changed(!(issuing == authority_->issuing()))},
+               {"issuing", changed(!(issuing == authority_->current_issuing()))},
                {"revoked", authority_->revoked() + authority_->book().size()},
                {"connections_ended", dropped}});
     // Last, since it takes a while, and those we have are still right.

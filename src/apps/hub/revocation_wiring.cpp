@@ -49,7 +49,7 @@ Task<Json> RevocationWiring::issue(Wish wish) {
     AuditNote note{wish.actor, std::string(audit::action::certificate_issued),
                    "for " + wish.user + ", serial " + certificate.serial + ", until " + until};
     CO_TRY_VOID(co_await store_.note(std::move(note)));
-    const std::array chain{certificate, authority_.issuing()};
+    const std::array chain{certificate, authority_.issuing_for(identity::Purpose::operators)};
     co_return Json(JsonObject{{"certificate", crypto::to_pem(chain)},
                               {"serial", certificate.serial},
                               {"not_after", until}});

@@ -72,8 +72,26 @@ Result<> check_profile(const Resource& profile) {
     return {};
 }
 
+Result<> check_served(const Resource& gateway, const std::string& device) {
+    const Json* list = find(gateway.spec, "gateway.serves");
+    if (!list) return {};
+    const auto& names = list->get_array();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        std::string name(names[i].get_string());
+        if (!device.empty()) {
+            if (!name.starts_with("{device}."))
+                return wrong(at_index("gateway.serves", i), "want {device}.DOMAIN");
+            name.replace(0, 8, device);
+        }
+        if (auto known = crypto::serving_names({&name, 1}); !known)
+            return wrong(at_index("gateway.serves", i), known.error().message);
+    }
+    return {};
+}
+
 Result<> check_device(const Resource& device) {
     TRY_VOID(not_its_own_parent(device));
+    TRY_VOID(check_served(device, ""));
     if (const Json* models = find(device.spec, "models"))
         for (const auto& [name, entry] : models->get_object()) {
             if (name.ends_with(".shadow")) return shadow_name("spec.models", name);
@@ -210,6 +228,7 @@ Result<> check_monitor(const Resource& monitor) { return is_selector(monitor.spe
 
 // The makers' authorities must be readable now, not when the first device comes.
 Result<> check_enrollment_group(const Resource& group) {
+    TRY_VOID(check_served(group, "gw-1"));
     std::set<std::string> makers, serials;
     const auto& factory = array_at(group.spec, "factory");
     for (std::size_t i = 0; i < factory.size(); ++i) {

@@ -32,12 +32,19 @@ Error foreign(const std::string& name) {
                                    "', which is not this device's"};
 }
 
-Result<> check_names(const crypto::AlternativeNames& names, std::string_view device) {
+Result<> check_names(const crypto::AlternativeNames& names, std::string_view device,
+                     const Gateway& gateway) {
+    const auto serves = [](const std::vector<std::string>& own, const std::string& name) {
+        return std::ranges::find(own, name) != own.end();
+    };
     for (const auto& name : names.dns)
-        if (name != device) return foreign(name);
+        if (name != device && !serves(gateway.serves.dns, name)) return foreign(name);
     for (const auto& name : names.uris)
-        if (name != identity::urn(identity::Principal::Kind::device, device)) return foreign(name);
-    for (const auto& name : names.addresses) return foreign(name);
+        if (name != identity::urn(identity::Principal::Kind::device, device) &&
+            (!gateway.is || name != identity::gateway_urn(device)))
+            return foreign(name);
+    for (const auto& name : names.addresses)
+        if (!serves(gateway.serves.addresses, name)) return foreign(name);
     for (const auto& name : names.other) return foreign(name);
     return {};
 }
@@ -47,6 +54,15 @@ Result<> check_exponent(const crypto::Csr& csr) {
     if (csr.rsa_exponent >= 65537 && csr.rsa_exponent % 2 == 1) return {};
     return Error{Errc::invalid_input,
                  "the RSA key's public exponent is not one we take; make the key with 65537"};
+}
+
+// Besides clientAuth, which everybody may ask for.
+const std::string* foreign_use(const crypto::Csr& csr, const Gateway& gateway) {
+    static constexpr std::string_view server_auth = "1.3.6.1.5.5.7.3.1";
+    const bool serves = !gateway.serves.empty();
+    for (const std::string& use : csr.foreign_uses)
+        if (!serves || use != server_auth) return &use;
+    return nullptr;
 }
 
 }  // namespace
@@ -104,7 +120,7 @@ Result<est::KeyWish> KeyPolicy::wish_for(const crypto::Csr& csr) const {
     return est::KeyWish{KeyKind::rsa, bits <= 2048 ? 2048 : bits <= 3072 ? 3072 : 4096};
 }
 
-Result<> check_request(const crypto::Csr& csr, std::string_view device) {
+Result<> check_request(const crypto::Csr& csr, std::string_view device, const Gateway& gateway) {
     if (csr.asks_for_ca)
         return Error{Errc::denied, "the request asks to be a certificate authority"};
     if (csr.subject_cn != device)
@@ -118,14 +134,15 @@ Result<> check_request(const crypto::Csr& csr, std::string_view device) {
         return Error{Errc::invalid_input, "the request's subject has more than " +
                                               std::to_string(subject_attributes_max) +
                                               " parts beside CN"};
-    if (!csr.foreign_uses.empty())
-        return Error{Errc::denied, "the request asks for the use " + csr.foreign_uses[0] +
-                                       "; a device's certificate is for clientAuth alone"};
+    if (const std::string* use = foreign_use(csr, gateway))
+        return Error{Errc::denied, "the request asks for the use " + *use +
+                                       "; a device's certificate is for clientAuth alone, and "
+                                       "serverAuth where people made it a gateway that serves"};
     if (!csr.foreign_extensions.empty())
         return Error{Errc::denied, "the request asks for the extension " +
                                        csr.foreign_extensions[0].substr(0, 80) +
                                        ", which device certificates do not have"};
-    return check_names(csr.names, device);
+    return check_names(csr.names, device, gateway);
 }
 
 }  // namespace mw::onboarding

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "fleet/onboarding/gateway.h"
 #include "platform/crypto/crypto.h"
 #include "protocols/est/est.h"
 
@@ -34,6 +35,8 @@ class KeyPolicy {
 // denied: the request names somebody else, asks to be an authority, for a use or an extension that
 // device certificates do not have. Names in it are only compared: the certificate carries ours.
 // invalid_input: the subject has too many parts.
-Result<> check_request(const crypto::Csr& csr, std::string_view device);
+// A gateway may ask for what its certificate will have anyway.
+Result<> check_request(const crypto::Csr& csr, std::string_view device,
+                       const Gateway& gateway = {});
 
 }  // namespace mw::onboarding

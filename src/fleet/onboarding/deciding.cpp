@@ -115,9 +115,15 @@ Task<Decision> Onboarding::Parts::enroll(Ask ask) {
     co_return co_await std::move(admitting);
 }
 
+Result<Gateway> Onboarding::Parts::gateway_for(const Ask& ask, const Json& group_spec) const {
+    const Enrolment* known = roster.find(ask.device);
+    return gateway_of(ask.device, known ? known->gateway : "", group_spec);
+}
+
 // What holds for first certificates and renewals alike.
 Result<> Onboarding::Parts::check(const Ask& ask, const Json& group_spec) const {
-    TRY_VOID(check_request(ask.csr, ask.device));
+    TRY(const Gateway gateway, gateway_for(ask, group_spec));
+    TRY_VOID(check_request(ask.csr, ask.device, gateway));
     if (ask.maker == KeyMaker::hub) {
         if (!find_bool(group_spec, "server_keys").value_or(false))
             return Error{Errc::denied,
@@ -225,7 +231,8 @@ Task<Decision> Onboarding::Parts::use_place(Ask ask, std::optional<TokenText> to
 }
 
 // The certificate, for a key of the device or for one made here.
-Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec) {
+Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec,
+                                          const std::string& group) {
     Decision decision;
     if (ask.maker == KeyMaker::hub) {
         CO_TRY(const auto policy, KeyPolicy::from_spec(group_spec));
@@ -243,12 +250,16 @@ Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec
     if (const auto text = find_string(group_spec, "certificate_lifetime")) {
         CO_TRY(lifetime, parse_duration(*text).context("spec.certificate_lifetime"));
     }
-    CO_TRY(decision.certificate, authority.issue_device(ask.device, spki, lifetime));
+    CO_TRY(const Gateway gateway, gateway_for(ask, group_spec));
+    const std::string site = find_string(group_spec, "site").value_or("");
+    const identity::DeviceOrder order{ask.device,     spki,  lifetime, gateway.is,
+                                      gateway.serves, group, site};
+    CO_TRY(decision.certificate, authority.issue_device(order));
     co_return decision;
 }
 
 Task<Decision> Onboarding::Parts::write_device(Ask ask, Resource group) {
-    auto certifying = certify(ask, group.spec);
+    auto certifying = certify(ask, group.spec, group.name);
     CO_TRY(auto decision, co_await std::move(certifying));
     const crypto::Certificate& certificate = *decision.certificate;
     AuditNote note{ask.actor(), std::string(audit::action::enroll),
@@ -326,7 +337,8 @@ Task<Decision> Onboarding::Parts::replace_certificate(Ask ask, Json spec, Json o
     if (!known || !may(known->state, "renew"))
         co_return Error{Errc::denied, "device '" + ask.device + "' " +
                                           (known ? "is " + known->state : "is gone")};
-    auto certifying = certify(ask, spec);
+    const std::string group = known->group;
+    auto certifying = certify(ask, spec, group);
     CO_TRY(auto decision, co_await std::move(certifying));
     AuditNote note{ask.actor(), "renew",
                    "serial " + decision.certificate->serial + " for " +

@@ -133,11 +133,15 @@ Task<est::KeyWish> Onboarding::key_wish(std::string label) {
     if (!group && group.error().code == Errc::not_found) co_return KeyPolicy{}.best();
     if (!group) co_return group.error();
     CO_TRY(const auto policy, KeyPolicy::from_spec(group->spec));
-    co_return policy.best();
+    est::KeyWish wish = policy.best();
+    wish.uses = gateway_uses(group->spec);
+    co_return wish;
 }
 
 std::vector<crypto::Certificate> Onboarding::authorities() const {
-    return {parts_->authority.issuing(), parts_->authority.root()};
+    auto all = parts_->authority.current_issuing();
+    all.push_back(parts_->authority.root());
+    return all;
 }
 
 std::shared_ptr<const Admission> Onboarding::admission() const {

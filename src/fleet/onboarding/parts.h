@@ -150,7 +150,8 @@ struct mw::onboarding::Onboarding::Parts {
     Task<est::Decision> use_place(Ask ask, std::optional<TokenText> token, Resource group);
     Task<est::Decision> replace_certificate(Ask ask, Json group_spec, Json old);
     Task<est::Decision> write_device(Ask ask, Resource group);
-    Task<est::Decision> certify(const Ask& ask, const Json& group_spec);
+    Task<est::Decision> certify(const Ask& ask, const Json& group_spec, const std::string& group);
+    Result<Gateway> gateway_for(const Ask& ask, const Json& group_spec) const;
 
     // factory_deciding.cpp
     struct Expected {

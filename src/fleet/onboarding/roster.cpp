@@ -1,6 +1,7 @@
 #include "fleet/onboarding/roster.h"
 
 #include "fleet/onboarding/factory.h"
+#include "fleet/onboarding/gateway.h"
 #include "fleet/onboarding/lifecycle.h"
 
 namespace mw::onboarding {
@@ -18,7 +19,8 @@ Enrolment enrolment_of(const Resource& device) {
             text("certificate.key"),
             factory_of(device.status),
             std::move(state),
-            may_connect};
+            may_connect,
+            gateway_line(device.spec)};
 }
 
 JsonObject certificate_status(const crypto::Certificate& certificate) {

@@ -23,6 +23,7 @@ struct Enrolment {
     std::string factory;          // "MAKER SERIAL" that it came with (factory.h), or empty
     std::string state;            // of its life (lifecycle.h)
     bool may_connect = false;
+    std::string gateway{};  // whether people made it one, and at which names (gateway.h)
     bool operator==(const Enrolment&) const = default;
 };
 using Enrolments = std::unordered_map<std::string, Enrolment>;

@@ -111,8 +111,9 @@ class Desk final : public ocsp::StatusSource {
         crypto::ListOrder full, delta;
     };
     struct Plan {
-        std::vector<ListPlan> lists;  // the newest authority's first
+        std::vector<ListPlan> lists;  // the default authority's first
         std::size_t count;            // of the book, when it was made
+        std::string issuers;          // serials of all authorities then
     };
     static Result<std::vector<ocsp::Lists>> made_lists(files::Files& files, Plan plan);
     ListPlan plan_of(identity::CertificateAuthority::Signing by, std::string path) const;
@@ -132,7 +133,7 @@ class Desk final : public ocsp::StatusSource {
     EndSessions end_sessions_;
     Published<ocsp::Lists> lists_;
     std::vector<std::shared_ptr<const ocsp::Lists>> all_lists_;  // of each authority
-    std::string listed_issuer_;  // serial of the newest one, when its lists were made
+    std::string listed_issuers_;  // serials of all of them, when lists were made
     Published<Bytes> staple_;
     // Full lists that deltas may add to, oldest first.
     struct Base {

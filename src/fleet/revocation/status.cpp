@@ -25,8 +25,8 @@ std::uint64_t number_on_disk(files::Files& files, const std::string& path,
 
 }  // namespace
 
-// On a worker: signed, and kept beside the authority for whoever publishes it elsewhere too. A
-// former authority whose key can't be reached goes without; the newest one's lists have to be.
+// On a worker: signed, and kept beside the authority for whoever publishes it elsewhere too. An
+// authority whose key can't be reached goes without; the default one's lists have to be.
 Result<std::vector<ocsp::Lists>> Desk::made_lists(files::Files& files, Plan plan) {
     std::uint64_t number = 0;
     for (const auto& each : plan.lists)
@@ -46,7 +46,7 @@ Result<std::vector<ocsp::Lists>> Desk::made_lists(files::Files& files, Plan plan
         if (!full || !delta) {
             const Error why = full ? delta.error() : full.error();
             if (all.empty()) return why;
-            log::error("revocation.former_list.not_made",
+            log::error("revocation.list.not_made",
                        {{"authority", each.by.certificate.subject_cn}, {"reason", why}});
             continue;
         }
@@ -99,18 +99,17 @@ Desk::ListPlan Desk::plan_of(identity::CertificateAuthority::Signing by, std::st
 Desk::Plan Desk::plan_lists() {
     const auto& authority = parts_.authority;
     const Timestamp now = parts_.clock.now();
-    // A new authority has no list yet that a delta could add to.
-    if (authority.issuing().serial != listed_issuer_) bases_.clear();
+    // A new authority, of whichever line, has no list yet that a delta could add to.
+    std::string issuers;
+    for (const auto& each : authority.all_issuing()) issuers += each.serial + " ";
+    if (issuers != listed_issuers_) bases_.clear();
     while (bases_.size() > 1 && now - bases_[1].made >= options_.list_lifetime) bases_.pop_front();
     const auto at = [&](const std::string& name) {
         return files::join(authority.directory(), name);
     };
-    Plan plan{{}, authority.book().size()};
-    plan.lists.push_back(plan_of(authority.signing(), at("issuing.crl")));
-    for (auto& former : authority.former_signing()) {
-        std::string path = at("issuing-" + former.certificate.serial + ".crl");
-        plan.lists.push_back(plan_of(std::move(former), std::move(path)));
-    }
+    Plan plan{{}, authority.book().size(), std::move(issuers)};
+    for (auto& each : authority.list_signers())
+        plan.lists.push_back(plan_of(std::move(each.by), at(each.list)));
     return plan;
 }
 
@@ -121,11 +120,12 @@ Task<> Desk::make_lists(bool always) {
     Turn turn{making_, made_};
     Plan plan = plan_lists();
     const std::size_t count = plan.count;
+    std::string issuers = std::move(plan.issuers);
     auto work = [&files = parts_.files, plan = std::move(plan)] { return made_lists(files, plan); };
     CO_TRY(auto made, co_await parts_.workers.run(std::move(work)));
     const Timestamp at = made.front().made;
     last_number_ = made.front().number, covered_ = count;
-    listed_issuer_ = made.front().issuer_serial;
+    listed_issuers_ = std::move(issuers);
     // Some hours apart is enough for the bases of deltas; the newest is always one.
     const std::size_t size = bases_.size();
     if (size >= 2 && bases_[size - 1].made - bases_[size - 2].made < base_every) bases_.pop_back();
@@ -158,8 +158,8 @@ crypto::StatusVerdict Desk::judge(const crypto::SerialNumber& serial) const {
 // Each authority answers for what it issued.
 identity::CertificateAuthority::Signing Desk::signer_for(const crypto::StatusRequest& asked) const {
     if (!asked.is_about_one_of(parts_.authority.issuing()))
-        for (auto& former : parts_.authority.former_signing())
-            if (asked.is_about_one_of(former.certificate)) return std::move(former);
+        for (auto& each : parts_.authority.list_signers())
+            if (asked.is_about_one_of(each.by.certificate)) return std::move(each.by);
     return parts_.authority.signing();
 }
 
@@ -181,7 +181,7 @@ Result<Bytes> Desk::answer(ByteView request) {
 }
 
 Result<> Desk::renew_staple() {
-    const auto by = parts_.authority.signing();
+    const auto by = parts_.authority.signing_for(identity::Purpose::servers);
     TRY(const auto request,
         crypto::StatusRequest::about(parts_.authority.server(), by.certificate));
     TRY(const auto asked, crypto::StatusRequest::from_der(request));

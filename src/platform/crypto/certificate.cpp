@@ -54,6 +54,7 @@ Result<> parse_tbs(ByteView content, Certificate& out) {
     TRY(auto list, unwrapped.want(der::sequence, "extensions"));
     TRY(auto extensions, x509::parse_extensions(list.content));
     out.is_ca = extensions.is_ca;
+    out.limits_use = extensions.limits_use;
     if (extensions.limits_use)
         out.for_client = extensions.client_auth, out.for_server = extensions.server_auth;
     out.for_code_signing = extensions.code_signing;

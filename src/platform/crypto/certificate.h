@@ -28,6 +28,10 @@ struct AlternativeNames {
     bool operator==(const AlternativeNames&) const = default;
 };
 
+// DNS names and addresses at which somebody serves TLS, told apart; addresses in their canonical
+// text. invalid_input: one of them is neither, or has a wildcard or capitals.
+Result<AlternativeNames> serving_names(std::span<const std::string> texts);
+
 struct Certificate {
     Bytes der;
     std::string subject_cn;
@@ -38,6 +42,7 @@ struct Certificate {
     Timestamp not_before;
     Timestamp not_after;
     bool is_ca = false;
+    bool limits_use = false;  // has an extended key usage: of an authority, for all below it
     bool for_client = false;  // extended key usage allows it
     bool for_server = false;
     bool for_code_signing = false;  // says so itself; never by default
@@ -61,9 +66,13 @@ enum class Profile {
     issuing_ca,    // path length 0
     server,        // serverAuth
     device,        // clientAuth
+    gateway,       // clientAuth; serverAuth as well, if it has DNS names or addresses
     person,        // clientAuth, an operator at a terminal
     code_signing,  // codeSigning: releases, heads of the audit log
 };
+
+// What a certificate may be used for (extended key usage, RFC 5280 4.2.1.12).
+enum class Use { client, server, code_signing };
 
 // Where whoever sees a certificate may ask about it; empty ones are left out.
 struct StatusUrls {
@@ -81,6 +90,8 @@ struct CertificateOrder {
     Timestamp not_after;
     StatusUrls status{};
     std::string subject_serial{};  // of a device, as its maker numbers it
+    // Of an issuing authority: the only uses of what it signs; empty: any.
+    std::vector<Use> authority_uses{};
 };
 
 struct Signer {
@@ -97,7 +108,8 @@ Result<Certificate> self_sign(const CertificateOrder& order, const PrivateKey& k
 // With a key that is decoded once this costs a quarter of TrustStore::verify.
 bool is_signed_by(const Certificate& certificate, const PublicKey& key);
 
-// code_signing: the leaf is no authority and its extended key usage names codeSigning.
+// code_signing: the leaf is no authority and its extended key usage names codeSigning. For each of
+// them but `any`, authorities of the chain that limit their use have to allow it too.
 enum class Purpose { any, client, server, code_signing };
 
 // to_any_anchor: an issuing authority may be trusted without its root.

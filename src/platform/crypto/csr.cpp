@@ -92,6 +92,7 @@ Result<Csr> parse(ByteView der, Possession possession) {
     csr.subject_identities = std::move(name.identities);
     csr.names = std::move(extensions.names);
     csr.asks_for_ca = extensions.is_ca || extensions.signs_certificates || extensions.signs_lists;
+    csr.uses = std::move(extensions.uses);
     csr.foreign_uses = std::move(extensions.foreign_uses);
     csr.foreign_extensions = std::move(extensions.unknown);
     csr.spki.assign(spki.whole.begin(), spki.whole.end());
@@ -99,6 +100,13 @@ Result<Csr> parse(ByteView der, Possession possession) {
     if (possession == Possession::proved)
         TRY_VOID(prove_possession(csr, info.whole, algorithm, signature));
     return csr;
+}
+
+// The attribute that asks for extensions (RFC 2985 5.4.2).
+Bytes make_extension_request(ByteView extensions) {
+    const Bytes list = der::element(der::sequence, {extensions});
+    return der::element(der::sequence, {der::element(der::oid, {x509::oid_extension_request}),
+                                        der::element(der::set, {list})});
 }
 
 }  // namespace
@@ -123,15 +131,13 @@ Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
     if (key.kind() == KeyKind::other)
         return Error{Errc::invalid_input,
                      "signing request: want a P-256, P-384, RSA or Ed25519 key"};
-    Bytes attributes;
+    Bytes extensions;
     if (!order.names.empty()) {
         TRY(auto names, x509::make_alternative_names(order.names));
-        auto extension = x509::make_extension(x509::oid_alternative_name, false, names);
-        auto list = der::element(der::sequence, {extension});
-        attributes =
-            der::element(der::sequence, {der::element(der::oid, {x509::oid_extension_request}),
-                                         der::element(der::set, {list})});
+        extensions = x509::make_extension(x509::oid_alternative_name, false, names);
     }
+    if (!order.uses.empty()) der::append(extensions, x509::make_extended_key_usage(order.uses));
+    const Bytes attributes = extensions.empty() ? Bytes{} : make_extension_request(extensions);
     auto info = der::element(der::sequence,
                              {version, x509::make_name(order.subject_cn), key.public_key().spki(),
                               der::element(der::context_constructed(0), {attributes})});
@@ -142,14 +148,16 @@ Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key) {
                          der::element(der::bit_string, {no_unused_bits, signature})});
 }
 
-Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits) {
+Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits, std::span<const Use> uses) {
     const auto number = [](ByteView oid) { return der::element(der::oid, {oid}); };
     const auto key_of = [&](ByteView algorithm, const Bytes& parameter) {
         return der::element(der::sequence,
                             {number(algorithm), der::element(der::set, {parameter})});
     };
-    const auto list = [](const Bytes& key, const Bytes& signature) {
-        return der::element(der::sequence, {key, signature});
+    const Bytes wanted =
+        uses.empty() ? Bytes{} : make_extension_request(x509::make_extended_key_usage(uses));
+    const auto list = [&wanted](const Bytes& key, const Bytes& signature) {
+        return der::element(der::sequence, {key, signature, wanted});
     };
     switch (kind) {
         case KeyKind::p256:
@@ -159,7 +167,7 @@ Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits) {
             return list(key_of(x509::oid_ec_key, number(x509::oid_p384)),
                         number(x509::oid_ecdsa_sha384));
         case KeyKind::ed25519:
-            return der::element(der::sequence, {number(x509::oid_ed25519)});
+            return der::element(der::sequence, {number(x509::oid_ed25519), wanted});
         case KeyKind::rsa: {
             const std::uint8_t bits[] = {static_cast<std::uint8_t>(rsa_bits >> 8),
                                          static_cast<std::uint8_t>(rsa_bits)};

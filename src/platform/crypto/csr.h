@@ -21,6 +21,7 @@ struct Csr {
     // Requested uses besides clientAuth and extensions that we do not issue, as dotted numbers.
     std::vector<std::string> foreign_uses;
     std::vector<std::string> foreign_extensions;
+    std::vector<Use> uses;  // requested ones that we know; empty: none, or only others
     // Wants a key that the server makes to be wrapped (RFC 7030 4.4.1.1, 4.4.1.2).
     bool asks_for_wrapped_key = false;
     Bytes spki;
@@ -40,13 +41,15 @@ Result<Csr> csr_from_pem(std::string_view pem, Possession possession = Possessio
 struct CsrOrder {
     std::string subject_cn;
     AlternativeNames names;
+    std::vector<Use> uses{};
 };
 Result<Bytes> make_csr(const CsrOrder& order, const PrivateKey& key);  // DER
 
 std::string csr_to_pem(ByteView der);
 
 // What a request should hold (CsrAttrs, RFC 7030 4.5.2), DER: a key of this kind, and the signature
-// that goes with it. invalid_input: the kind is `other`.
-Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits);
+// that goes with it. With uses, an extension request that has them (RFC 9908 3.2: as it is to be
+// copied). invalid_input: the kind is `other`.
+Result<Bytes> make_csr_attributes(KeyKind kind, int rsa_bits, std::span<const Use> uses = {});
 
 }  // namespace mw::crypto

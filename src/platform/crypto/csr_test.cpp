@@ -181,5 +181,29 @@ TEST(CsrInterop, openssl_verifies_our_requests) {
         << text;
 }
 
+TEST(CsrAttributes, say_which_uses_the_certificate_will_have) {
+    const std::vector<Use> both{Use::client, Use::server};
+    const Bytes plain = *make_csr_attributes(KeyKind::p256, 0);
+    const Bytes more = *make_csr_attributes(KeyKind::p256, 0, both);
+    EXPECT_EQ(to_hex(plain),
+              "3021"
+              "301506072a8648ce3d0201310a06082a8648ce3d030107"
+              "06082a8648ce3d040302");
+    EXPECT_EQ(to_hex(more),
+              "3051"
+              "301506072a8648ce3d0201310a06082a8648ce3d030107"
+              "06082a8648ce3d040302"
+              "302e06092a864886f70d01090e3121301f"
+              "301d0603551d250416301406082b0601050507030206082b06010505070301");
+}
+
+TEST(CsrUses, are_asked_for_and_read) {
+    const auto key = *PrivateKey::generate(KeyKind::p256);
+    const auto csr = *csr_from_der(*make_csr({"one", {}, {Use::client, Use::code_signing}}, key));
+    EXPECT_EQ(csr.uses, (std::vector<Use>{Use::client, Use::code_signing}));
+    EXPECT_EQ(csr.foreign_uses, std::vector<std::string>{"1.3.6.1.5.5.7.3.3"});
+    EXPECT_TRUE(csr_from_der(*make_csr({"one", {}}, key))->uses.empty());
+}
+
 }  // namespace
 }  // namespace mw::crypto

@@ -15,6 +15,10 @@ bool is_authority(Profile profile) {
     return profile == Profile::root_ca || profile == Profile::issuing_ca;
 }
 
+bool serves(const CertificateOrder& order) {
+    return !order.names.dns.empty() || !order.names.addresses.empty();
+}
+
 Result<> check(const CertificateOrder& order) {
     auto wrong = [](std::string why) {
         return Error{Errc::invalid_input, "certificate order: " + std::move(why)};
@@ -25,8 +29,7 @@ Result<> check(const CertificateOrder& order) {
     for (unsigned char c : order.subject_cn)
         if (c < 0x20 || c == 0x7f) return wrong("the common name has a control character");
     if (order.not_after <= order.not_before) return wrong("it ends before it begins");
-    if (order.profile == Profile::server && order.names.dns.empty() &&
-        order.names.addresses.empty())
+    if (order.profile == Profile::server && !serves(order))
         return wrong("a server needs a DNS name or an address");
     return {};
 }
@@ -67,18 +70,32 @@ Bytes make_status_extensions(const StatusUrls& urls) {
     return all;
 }
 
+std::vector<Use> uses_of(const CertificateOrder& order) {
+    switch (order.profile) {
+        case Profile::root_ca:
+            return {};
+        case Profile::issuing_ca:
+            return order.authority_uses;
+        case Profile::server:
+            return {Use::server};
+        case Profile::gateway:
+            if (serves(order)) return {Use::client, Use::server};
+            return {Use::client};
+        case Profile::code_signing:
+            return {Use::code_signing};
+        case Profile::device:
+        case Profile::person:
+            break;
+    }
+    return {Use::client};
+}
+
 Result<Bytes> make_extensions(const CertificateOrder& order, ByteView spki, ByteView authority_id) {
     Bytes all;
     der::append(all, basic_constraints(order.profile));
     der::append(all, key_usage(order.profile));
-    if (!is_authority(order.profile)) {
-        ByteView use = order.profile == Profile::server         ? ByteView{x509::oid_server_auth}
-                       : order.profile == Profile::code_signing ? ByteView{x509::oid_code_signing}
-                                                                : ByteView{x509::oid_client_auth};
-        der::append(all, x509::make_extension(
-                             x509::oid_extended_key_usage, false,
-                             der::element(der::sequence, {der::element(der::oid, {use})})));
-    }
+    if (const auto uses = uses_of(order); !uses.empty())
+        der::append(all, x509::make_extended_key_usage(uses));
     TRY(auto id, x509::key_id(spki));
     der::append(all, x509::make_extension(x509::oid_subject_key_id, false,
                                           der::element(der::octet_string, {id})));
@@ -143,9 +160,12 @@ Result<Certificate> build(const CertificateOrder& order, ByteView spki, const Au
     made.not_before = whole_seconds(order.not_before);
     made.not_after = whole_seconds(order.not_after);
     made.is_ca = is_authority(order.profile);
-    made.for_code_signing = order.profile == Profile::code_signing;
-    made.for_client = order.profile != Profile::server && !made.for_code_signing;
-    made.for_server = order.profile == Profile::server || made.is_ca;
+    const auto uses = uses_of(order);
+    const auto is_for = [&](Use use) { return std::ranges::find(uses, use) != uses.end(); };
+    made.limits_use = !uses.empty();
+    made.for_client = uses.empty() || is_for(Use::client);
+    made.for_server = uses.empty() || is_for(Use::server);
+    made.for_code_signing = is_for(Use::code_signing);
     made.subject = std::move(subject);
     TRY(made.subject_key_id, x509::key_id(spki));
     made.spki.assign(spki.begin(), spki.end());

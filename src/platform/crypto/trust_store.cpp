@@ -27,6 +27,19 @@ Result<X509Handle> decode(const Certificate& certificate) {
                  "certificate '" + certificate.subject_cn + "': " + openssl_reason()};
 }
 
+// OpenSSL 3.0 knows no purpose of code signing, so what authorities allow is looked at here.
+Result<> want_signers_of_code(X509_STORE_CTX* context, const Certificate& leaf) {
+    const STACK_OF(X509)* chain = X509_STORE_CTX_get0_chain(context);
+    for (int depth = 1; depth < sk_X509_num(chain); ++depth) {
+        X509* authority = sk_X509_value(chain, depth);
+        // All bits are set where the extension is missing.
+        if (X509_get_extended_key_usage(authority) & (XKU_CODE_SIGN | XKU_ANYEKU)) continue;
+        return Error{Errc::denied, "certificate " + std::to_string(depth) + " above '" +
+                                       leaf.subject_cn + "': this authority is not for code"};
+    }
+    return {};
+}
+
 Result<> push(STACK_OF(X509) * list, const Certificate& certificate) {
     TRY(auto handle, decode(certificate));
     if (sk_X509_push(list, handle.get()) <= 0) return Error{Errc::io_failed, "out of memory"};
@@ -80,7 +93,10 @@ Result<> TrustStore::verify(const Certificate& leaf, Timestamp at, Purpose purpo
         X509_VERIFY_PARAM_set_purpose(parameters, purpose == Purpose::client
                                                       ? X509_PURPOSE_SSL_CLIENT
                                                       : X509_PURPOSE_SSL_SERVER);
-    if (X509_verify_cert(context.get()) == 1) return {};
+    if (X509_verify_cert(context.get()) == 1) {
+        if (purpose != Purpose::code_signing) return {};
+        return want_signers_of_code(context.get(), leaf);
+    }
     int code = X509_STORE_CTX_get_error(context.get());
     int depth = X509_STORE_CTX_get_error_depth(context.get());
     ERR_clear_error();

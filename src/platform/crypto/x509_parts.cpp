@@ -71,6 +71,14 @@ Result<> parse_key_usage(ByteView value, Extensions& out) {
     return {};
 }
 
+struct KnownUse {
+    Use use;
+    ByteView name;
+};
+constexpr KnownUse known_uses[] = {{Use::client, oid_client_auth},
+                                   {Use::server, oid_server_auth},
+                                   {Use::code_signing, oid_code_signing}};
+
 Result<> parse_extended_key_usage(ByteView value, Extensions& out) {
     constexpr auto what = "extended key usage";
     der::Reader reader{value};
@@ -82,6 +90,9 @@ Result<> parse_extended_key_usage(ByteView value, Extensions& out) {
         out.client_auth |= any || same(use.content, oid_client_auth);
         out.server_auth |= any || same(use.content, oid_server_auth);
         out.code_signing |= same(use.content, oid_code_signing);
+        for (const auto& [known, name] : known_uses)
+            if (same(use.content, name) && std::ranges::find(out.uses, known) == out.uses.end())
+                out.uses.push_back(known);
         if (!same(use.content, oid_client_auth)) {
             if (out.foreign_uses.size() >= uses_max) return wrong(what, "too many uses");
             out.foreign_uses.push_back(oid_text(use.content));
@@ -259,6 +270,14 @@ Bytes make_extension(ByteView oid, bool critical, ByteView value) {
     return der::element(der::sequence,
                         {der::element(der::oid, {oid}), critical ? ByteView{yes} : ByteView{},
                          der::element(der::octet_string, {value})});
+}
+
+Bytes make_extended_key_usage(std::span<const Use> uses) {
+    Bytes names;
+    for (const Use use : uses)
+        for (const auto& [known, name] : known_uses)
+            if (known == use) der::append(names, der::element(der::oid, {name}));
+    return make_extension(oid_extended_key_usage, false, der::element(der::sequence, {names}));
 }
 
 Bytes make_distribution_point(std::string_view url) {

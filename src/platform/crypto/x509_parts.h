@@ -78,10 +78,12 @@ struct Extensions {
     bool code_signing = false;
     Bytes subject_key_id;
     std::vector<std::string> foreign_uses;  // extended key usage besides clientAuth, dotted
+    std::vector<Use> uses;                  // those that we know, as listed
     std::vector<std::string> unknown;       // extensions that are not read here, dotted
 };
 Result<Extensions> parse_extensions(ByteView content);  // content of SEQUENCE OF Extension
 Bytes make_extension(ByteView oid, bool critical, ByteView value);
+Bytes make_extended_key_usage(std::span<const Use> uses);  // the whole extension
 // CRLDistributionPoints with one URI (RFC 5280 4.2.1.13).
 Bytes make_distribution_point(std::string_view url);
 Bytes make_authority_key_id(ByteView key_id);  // the whole extension

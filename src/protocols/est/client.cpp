@@ -108,6 +108,14 @@ Result<Enrolled> check(std::vector<crypto::Certificate> issued, Authorities auth
                      "our new certificate does not verify (check this machine's "
                      "clock): " +
                          verified.error().message};
+    // Of several authorities the one that signed it is the whole chain.
+    const auto signed_it = [&](const crypto::Certificate& each) {
+        const auto authority = crypto::PublicKey::from_spki(each.spki);
+        return authority && crypto::is_signed_by(*mine, *authority);
+    };
+    auto& chain = authorities.intermediates;
+    if (std::ranges::any_of(chain, signed_it))
+        std::erase_if(chain, [&](const auto& each) { return !signed_it(each); });
     return Enrolled{*mine, std::move(authorities.intermediates), std::move(authorities.root)};
 }
 

@@ -35,6 +35,8 @@ struct Decision {
 struct KeyWish {
     crypto::KeyKind kind = crypto::KeyKind::p256;
     int rsa_bits = 0;
+    // What the certificate will be for, if that is not what every device's is.
+    std::vector<crypto::Use> uses{};
 };
 
 // Errors and the status they become: invalid_input 400 (the request), not_found 401 (who are you?),

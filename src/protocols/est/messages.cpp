@@ -126,7 +126,7 @@ http::Response cacerts_response(const std::vector<crypto::Certificate>& authorit
 }
 
 http::Response attributes_response(const KeyWish& wish) {
-    const auto attributes = crypto::make_csr_attributes(wish.kind, wish.rsa_bits);
+    const auto attributes = crypto::make_csr_attributes(wish.kind, wish.rsa_bits, wish.uses);
     if (!attributes) return refusal(Error{Errc::io_failed, attributes.error().message});
     auto response =
         http::Response::text(200, to_base64(*attributes, base64_columns), "application/csrattrs");

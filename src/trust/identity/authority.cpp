@@ -44,8 +44,7 @@ Result<std::unique_ptr<CertificateAuthority>> CertificateAuthority::open(files::
 
 Result<> CertificateAuthority::read_files() {
     TRY_VOID(open_root());
-    TRY_VOID(open_former());
-    TRY_VOID(open_issuing());
+    TRY_VOID(open_lines());
     TRY_VOID(open_peers());
     return open_server();
 }
@@ -87,96 +86,79 @@ Result<> CertificateAuthority::open_root() {
     return {};
 }
 
-Result<> CertificateAuthority::open_issuing() {
-    TRY(auto pair, read_pair(files_, path("issuing"), options_.token));
-    issuing_key_ = std::move(pair.key);
-    if (pair.certificate) {
-        if (!issuing_key_)
-            return does_not_fit(path("issuing.key"), "it is missing and issuing.pem is there");
-        issuing_ = *std::move(pair.certificate);
-        TRY(auto trust, crypto::TrustStore::make({&root_, 1}));
-        auto verified = trust.verify(issuing_, clock_.now());
-        if (!verified) return does_not_fit(path("issuing.pem"), verified.error().message);
-        return {};
+Result<> CertificateAuthority::open_lines() {
+    TRY_VOID(check(options_.issuers));
+    lines_.clear();
+    for (auto& order : all_issuers(options_)) {
+        TRY(auto line, IssuingLine::open(pki(), by_root(), std::move(order)));
+        lines_.push_back(std::move(line));
     }
-    if (!root_key_)
-        return does_not_fit(path("root.key"), "it is needed to make an issuing authority");
-    if (!issuing_key_) {
-        TRY(issuing_key_, make_key(files_, path("issuing")));
-    }
-    std::string name = root_.subject_cn;
-    if (auto at = name.find(" root "); at != name.npos) name.replace(at, 6, " issuing ");
-    if (!former_.empty()) {  // names that differ, as above
-        Bytes tag(2);
-        random_.fill(tag);
-        name += " " + to_hex(tag);
-    }
-    crypto::CertificateOrder order{
-        crypto::Profile::issuing_ca,
-        name,
-        {},
-        clock_.now() - options_.clock_slack,
-        std::min(clock_.now() + options_.issuing_lifetime, root_.not_after)};
-    TRY(issuing_,
-        crypto::issue(order, issuing_key_->public_key().spki(), {root_, *root_key_}, random_));
-    TRY_VOID(write_certificate(files_, path("issuing"), issuing_));
-    log::info("identity.issuing.made", {{"name", issuing_.subject_cn}});
     return {};
 }
 
-Result<> CertificateAuthority::open_former() {
-    TRY(const auto text, read_text(files_, path("former.pem"), pem_bytes_max));
-    if (!text) return {};
-    auto all = crypto::certificates_from_pem(*text);
-    if (!all) return does_not_fit(path("former.pem"), all.error().message);
-    std::erase_if(*all, [&](const auto& each) { return each.not_after < clock_.now(); });
-    former_ = *std::move(all);
-    former_keys_.clear();
-    for (const auto& each : former_) {
-        auto pair = read_pair(files_, path("issuing-" + each.serial), options_.token);
-        if (!pair || !pair->key)  // it lets in all the same; nobody hears of what is revoked of it
-            log::warn("identity.former.no_key",
-                      {{"name", each.subject_cn},
-                       {"reason", pair ? "its key is not there" : pair.error().message}});
-        former_keys_.push_back(pair ? std::move(pair->key) : std::nullopt);
-    }
-    return {};
+// The first that is declared for it, and the default one if there is none.
+Result<const IssuingLine*> CertificateAuthority::line_for(Purpose purpose, std::string_view group,
+                                                          std::string_view site) const {
+    for (std::size_t i = 1; i < lines_.size(); ++i)
+        if (lines_[i].order().is_for(purpose, group, site)) return &lines_[i];
+    if (lines_.front().order().is_for(purpose, group, site)) return &lines_.front();
+    return Error{Errc::denied, "no issuing authority of this hub is for " +
+                                   std::string(to_string(purpose)) +
+                                   (site.empty() ? "" : " of site '" + std::string(site) + "'") +
+                                   " (authority.issuing and authority.for in hub.yaml)"};
+}
+
+// Where nobody is for it, nothing is signed for it either.
+const IssuingLine& CertificateAuthority::line_of(Purpose purpose) const {
+    const auto line = line_for(purpose, {}, {});
+    return line ? **line : lines_.front();
+}
+
+const crypto::Certificate& CertificateAuthority::issuing_for(Purpose purpose) const {
+    return line_of(purpose).certificate();
 }
 
 Result<bool> CertificateAuthority::renew_issuing_if_due() {
-    if (clock_.now() + options_.issuing_renewal < issuing_.not_after) return false;
-    // The root's own end is as far as anything goes.
-    if (root_.not_after - issuing_.not_after < options_.issuing_renewal) return false;
-    if (!root_key_)
-        return Error{Errc::denied, "the issuing authority ends at " +
-                                       to_iso8601(issuing_.not_after) + "; put " +
-                                       path("root.key") + " back to make the next one"};
-    TRY(const auto elsewhere, key_uri(files_, path("issuing")));
-    if (elsewhere)
-        return Error{Errc::denied, "the issuing authority ends at " +
-                                       to_iso8601(issuing_.not_after) + "; its key is at " +
-                                       *elsewhere +
-                                       ", so the next one is for people to make: millwright ca "
-                                       "request, sign, install"};
-    // What is to be trusted is on disk before anything goes. Cut short in between, the next start
-    // makes the new one.
-    if (std::ranges::find(former_, issuing_) == former_.end()) {
-        former_.push_back(issuing_);
-        former_keys_.push_back(issuing_key_);
+    bool another = false;
+    Result<bool> outcome = false;
+    for (IssuingLine& line : lines_) {  // one whose key is away keeps no other from its turn
+        auto renewed = line.renew_if_due(pki(), by_root());
+        if (!renewed) outcome = std::move(renewed).error();
+        if (renewed && *renewed) another = true;
     }
-    TRY_VOID(files::atomic_replace(files_, path("former.pem"), bytes_of(crypto::to_pem(former_)),
-                                   published));
-    // Its key stays, to sign lists of what it issued.
-    TRY_VOID(rename_pair(files_, path("issuing"), path("issuing-" + issuing_.serial)));
-    TRY_VOID(open_issuing());
+    if (!another) return outcome;
     TRY_VOID(open_peers());
     TRY_VOID(make_server());
-    return true;
+    return outcome ? Result<bool>{true} : std::move(outcome);
+}
+
+std::vector<Vouching> CertificateAuthority::all_vouching() const {
+    std::vector<Vouching> all;
+    for (const IssuingLine& line : lines_)
+        for (auto& each : line.vouching()) all.push_back(std::move(each));
+    return all;
+}
+
+std::vector<crypto::Certificate> CertificateAuthority::all_issuing() const {
+    std::vector<crypto::Certificate> all;
+    for (auto& each : all_vouching()) all.push_back(std::move(each.certificate));
+    return all;
+}
+
+std::vector<crypto::Certificate> CertificateAuthority::current_issuing() const {
+    std::vector<crypto::Certificate> all;
+    for (const IssuingLine& line : lines_) all.push_back(line.certificate());
+    return all;
+}
+
+std::size_t CertificateAuthority::former() const {
+    std::size_t count = 0;
+    for (const IssuingLine& line : lines_) count += line.former().size();
+    return count;
 }
 
 Result<> CertificateAuthority::open_peers() {
-    std::vector<crypto::Certificate> all{issuing_};
-    all.insert(all.end(), former_.begin(), former_.end());
+    const auto all = all_issuing();
     TRY(const auto pem, read_text(files_, path("crl.pem"), lists_bytes_max));
     if (pem) {
         auto read = crypto::Revocations::from_pem(*pem, all);
@@ -186,7 +168,7 @@ Result<> CertificateAuthority::open_peers() {
             log::warn("identity.revocations.end",
                       {{"file", path("crl.pem")}, {"at", to_iso8601(revocations_end())}});
     }
-    TRY(auto peers, Peers::make(root_, all, all_revoked()));
+    TRY(auto peers, Peers::make(root_, all_vouching(), all_revoked()));
     peers_ = std::make_unique<Peers>(std::move(peers));
     return {};
 }
@@ -228,10 +210,7 @@ Result<> CertificateAuthority::adopt(std::unique_ptr<CertificateAuthority> fresh
                                          ": it is another root now, which makes another hub of "
                                          "this one. Put the old one back, or restart"};
     root_key_ = std::move(fresh->root_key_);
-    issuing_key_ = std::move(fresh->issuing_key_);
-    issuing_ = std::move(fresh->issuing_);
-    former_ = std::move(fresh->former_);
-    former_keys_ = std::move(fresh->former_keys_);
+    lines_ = std::move(fresh->lines_);
     server_ = std::move(fresh->server_);
     server_key_pem_ = std::move(fresh->server_key_pem_);
     options_.server_addresses = std::move(fresh->options_.server_addresses);
@@ -252,17 +231,20 @@ Result<> CertificateAuthority::open_server() {
 }
 
 Result<bool> CertificateAuthority::renew_server_if_due() {
-    TRY(auto trust, crypto::TrustStore::make({&root_, 1}, {&issuing_, 1}));
+    const crypto::Certificate& issuer = issuing_for(Purpose::servers);
+    TRY(auto trust, crypto::TrustStore::make({&root_, 1}, {&issuer, 1}));
     bool same_names = sorted(server_.names.dns) == sorted(options_.server_names) &&
                       sorted(server_.names.addresses) == sorted(options_.server_addresses);
     bool valid = trust.verify(server_, clock_.now(), crypto::Purpose::server).ok();
-    auto ends = std::min(server_.not_after, issuing_.not_after);
+    auto ends = std::min(server_.not_after, issuer.not_after);
     if (same_names && valid && clock_.now() + options_.server_renewal < ends) return false;
     TRY_VOID(make_server());
     return true;
 }
 
 Result<> CertificateAuthority::make_server() {
+    TRY(const IssuingLine* line, line_for(Purpose::servers, {}, {}));
+    const Signing& by = *line->signing();
     TRY(auto key, make_key(files_, path("server")));
     std::string name =
         options_.server_names.empty()
@@ -273,9 +255,9 @@ Result<> CertificateAuthority::make_server() {
         name.substr(0, 64),
         {options_.server_names, options_.server_addresses, {}, {}},
         clock_.now() - options_.clock_slack,
-        std::min(clock_.now() + options_.server_lifetime, issuing_.not_after),
-        told_status()};
-    TRY(server_, crypto::issue(order, key.public_key().spki(), {issuing_, *issuing_key_}, random_));
+        std::min(clock_.now() + options_.server_lifetime, by.certificate.not_after),
+        told_status(by.certificate)};
+    TRY(server_, crypto::issue(order, key.public_key().spki(), {by.certificate, by.key}, random_));
     // As parsed: addresses in their canonical text, so that names compare equal next time.
     TRY(server_, crypto::certificate_from_der(server_.der));
     options_.server_addresses = server_.names.addresses;
@@ -286,128 +268,55 @@ Result<> CertificateAuthority::make_server() {
     return {};
 }
 
-Result<crypto::Certificate> CertificateAuthority::issue_device(std::string_view device,
-                                                               ByteView spki,
-                                                               nanoseconds lifetime) {
-    return issue_client(crypto::Profile::device, Principal::Kind::device, device, spki, lifetime);
-}
-
-Result<crypto::Certificate> CertificateAuthority::issue_user(std::string_view user, ByteView spki,
-                                                             nanoseconds lifetime) {
-    return issue_client(crypto::Profile::person, Principal::Kind::user, user, spki, lifetime);
-}
-
-Result<crypto::Certificate> CertificateAuthority::issue_signing(std::string_view purpose,
-                                                                ByteView spki,
-                                                                nanoseconds lifetime) {
-    const Timestamp now = clock_.now();
-    crypto::CertificateOrder order{crypto::Profile::code_signing,
-                                   std::string(purpose),
-                                   {},
-                                   std::max(now - options_.clock_slack, issuing_.not_before),
-                                   std::min(now + lifetime, issuing_.not_after),
-                                   told_status()};
-    TRY(auto certificate, crypto::issue(order, spki, {issuing_, *issuing_key_}, random_));
-    TRY_VOID(record(certificate, "signing"));
-    return certificate;
-}
-
-Result<crypto::Certificate> CertificateAuthority::issue_client(crypto::Profile profile,
-                                                               Principal::Kind kind,
-                                                               std::string_view name, ByteView spki,
-                                                               nanoseconds lifetime) {
-    if (!is_device_name(name))
-        return Error{Errc::invalid_input, "'" + std::string(name.substr(0, 63)) +
-                                              "' is not a resource name ([a-z0-9][a-z0-9._-]*)"};
-    if (lifetime <= nanoseconds{0}) lifetime = options_.device_lifetime;
-    Timestamp now = clock_.now();
-    if (now >= issuing_.not_after)
-        return Error{Errc::io_failed,
-                     "the issuing authority has expired; remove issuing.pem and "
-                     "issuing.key, put root.key back and restart"};
-    if (now < issuing_.not_before)
-        return Error{Errc::io_failed, "this machine's clock says " + to_iso8601(now) +
-                                          ", before the issuing authority was made; set it"};
-    crypto::CertificateOrder order{profile,
-                                   std::string(name),
-                                   {{}, {}, {urn(kind, name)}, {}},
-                                   std::max(now - options_.clock_slack, issuing_.not_before),
-                                   std::min(now + lifetime, issuing_.not_after),
-                                   told_status()};
-    auto certificate = crypto::issue(order, spki, {issuing_, *issuing_key_}, random_);
-    if (!certificate && issuing_key_->is_elsewhere())  // it may be back soon: not the asker's fault
-        return Error{Errc::timed_out, "the issuing authority's key can't be reached: " +
-                                          certificate.error().message};
-    if (!certificate) return std::move(certificate).error();
-    TRY_VOID(record(*certificate, to_string(kind)));
-    return certificate;
-}
-
-// Not synced: the device's status (data/registry) is the durable record, this one answers "which
-// certificates did this authority ever sign" even when the registry is lost.
-Result<> CertificateAuthority::record(const crypto::Certificate& certificate,
-                                      std::string_view profile) {
-    const auto key = crypto::sha256(certificate.spki);
-    std::string line = to_json(JsonObject{{"time", to_iso8601(clock_.now())},
-                                          {"serial", certificate.serial},
-                                          {"profile", profile},
-                                          {"subject", certificate.subject_cn},
-                                          {"not_after", to_iso8601(certificate.not_after)},
-                                          {"fingerprint", to_hex(certificate.fingerprint)},
-                                          {"key", to_hex(key)},
-                                          {"issuer", to_hex(issuing_.subject_key_id)}});
-    line += '\n';
-    if (auto written = issued_log_->append(bytes_of(line)); !written)
-        return std::move(written).error().context("record the certificate");
-    ++issued_;
-    if (const auto serial = crypto::serial_number_of(certificate.serial)) keys_.add_serial(*serial);
-    keys_.add(key, std::string(profile) + ":" + certificate.subject_cn);
-    return {};
-}
-
 Result<> CertificateAuthority::load_keys() {
     return keys_.load(files_, path("issued.jsonl"), clock_.now() - keys_kept)
         .context("read which keys have certificates");
 }
 
-std::vector<CertificateAuthority::Signing> CertificateAuthority::former_signing() const {
-    std::vector<Signing> all;
-    for (std::size_t i = 0; i < former_.size(); ++i)
-        if (former_keys_[i]) all.push_back({former_[i], *former_keys_[i]});
+std::vector<CertificateAuthority::ListSigner> CertificateAuthority::list_signers() const {
+    std::vector<ListSigner> all;
+    for (const IssuingLine& line : lines_) {
+        const std::string stem = LineFiles{line.order().name}.stem();
+        all.push_back({*line.signing(), stem + ".crl"});
+        for (const auto& each : line.former())
+            if (each.key)
+                all.push_back(
+                    {{each.certificate, *each.key}, stem + "-" + each.certificate.serial + ".crl"});
+    }
     return all;
 }
 
 const crypto::Certificate& CertificateAuthority::issuer_of(
     const IssuedCertificate& certificate) const {
-    for (const auto& each : former_)
-        if (!certificate.issuer.empty() && certificate.issuer == to_hex(each.subject_key_id))
-            return each;
-    if (!certificate.issuer.empty() || certificate.at >= issuing_.not_before) return issuing_;
-    const crypto::Certificate* by = &issuing_;  // the newest that was there then
-    for (const auto& each : former_)
+    const auto is_it = [&](const crypto::Certificate& each) {
+        return certificate.issuer == to_hex(each.subject_key_id);
+    };
+    for (const IssuingLine& line : lines_) {
+        if (is_it(line.certificate())) return line.certificate();
+        for (const auto& each : line.former())
+            if (is_it(each.certificate)) return each.certificate;
+    }
+    // Lines of hubs that knew the default ones alone: the newest that was there then.
+    const IssuingLine& line = lines_.front();
+    if (!certificate.issuer.empty() || certificate.at >= line.certificate().not_before)
+        return line.certificate();
+    const crypto::Certificate* by = &line.certificate();
+    for (const auto& [each, key] : line.former())
         if (each.not_before <= certificate.at &&
-            (by == &issuing_ || by->not_before < each.not_before))
+            (by == &line.certificate() || by->not_before < each.not_before))
             by = &each;
     return *by;
-}
-
-crypto::StatusUrls CertificateAuthority::told_status() const {
-    constexpr std::string_view place = "{issuer}";
-    crypto::StatusUrls told = options_.status;
-    for (std::string* url : {&told.list, &told.authority})
-        if (const auto at = url->find(place); at != url->npos)
-            url->replace(at, place.size(), issuing_.serial);
-    return told;
 }
 
 std::string CertificateAuthority::trust_anchors_pem() const { return crypto::to_pem(root_); }
 
 std::string CertificateAuthority::client_anchors_pem() const {
-    return trust_anchors_pem() + crypto::to_pem(issuing_) + crypto::to_pem(former_);
+    return trust_anchors_pem() + crypto::to_pem(all_issuing());
 }
 
 std::string CertificateAuthority::server_chain_pem() const {
-    return crypto::to_pem(server_) + crypto::to_pem(issuing_) + crypto::to_pem(root_);
+    return crypto::to_pem(server_) + crypto::to_pem(issuing_for(Purpose::servers)) +
+           crypto::to_pem(root_);
 }
 
 std::string CertificateAuthority::root_pin() const { return to_hex(crypto::sha256(root_.spki)); }

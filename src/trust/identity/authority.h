@@ -1,5 +1,5 @@
 #pragma once
-// The hub's own certificate authority: a root, an issuing authority below it, and the hub's server
+// The hub's own certificate authority: a root, issuing authorities below it, and the hub's server
 // certificate, in one directory. Made on first start, reopened later. Belongs to the control loop;
 // an issuance takes about 0.1 ms and one unsynced append. root.key may be moved to a safe once the
 // authority exists: it is needed again only for a new issuing authority.
@@ -15,32 +15,34 @@
 #include "base/random.h"
 #include "platform/crypto/crypto.h"
 #include "platform/files/files.h"
+#include "trust/identity/authority_options.h"
 #include "trust/identity/issued_log.h"
+#include "trust/identity/issuing_line.h"
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
 #include "trust/identity/revocation_book.h"
 
 namespace mw::identity {
 
-struct AuthorityOptions {
-    std::string directory;  // "DATA/pki"; made with mode 0700
-    std::string organisation = "Millwright";
-    std::vector<std::string> server_names = {"localhost"};
-    std::vector<std::string> server_addresses = {"127.0.0.1", "::1"};
-    nanoseconds root_lifetime = hours{24} * 7300;     // 20 years
-    nanoseconds issuing_lifetime = hours{24} * 3650;  // 10 years
-    // So long before it ends there is another one: twice what the longest certificate below it
-    // lives, so that no device's is cut short. The old one counts until it ends.
-    nanoseconds issuing_renewal = hours{24} * 800;
-    nanoseconds server_lifetime = hours{24} * 397;
-    nanoseconds server_renewal = hours{24} * 30;  // this long before it ends
-    nanoseconds device_lifetime = hours{24} * 90;
-    nanoseconds clock_slack = minutes{10};  // certificates begin this much before now
-    // What certificates say about where to ask whether they are revoked; "{issuer}" stands for the
-    // serial number of the authority that signs them.
-    crypto::StatusUrls status{};
-    // Where the keys are that root.uri and issuing.uri name by pkcs11:...; null: no such keys.
-    std::shared_ptr<crypto::Token> token{};
+// A certificate for a device.
+struct DeviceOrder {
+    std::string_view name;
+    ByteView spki;
+    nanoseconds lifetime{0};  // 0: AuthorityOptions::device_lifetime
+    bool is_gateway = false;
+    crypto::AlternativeNames serves{};  // of a gateway: DNS names and addresses
+    std::string_view group{}, site{};   // which authority issues may depend on them
+};
+
+// A certificate that nobody has signed yet. Any thread may, also while the authority changes: a key
+// in a token takes its time.
+struct Draft {
+    crypto::CertificateOrder order;
+    Bytes spki, serial;
+    std::shared_ptr<const Signing> by;
+    std::string kind;  // of the principal
+    bool is_signed_elsewhere() const;
+    Result<crypto::Certificate> sign() const;  // timed_out: the key can't be reached now
 };
 
 class CertificateAuthority {
@@ -54,8 +56,15 @@ class CertificateAuthority {
 
     // For the key of the request; every name in it is ours. lifetime 0: device_lifetime. It never
     // outlives the issuing authority. The serial is in issued.jsonl before the certificate is out.
+    // denied: a gateway is to serve at a name of the hub.
+    Result<crypto::Certificate> issue_device(const DeviceOrder& order);
     Result<crypto::Certificate> issue_device(std::string_view device, ByteView spki,
-                                             nanoseconds lifetime = nanoseconds{0});
+                                             nanoseconds lifetime = nanoseconds{0}) {
+        return issue_device(DeviceOrder{device, spki, lifetime});
+    }
+    // The same in steps: sign() on any thread, then settle() before the certificate is out.
+    Result<Draft> draft_device(const DeviceOrder& order);
+    Result<> settle(const Draft& draft, const crypto::Certificate& certificate);
     // A client certificate for a person: mutual TLS to the API and the broker.
     Result<crypto::Certificate> issue_user(std::string_view user, ByteView spki,
                                            nanoseconds lifetime);
@@ -66,7 +75,13 @@ class CertificateAuthority {
                                               nanoseconds lifetime);
 
     const crypto::Certificate& root() const { return root_; }
-    const crypto::Certificate& issuing() const { return issuing_; }
+    // The default issuing authority, and what signs for a purpose now: for none, the default one.
+    const crypto::Certificate& issuing() const { return lines_.front().certificate(); }
+    const crypto::Certificate& issuing_for(Purpose purpose) const;
+    // All that issue or did, the default ones first.
+    std::vector<crypto::Certificate> all_issuing() const;
+    // Those that issue now, the default one first.
+    std::vector<crypto::Certificate> current_issuing() const;
     const Peers& peers() const { return *peers_; }
 
     // What platform/net wants: PEM texts. The server's chain ends with the root, so that a client
@@ -97,11 +112,11 @@ class CertificateAuthority {
     using Reopening = std::function<Result<std::unique_ptr<CertificateAuthority>>()>;
     Reopening reopening() const;
     Result<> adopt(std::unique_ptr<CertificateAuthority> fresh);
-    // Another issuing authority below the same root when this one is due: true when so. It needs
-    // root.key; without it the error says so, once the time has come.
+    // Other issuing authorities below the same root for those that are due: true when there are. It
+    // needs root.key; without it the error says so, once the time has come.
     Result<bool> renew_issuing_if_due();
     // Who still holds certificates of earlier ones is let in.
-    std::size_t former() const { return former_.size(); }
+    std::size_t former() const;
     // A new server key and certificate when the old one is due or its names differ: true when so.
     Result<bool> renew_server_if_due();
 
@@ -109,14 +124,16 @@ class CertificateAuthority {
     std::string root_pin() const;
     // For lists and answers about certificates, which the issuing authority signs itself. Values:
     // a worker may have its own.
-    struct Signing {
-        crypto::Certificate certificate;
-        crypto::PrivateKey key;
+    using Signing = identity::Signing;
+    Signing signing() const { return *lines_.front().signing(); }
+    Signing signing_for(Purpose purpose) const { return *line_of(purpose).signing(); }
+    // All that there are, the default one first; of earlier ones that have not ended as far as
+    // their keys are there: what they issued may be revoked until its end.
+    struct ListSigner {
+        Signing by;
+        std::string list;  // the list's file below directory()
     };
-    Signing signing() const { return {issuing_, *issuing_key_}; }
-    // Of earlier ones that have not ended, as far as their keys are there: what they issued may be
-    // revoked until its end.
-    std::vector<Signing> former_signing() const;
+    std::vector<ListSigner> list_signers() const;
     // Who signed a certificate of issued.jsonl: by the key id in its line, else, in lines of older
     // hubs, by when it was.
     const crypto::Certificate& issuer_of(const IssuedCertificate& certificate) const;
@@ -133,19 +150,25 @@ class CertificateAuthority {
     CertificateAuthority(files::Files& files, const Clock& clock, Random& random,
                          AuthorityOptions options);
     Result<> open_root();
-    Result<> open_issuing();
-    Result<> open_former();
+    Result<> open_lines();
+    IssuingLine::Pki pki() const { return {files_, clock_, random_, options_}; }
+    IssuingLine::Root by_root() const { return {root_, root_key_}; }
+    // not_found: nobody issues for it.
+    Result<const IssuingLine*> line_for(Purpose purpose, std::string_view group,
+                                        std::string_view site) const;
+    const IssuingLine& line_of(Purpose purpose) const;
+    std::vector<Vouching> all_vouching() const;
     Result<> open_server();
     Result<> make_server();
     Result<> open_peers();
     Result<> open_book();
     Result<> read_files();
     crypto::Revocations all_revoked() const;
-    Result<crypto::Certificate> issue_client(crypto::Profile profile, Principal::Kind kind,
-                                             std::string_view name, ByteView spki,
-                                             nanoseconds lifetime);
-    crypto::StatusUrls told_status() const;
-    Result<> record(const crypto::Certificate& certificate, std::string_view profile);
+    Result<Draft> draft_client(Purpose purpose, const DeviceOrder& wanted);
+    Result<> not_our_names(const DeviceOrder& order) const;
+    crypto::StatusUrls told_status(const crypto::Certificate& issuer) const;
+    Result<> record(const crypto::Certificate& certificate, std::string_view profile,
+                    const crypto::Certificate& issuer);
     std::string path(std::string_view file) const;
 
     files::Files& files_;
@@ -153,11 +176,8 @@ class CertificateAuthority {
     Random& random_;
     AuthorityOptions options_;
     std::optional<crypto::PrivateKey> root_key_;
-    std::optional<crypto::PrivateKey> issuing_key_;
     crypto::Certificate root_;
-    crypto::Certificate issuing_;
-    std::vector<crypto::Certificate> former_;  // issuing authorities before it, not yet ended
-    std::vector<std::optional<crypto::PrivateKey>> former_keys_;  // of each
+    std::vector<IssuingLine> lines_;  // the default one first
     crypto::Certificate server_;
     std::string server_key_pem_;
     crypto::Revocations listed_;  // by crl.pem

@@ -42,8 +42,8 @@ Result<Pair> want_root(files::Files& files, const std::string& folder,
 
 // The key that was made for the request, or that which is in place if the last try was cut short.
 Result<std::string> stem_of_key(files::Files& files, const AuthorityOptions& options,
-                                const crypto::Certificate& certificate) {
-    for (const char* name : {"next", "issuing"}) {
+                                const LineFiles& names, const crypto::Certificate& certificate) {
+    for (const std::string& name : {names.next(), names.stem()}) {
         const std::string stem = files::join(options.directory, name);
         TRY(auto pair, read_pair(files, stem, options.token));
         if (pair.key && pair.key->public_key().spki() == certificate.spki) return stem;
@@ -60,9 +60,10 @@ Result<> put_next_key(files::Files& files, const std::string& stem, const std::s
 }
 
 // The one before stays trusted; it is on disk as such before anything goes.
-Result<> retire_issuing(files::Files& files, const AuthorityOptions& options, Timestamp now) {
-    const std::string stem = files::join(options.directory, "issuing");
-    const std::string former = files::join(options.directory, "former.pem");
+Result<> retire_issuing(files::Files& files, const AuthorityOptions& options,
+                        const LineFiles& names, Timestamp now) {
+    const std::string stem = files::join(options.directory, names.stem());
+    const std::string former = files::join(options.directory, names.former());
     TRY(const auto before, read_text(files, stem + ".pem", pem_bytes_max));
     if (!before) return {};
     TRY(const auto issuing, crypto::certificates_from_pem(*before));
@@ -78,7 +79,7 @@ Result<> retire_issuing(files::Files& files, const AuthorityOptions& options, Ti
 }
 
 Result<> check_issuing(const crypto::Certificate& issuing, const crypto::Certificate& root,
-                       Timestamp now) {
+                       const IssuerOrder& order, Timestamp now) {
     TRY(const auto trust, crypto::TrustStore::make({&root, 1}));
     TRY_VOID(trust.verify(issuing, now));
     if (!issuing.is_ca)
@@ -89,7 +90,27 @@ Result<> check_issuing(const crypto::Certificate& issuing, const crypto::Certifi
                                        "' has no subject key identifier, by which lists name it"};
     if (issuing.spki == root.spki)
         return Error{Errc::denied, "the root itself can't be the issuing authority"};
-    return {};
+    const Purposes left = order.purposes.within(allowed_by(issuing));
+    if (left == order.purposes) return {};
+    return Error{Errc::denied, "'" + issuing.subject_cn + "' is allowed " +
+                                   (left == Purposes{} ? "nothing" : left.text()) +
+                                   " by its extended key usage, and is to be for " +
+                                   order.purposes.text()};
+}
+
+Result<IssuerOrder> declared(const AuthorityOptions& options, const std::string& name) {
+    for (auto& each : all_issuers(options))
+        if (each.name == name) return std::move(each);
+    return Error{Errc::not_found, "hub.yaml declares no authority '" + name +
+                                      "' (authority.issuing, with a name and what it is for)"};
+}
+
+// The only uses of what it will sign. What we don't know we don't sign.
+Result<std::vector<crypto::Use>> wanted_uses(const crypto::Csr& csr) {
+    const std::size_t clients = std::ranges::count(csr.uses, crypto::Use::client);
+    if (csr.foreign_uses.size() + clients == csr.uses.size()) return csr.uses;
+    return Error{Errc::invalid_input,
+                 "the request asks for uses besides clientAuth, serverAuth and codeSigning"};
 }
 
 }  // namespace
@@ -126,8 +147,10 @@ Result<std::unique_ptr<CertificateAuthority>> make_authorities(files::Files& fil
 }
 
 Result<std::string> request_issuing(files::Files& files, Random& random,
-                                    const AuthorityOptions& options, const std::string& uri) {
-    const std::string stem = files::join(options.directory, "next");
+                                    const AuthorityOptions& options, const std::string& uri,
+                                    const std::string& name) {
+    TRY(const IssuerOrder line, declared(options, name));
+    const std::string stem = files::join(options.directory, LineFiles{name}.next());
     TRY_VOID(files.make_directories(options.directory, 0700));
     TRY_VOID(place_key(files, stem, uri));
     TRY(const auto next, read_pair(files, stem, options.token));
@@ -135,7 +158,9 @@ Result<std::string> request_issuing(files::Files& files, Random& random,
         return Error{Errc::not_found, stem + ".key: there is no key to make a request for"};
     Bytes tag(4);
     random.fill(tag);
-    const crypto::CsrOrder order{options.organisation + " issuing " + to_hex(tag), {}};
+    const std::string word = name.empty() ? "issuing" : name;
+    const crypto::CsrOrder order{
+        options.organisation + " " + word + " " + to_hex(tag), {}, line.purposes.uses()};
     TRY(const Bytes der, crypto::make_csr(order, *next.key));
     return crypto::csr_to_pem(der);
 }
@@ -153,11 +178,12 @@ Result<crypto::Certificate> sign_issuing(files::Files& files, const Clock& clock
     const Timestamp now = clock.now();
     const AuthorityOptions defaults;
     if (lifetime <= nanoseconds{0}) lifetime = defaults.issuing_lifetime;
-    const crypto::CertificateOrder order{crypto::Profile::issuing_ca,
-                                         csr.subject_cn,
-                                         {},
-                                         now - defaults.clock_slack,
-                                         std::min(now + lifetime, root.certificate->not_after)};
+    crypto::CertificateOrder order{crypto::Profile::issuing_ca,
+                                   csr.subject_cn,
+                                   {},
+                                   now - defaults.clock_slack,
+                                   std::min(now + lifetime, root.certificate->not_after)};
+    TRY(order.authority_uses, wanted_uses(csr));
     return crypto::issue(order, csr.spki, {*root.certificate, *root.key}, random);
 }
 
@@ -165,7 +191,9 @@ Result<crypto::Certificate> install_issuing(files::Files& files, const Clock& cl
                                             const AuthorityOptions& options,
                                             const SignedIssuing& by) {
     const std::string root_path = files::join(options.directory, "root.pem");
-    const std::string stem = files::join(options.directory, "issuing");
+    const LineFiles names{by.name};
+    const std::string stem = files::join(options.directory, names.stem());
+    TRY(const IssuerOrder order, declared(options, by.name));
     TRY_VOID(files.make_directories(options.directory, 0700));
     TRY(const auto there, read_text(files, root_path, pem_bytes_max));
     if (!there && by.root.empty())
@@ -180,14 +208,14 @@ Result<crypto::Certificate> install_issuing(files::Files& files, const Clock& cl
     }
     TRY(const auto chain, crypto::certificates_from_pem(by.certificate).context("the certificate"));
     const auto& issuing = chain.front();
-    TRY_VOID(check_issuing(issuing, roots.front(), clock.now()));
+    TRY_VOID(check_issuing(issuing, roots.front(), order, clock.now()));
     if (!by.key.empty())
-        TRY_VOID(put_next_key(files, files::join(options.directory, "next"), by.key));
-    TRY(const auto key_stem, stem_of_key(files, options, issuing));
+        TRY_VOID(put_next_key(files, files::join(options.directory, names.next()), by.key));
+    TRY(const auto key_stem, stem_of_key(files, options, names, issuing));
     if (!there)
         TRY_VOID(write_certificate(files, files::join(options.directory, "root"), roots.front()));
     if (key_stem != stem) {
-        TRY_VOID(retire_issuing(files, options, clock.now()));
+        TRY_VOID(retire_issuing(files, options, names, clock.now()));
         TRY_VOID(rename_pair(files, key_stem, stem));
     }
     TRY_VOID(write_certificate(files, stem, issuing));

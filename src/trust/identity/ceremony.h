@@ -23,11 +23,14 @@ Result<std::unique_ptr<CertificateAuthority>> make_authorities(files::Files& fil
                                                                const NewAuthorities& wanted);
 
 // The request for the next issuing authority (or the first, of somebody else's root), PEM. Its key
-// is pki/next.key, or where the URI says. Asked again, it is for the same key.
+// is pki/next.key, or where the URI says. Asked again, it is for the same key. name: of one that
+// options.issuers declares, whose purposes the request says; empty: the default one.
 Result<std::string> request_issuing(files::Files& files, Random& random,
-                                    const AuthorityOptions& options, const std::string& uri);
+                                    const AuthorityOptions& options, const std::string& uri,
+                                    const std::string& name = {});
 
-// Signs it by the root whose root.pem lies in a folder beside root.key or root.uri.
+// Signs it, for the uses that it asks for and no others, by the root whose root.pem lies in a
+// folder beside root.key or root.uri.
 Result<crypto::Certificate> sign_issuing(files::Files& files, const Clock& clock, Random& random,
                                          const std::string& root_folder, std::string_view request,
                                          nanoseconds lifetime,
@@ -37,9 +40,10 @@ struct SignedIssuing {
     std::string certificate;  // PEM
     std::string root;         // PEM; empty: the one that is there
     std::string key;          // PEM or a URI; empty: that of the request
+    std::string name{};       // as of request_issuing
 };
 // Puts it in place; the one before goes on being trusted until it ends. denied: not below the root,
-// no authority, or not of that key.
+// no authority, not of that key, or not for its purposes.
 Result<crypto::Certificate> install_issuing(files::Files& files, const Clock& clock,
                                             const AuthorityOptions& options,
                                             const SignedIssuing& by);

@@ -9,6 +9,7 @@
 #include "trust/identity/key_index.h"
 #include "trust/identity/peers.h"
 #include "trust/identity/principal.h"
+#include "trust/identity/purposes.h"
 #include "trust/identity/release.h"
 #include "trust/identity/revocation_book.h"
 #include "trust/identity/signing_key.h"

@@ -7,16 +7,37 @@ namespace mw::identity {
 
 constexpr std::size_t verified_bytes = 160, verified_most = 16'384;
 
-Result<Peers> Peers::make(const crypto::Certificate& root,
-                          std::span<const crypto::Certificate> issuing,
+namespace {
+
+bool is_gateways(const crypto::Certificate& certificate) {
+    const auto& uris = certificate.names.uris;
+    return uris.size() == 2 && uris[0] == urn(Principal::Kind::device, certificate.subject_cn) &&
+           uris[1] == gateway_urn(certificate.subject_cn);
+}
+
+// Hosts' names are for a gateway that serves TLS, and for nobody else.
+bool names_one(const crypto::Certificate& certificate) {
+    const auto& names = certificate.names;
+    const bool serves = !names.dns.empty() || !names.addresses.empty();
+    if (!names.other.empty()) return false;
+    if (is_gateways(certificate)) return serves == certificate.for_server;
+    return names.uris.size() == 1 && !serves;
+}
+
+}  // namespace
+
+Result<Peers> Peers::make(const crypto::Certificate& root, std::span<const Vouching> issuing,
                           crypto::Revocations revoked) {
-    TRY(auto trust, crypto::TrustStore::make({&root, 1}, issuing));
+    std::vector<crypto::Certificate> certificates;
     std::vector<Issuer> issuers;
-    for (const auto& each : issuing) {
-        TRY(auto key, crypto::PublicKey::from_spki(each.spki));
+    for (const auto& [certificate, purposes] : issuing) {
+        TRY(auto key, crypto::PublicKey::from_spki(certificate.spki));
         const crypto::Sha256Digest pin = key.pin();
-        issuers.push_back({each, std::move(key), pin});
+        issuers.push_back(
+            {certificate, purposes.within(allowed_by(certificate)), std::move(key), pin});
+        certificates.push_back(certificate);
     }
+    TRY(auto trust, crypto::TrustStore::make({&root, 1}, certificates));
     return Peers{std::move(trust), std::make_shared<const crypto::Certificate>(root),
                  std::make_shared<const std::vector<Issuer>>(std::move(issuers)),
                  std::make_shared<Verified>(verified_most * verified_bytes), std::move(revoked)};
@@ -55,19 +76,21 @@ Result<> Peers::can_tell(ByteView der, Timestamp at) const {
 
 bool Peers::vouch_for(ByteView der, Timestamp at) const {
     const auto certificate = crypto::certificate_from_der(der);
-    return certificate && is_plainly_ours(*certificate, at);
+    return certificate && voucher_of(*certificate, at);
 }
 
-bool Peers::is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const {
+const Peers::Issuer* Peers::voucher_of(const crypto::Certificate& certificate, Timestamp at) const {
     const auto in_date = [at](const crypto::Certificate& each) {
         return at >= each.not_before && at <= each.not_after;
     };
     if (certificate.is_ca || !certificate.for_client || !in_date(certificate) || !in_date(*root_))
-        return false;
-    return std::ranges::any_of(*issuers_, [&](const Issuer& issuer) {
-        return issuer.certificate.subject_cn == certificate.issuer_cn &&
-               in_date(issuer.certificate) && is_signed_by(issuer, certificate);
-    });
+        return nullptr;
+    for (const Issuer& issuer : *issuers_)
+        if (issuer.certificate.for_client &&
+            issuer.certificate.subject_cn == certificate.issuer_cn && in_date(issuer.certificate) &&
+            is_signed_by(issuer, certificate))
+            return &issuer;
+    return nullptr;
 }
 
 // Two authorities may have one name: what is remembered is the certificate under this key.
@@ -93,19 +116,27 @@ Result<Principal> Peers::principal(const crypto::Certificate& certificate, Times
         return Error{Errc::denied,
                      "certificate '" + certificate.subject_cn + "': " + std::move(why)};
     };
-    if (!is_plainly_ours(certificate, at))
+    const Issuer* voucher = voucher_of(certificate, at);
+    if (!voucher) {
         TRY_VOID(trust_.verify(certificate, at, crypto::Purpose::client));
+        return refuse("none of this hub's issuing authorities signed it");
+    }
     if (revoked_->contains(certificate)) return refuse("it is revoked");
     TRY_VOID(can_tell(certificate.der, at));
     if (certificate.is_ca) return refuse("it is an authority's and names nobody");
     const auto& names = certificate.names;
-    if (names.uris.size() != 1 || !names.dns.empty() || !names.addresses.empty() ||
-        !names.other.empty())
+    if (!names_one(certificate))
         return refuse("want one alternative name, urn:millwright:KIND:NAME");
     using Kind = Principal::Kind;
     for (auto kind : std::array{Kind::device, Kind::user, Kind::service})
         if (names.uris[0] == urn(kind, certificate.subject_cn)) {
             if (!is_device_name(certificate.subject_cn)) return refuse("it is not a resource name");
+            const Purpose purpose = is_gateways(certificate) ? Purpose::gateways
+                                    : kind == Kind::device   ? Purpose::devices
+                                                             : Purpose::operators;
+            if (!voucher->purposes.has(purpose))
+                return refuse("the authority '" + voucher->certificate.subject_cn +
+                              "' does not vouch for " + std::string(to_string(purpose)));
             return Principal{kind, certificate.subject_cn, "default", {}};
         }
     return refuse("its alternative name '" + names.uris[0] + "' does not fit");

@@ -11,14 +11,20 @@
 #include "platform/cache/cache.h"
 #include "platform/crypto/crypto.h"
 #include "trust/identity/principal.h"
+#include "trust/identity/purposes.h"
 
 namespace mw::identity {
 
+// An issuing authority, and for what its word counts.
+struct Vouching {
+    crypto::Certificate certificate;
+    Purposes purposes;
+};
+
 class Peers {
  public:
-    // issuing: those whose certificates count. The lists of revoked ones are the first one's.
-    static Result<Peers> make(const crypto::Certificate& root,
-                              std::span<const crypto::Certificate> issuing,
+    // issuing: those whose certificates count, each for its purposes.
+    static Result<Peers> make(const crypto::Certificate& root, std::span<const Vouching> issuing,
                               crypto::Revocations revoked = {});
     // The same authorities, and other certificates revoked.
     Peers with(crypto::Revocations revoked) const;
@@ -26,7 +32,8 @@ class Peers {
 
     // denied, with the reason, unless the chain, its validity at that time and the purpose hold and
     // the certificate names one principal: common name NAME and, as its only alternative name,
-    // urn:millwright:(device|user|service):NAME. Domain and roles are not in certificates.
+    // urn:millwright:(device|user|service):NAME. A gateway's has urn:millwright:gateway:NAME too,
+    // and the DNS names and addresses at which it serves. Domain and roles are not in certificates.
     Result<Principal> principal(const crypto::Certificate& certificate, Timestamp at) const;
     Result<Principal> principal(ByteView der, Timestamp at) const;
     // Most certificates are ours and in order, and to see that takes one signature, the first time.
@@ -44,6 +51,7 @@ class Peers {
     // Keys of the authorities, decoded once.
     struct Issuer {
         crypto::Certificate certificate;
+        Purposes purposes;  // those that its extended key usage leaves
         crypto::PublicKey key;
         crypto::Sha256Digest pin;
     };
@@ -66,7 +74,8 @@ class Peers {
           verified_(std::move(verified)),
           revoked_(std::make_shared<const crypto::Revocations>(std::move(revoked))) {}
     bool is_ours(const crypto::SerialAndIssuer& known) const;  // says its issuer's name
-    bool is_plainly_ours(const crypto::Certificate& certificate, Timestamp at) const;
+    // Who vouches for a client's certificate that is in date; null: nobody.
+    const Issuer* voucher_of(const crypto::Certificate& certificate, Timestamp at) const;
     bool is_signed_by(const Issuer& issuer, const crypto::Certificate& certificate) const;
 
     crypto::TrustStore trust_;

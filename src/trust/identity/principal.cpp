@@ -27,6 +27,10 @@ std::string urn(Principal::Kind kind, std::string_view name) {
     return "urn:millwright:" + std::string(to_string(kind)) + ":" + std::string(name);
 }
 
+std::string gateway_urn(std::string_view name) {
+    return "urn:millwright:gateway:" + std::string(name);
+}
+
 bool is_device_name(std::string_view name) {
     auto plain = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
     return !name.empty() && name.size() <= 63 && plain(name[0]) &&

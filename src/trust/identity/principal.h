@@ -22,6 +22,9 @@ std::string actor(const Principal& principal);
 // The subject alternative name that carries it: "urn:millwright:device:gw-1".
 std::string urn(Principal::Kind kind, std::string_view name);
 
+// Of a certificate that says that its device is a gateway: "urn:millwright:gateway:gw-1".
+std::string gateway_urn(std::string_view name);
+
 // Resource names, and so device names: [a-z0-9][a-z0-9._-]{0,62}.
 bool is_device_name(std::string_view name);
 

@@ -39,10 +39,10 @@ Result<std::optional<crypto::Certificate>> usable(files::Files& files, const std
     auto read = crypto::certificates_from_pem(text_of(bytes));
     if (!read || read->front().spki != key.public_key().spki())
         return std::optional<crypto::Certificate>{};
-    TRY(auto trust, crypto::TrustStore::make({&authority.root(), 1}, {&authority.issuing(), 1}));
+    const crypto::Certificate& issuer = authority.issuing_for(Purpose::code);
+    TRY(auto trust, crypto::TrustStore::make({&authority.root(), 1}, {&issuer, 1}));
     const auto& certificate = read->front();
-    bool lasts = now + renewal < certificate.not_after ||
-                 certificate.not_after == authority.issuing().not_after;
+    bool lasts = now + renewal < certificate.not_after || certificate.not_after == issuer.not_after;
     if (!lasts || !trust.verify(certificate, now, crypto::Purpose::code_signing))
         return std::optional<crypto::Certificate>{};
     return std::optional<crypto::Certificate>{certificate};
@@ -99,7 +99,8 @@ Result<std::unique_ptr<SigningKey>> SigningKey::open(files::Files& files, const 
                   {{"purpose", std::string(purpose)}, {"serial", certificate->serial}});
     }
     Bytes chain = certificate->der;
-    chain.insert(chain.end(), authority.issuing().der.begin(), authority.issuing().der.end());
+    const Bytes& issuer = authority.issuing_for(Purpose::code).der;
+    chain.insert(chain.end(), issuer.begin(), issuer.end());
     return std::unique_ptr<SigningKey>{
         new SigningKey(std::move(key), *std::move(certificate), std::move(chain))};
 }
