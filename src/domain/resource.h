@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "domain/reach.h"
 
 namespace mw {
 
@@ -14,7 +15,7 @@ struct Resource {
     std::string kind;  // "Device"
     std::string name;  // [a-z0-9][a-z0-9._-]{0,62}
     std::string domain = "default";
-    std::map<std::string, std::string> labels;
+    Labels labels;
     Json spec = JsonObject{};      // what people or CI want
     Json status = JsonObject{};    // what controllers saw
     std::uint64_t generation = 0;  // grows when spec changes

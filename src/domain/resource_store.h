@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "domain/reach.h"
 #include "domain/resource.h"
 #include "platform/loop/loop.h"
 
@@ -28,8 +29,8 @@ struct ListQuery {
     std::string label_selector;  // "site=north,tier!=test": all must hold
     std::string field_selector;  // "spec.asset=pump-1,domain=plant"
     std::size_t limit = 500;
-    std::string continue_from;         // opaque
-    std::vector<std::string> domains;  // only these; empty: all
+    std::string continue_from;  // opaque
+    Reaches reach{};            // only what it reaches
 };
 struct ResourcePage {
     std::vector<Resource> items;
@@ -37,9 +38,17 @@ struct ResourcePage {
     std::uint64_t revision = 0;  // watch from here to miss nothing
 };
 
+// Where a resource stands for who may see it.
+struct Standing {
+    std::string domain;
+    Labels labels;
+    bool operator==(const Standing&) const = default;
+};
+
 struct ResourceChange {
     enum class What { created, changed, deleted } what = What::changed;
     Resource resource;
+    std::optional<Standing> was{};  // before, if the change moved it
 };
 
 class ResourceStore {

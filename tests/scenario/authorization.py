@@ -2,6 +2,8 @@
 import json
 import pathlib
 
+from doors import Door, user_token
+from oidc import Terminal
 from strangers import command, enroll_with_curl
 
 ROLES = """
@@ -20,6 +22,24 @@ spec: {roles: [north]}
 kind: User
 name: max
 spec: {roles: [engineer]}
+"""
+LABELLED = """
+kind: Role
+name: north-lines
+spec:
+  rules:
+    - {verbs: [get, list, watch, create, patch, delete], kinds: [Device], domains: ["*"], labels: {site: north, line: [a, b]}}
+    - {verbs: [query], kinds: [History], domains: ["*"], labels: {site: north}}
+---
+kind: Device
+name: lab-1
+labels: {site: north, line: a}
+spec: {}
+---
+kind: Device
+name: lab-2
+labels: {site: north, line: c}
+spec: {}
 """
 TABLE = """name,domain,profile,asset,label:line,parent
 gw-1,north,pump-gateway,pump-1,7,
@@ -50,6 +70,36 @@ def check_questions(plant):
     assert "user:admin" in table and "nora" not in table, table
     both = plant.ctl("user", "create", "eve", "--role", "engineer", "--role", "releaser", check=False)
     assert both.returncode == 4 and "kept apart by role 'duties'" in both.stderr, both
+
+
+def check_labels(plant, folder):
+    """A role by label: a person sees and touches what has the labels, and nothing moves in or out of their reach."""
+    plant.apply(LABELLED)
+    token = user_token(plant, "lena", "north-lines")
+    lena, secret = Door(plant, token), folder / "lena.token"
+    secret.write_text(token)
+    secret.chmod(0o600)
+    terminal = Terminal(plant, folder, "lena")
+    terminal.ok("login", "--hub", plant.where["api"], "--ca", plant.data / "pki/root.pem", "--token-file", secret)
+    seen = terminal.ok("get", "devices")
+    assert "lab-1" in seen and "lab-2" not in seen and "gw-1" not in seen, seen
+    for method, target, labels, expected in (
+            ("GET", "lab-1", None, 200), ("GET", "lab-2", None, 404), ("DELETE", "lab-2", None, 404),
+            ("PATCH", "lab-1", {"line": "c"}, 403), ("PATCH", "lab-1", {"site": None}, 403), ("PATCH", "lab-2", {"line": "a"}, 404),
+            ("PATCH", "lab-1", {"line": "b"}, 200), ("POST", "lab-3", {"site": "north"}, 403),
+            ("POST", "lab-3", {"site": "north", "line": "a"}, 201)):
+        body = {"labels": labels, **({"name": target} if method == "POST" else {})}
+        path = "/v1/devices" + ("" if method == "POST" else f"/{target}")
+        status, text = lena(method, path, json.dumps(body).encode() if labels else None)
+        assert status == expected, (method, target, labels, status, text)
+    yes = plant.ctl("can-i", "patch", "device", "lab-1", "--as", "lena")
+    assert "role north-lines (rule 1) allows" in yes and "with labels line=a|b, site=north" in yes, yes
+    no = plant.ctl("can-i", "patch", "device", "--label", "site=north", "--label", "line=c", "--as", "lena", check=False)
+    assert no.returncode == 4 and "label line is not one of these" in no.stderr, no
+    assert "user:lena" in plant.ctl("who-can", "patch", "device", "lab-1")
+    assert "user:lena" not in plant.ctl("who-can", "patch", "device", "lab-2")
+    wrong = plant.ctl("apply", "-f", "-", text=LABELLED.replace("kinds: [Device]", "kinds: [Device, Alarm]"), check=False)
+    assert wrong.returncode != 0 and "Alarm has no labels to go by" in wrong.stdout + wrong.stderr, wrong
 
 
 def ask(plant, path, certificate, key, *more):
@@ -90,7 +140,7 @@ def check_program(plant, folder):
 
 
 def scenario_authorization(context):
-    """can-i and who-can explain; duties stay apart; a program shows a certificate; a table of devices is rehearsed, registered,
+    """can-i and who-can explain; roles go by labels; duties stay apart; a program shows a certificate; a table of devices is rehearsed, registered,
     and again without effect."""
     plant = context.plant()
     plant.start_hub()
@@ -119,5 +169,6 @@ def scenario_authorization(context):
     assert "1 changed" in plant.ctl("device", "import", table, "--update")
     assert json.loads(plant.ctl("get", "devices", "gw-1", "-o", "json"))["labels"] == {"line": "9"}
     check_questions(plant)
+    check_labels(plant, pathlib.Path(context.folder))
     check_program(plant, pathlib.Path(context.folder))
     plant.stop()

@@ -11,6 +11,7 @@ namespace {
 
 struct PolicyArguments {
     std::string verb, kind, name, domain, as;
+    std::vector<std::string> labels;
 };
 
 std::vector<std::pair<std::string, std::string>> policy_query(const PolicyArguments& a) {
@@ -18,6 +19,9 @@ std::vector<std::pair<std::string, std::string>> policy_query(const PolicyArgume
     for (const auto& [key, value] :
          {std::pair{"name", a.name}, std::pair{"domain", a.domain}, std::pair{"as", a.as}})
         if (!value.empty()) query.emplace_back(key, value);
+    std::string labels;
+    for (const auto& label : a.labels) labels += (labels.empty() ? "" : ",") + label;
+    if (!labels.empty()) query.emplace_back("labels", labels);
     return query;
 }
 
@@ -64,8 +68,10 @@ void add_question(CLI::App& sub, const std::shared_ptr<PolicyArguments>& a) {
                    "a kind of resources, or History, Blob, Alarm, AuditFact, "
                    "Certificate, MqttClient, MqttMessage, Quarantine, Backup")
         ->required();
-    sub.add_option("name", a->name, "one resource; its domain counts");
+    sub.add_option("name", a->name, "one resource; its domain and labels count");
     sub.add_option("--domain", a->domain, "instead of a name; default: default");
+    sub.add_option("--label", a->labels, "instead of a name, as site=north; again for more")
+        ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -85,7 +91,7 @@ void add_policy_verbs(CLI::App& app, Context& context) {
     auto b = std::make_shared<PolicyArguments>();
     add_question(*who, b);
     add_output_option(*who, context, "table, json, yaml");
-    who->footer("Example:\n  millwright who-can delete device --domain plant-2");
+    who->footer("Example:\n  millwright who-can delete device --label site=north");
     who->callback([&context, b] { context.run([&] { return ask_who_can(context, *b); }); });
 }
 

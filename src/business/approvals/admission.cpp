@@ -12,7 +12,7 @@ Result<Resource> signed_by(const policy::Accounts& accounts, const policy::Princ
     if (std::ranges::find(who.roles, role) == who.roles.end())
         return Error{Errc::denied, "spec.role: " + who.name + " does not hold role '" + role +
                                        "'; nobody approves in another's place, admin neither"};
-    const policy::Access access{policy::Verb::approve, subject.kind, subject.domain};
+    const auto access = access_to(policy::Verb::approve, subject);
     const policy::Principal in_that_role{who.name, {role}};
     if (const auto verdict = accounts.policy()->explain(in_that_role, access); !verdict.allowed)
         return Error{Errc::denied, "spec.role: " + verdict.why};

@@ -20,7 +20,7 @@ bool put_resource(std::map<std::string, Resource>& all, const Resource& resource
     const auto [at, is_new] = all.try_emplace(resource.name);
     if (!is_new && at->second.revision > resource.revision) return false;
     const bool same = !is_new && at->second.generation == resource.generation &&
-                      at->second.domain == resource.domain;
+                      at->second.domain == resource.domain && at->second.labels == resource.labels;
     at->second = resource;
     return !same;
 }

@@ -130,7 +130,7 @@ std::vector<Masking> ordered(std::vector<Masking> masks) {
 
 // ---- rows
 
-bool has_labels(const DeviceFacts& device, const std::map<std::string, std::string>& wanted) {
+bool has_exactly(const DeviceFacts& device, const std::map<std::string, std::string>& wanted) {
     return std::ranges::all_of(wanted, [&](const auto& label) {
         const auto found = device.labels.find(label.first);
         return found != device.labels.end() && found->second == label.second;
@@ -141,11 +141,11 @@ bool has_labels(const DeviceFacts& device, const std::map<std::string, std::stri
 std::optional<Names> devices_of_reading(const policy::Policy::Reading& reading,
                                         const Facts& facts) {
     const bool everywhere = has(reading.domains, all_domains);
-    if (everywhere && reading.rows.labels.empty()) return std::nullopt;
+    if (everywhere && reading.rows.labels.empty() && reading.labels.empty()) return std::nullopt;
     Names devices;
     for (const auto& [name, device] : facts.devices)
         if ((everywhere || has(reading.domains, device.domain)) &&
-            has_labels(device, reading.rows.labels))
+            has_exactly(device, reading.rows.labels) && has_labels(device.labels, reading.labels))
             devices.push_back(name);
     return devices;
 }
@@ -178,10 +178,22 @@ void add_rows(Sight& sight, const policy::Policy::Reading& reading, const Facts&
     }
 }
 
+// Whether anything of the product is of a device that the reading shows.
+bool has_some(const policy::Policy::Reading& reading, const Facts& facts,
+              const ProductFacts& product) {
+    const auto devices = devices_of_reading(reading, facts);
+    if (!devices) return true;
+    return product.rows.devices ? !common(*product.rows.devices, *devices).empty()
+                                : !devices->empty();
+}
+
 bool is_known(const policy::Principal& who, const policy::Policy& roles,
-              const std::vector<policy::Policy::Reading>& readings, const Resource& product) {
-    if (roles.allowed(who, {policy::Verb::get, "DataProduct", product.domain})) return true;
+              const std::vector<policy::Policy::Reading>& readings, const Facts& facts,
+              const ProductFacts& facts_of_product) {
+    const Resource& product = *facts_of_product.resource;
+    if (roles.allowed(who, access_to(policy::Verb::get, product))) return true;
     return std::ranges::any_of(readings, [&](const auto& reading) {
+        if (!reading.labels.empty() && !has_some(reading, facts, facts_of_product)) return false;
         if (!reading.rows.products.empty()) return has(reading.rows.products, product.name);
         return has(reading.domains, all_domains) || has(reading.domains, product.domain);
     });
@@ -234,7 +246,7 @@ Result<Sight> sight_for(const policy::Principal& who, const policy::Policy& role
     for (const auto& reading : readings) add_rows(sight, reading, facts, products);
     for (const ProductFacts& product : products) {
         const Resource& resource = *product.resource;
-        if (!is_known(who, roles, readings, resource))
+        if (!is_known(who, roles, readings, facts, product))
             sight.unknown_products.push_back(resource.name);
         add_masks(sight.masks, who, product);
         auto why = why_closed(who, product);

@@ -14,7 +14,7 @@ namespace mw::access {
 
 struct DeviceFacts {
     std::string domain;
-    std::map<std::string, std::string> labels;
+    Labels labels;
     bool operator==(const DeviceFacts&) const = default;
 };
 

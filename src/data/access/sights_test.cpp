@@ -111,6 +111,26 @@ TEST_F(Sights, products_of_others_do_not_exist) {
     EXPECT_EQ(sight({"pump-reader"})->unknown_products, Names{});
 }
 
+TEST_F(Sights, rules_with_labels_show_rows_of_devices_that_have_them) {
+    role("by-label", R"({"verbs":["query"],"kinds":["History"],"domains":["plant-a"],
+                         "labels":{"line":["pumps","kilns"]}})");
+    role("by-any", R"({"verbs":["*"],"kinds":["*"],"domains":["*"],"labels":{"line":"mills"}})");
+    role("by-none", R"({"verbs":["query"],"kinds":["History"],"domains":["*"],
+                        "labels":{"line":"gone"}})");
+    product("pump-house", "{}", Names{"gw-1", "gw-3"});
+    product("mill-house", "{}", Names{"gw-2"});
+    product("marked", "{}", Names{"gw-3"});
+    facts.products["marked"].labels["line"] = "mills";
+    const auto one = sight({"by-label"});
+    EXPECT_EQ(told(*one->only), "gw-1: *");
+    EXPECT_EQ(one->unknown_products, (Names{"marked", "mill-house"}));
+    const auto other = sight({"by-any"});
+    EXPECT_EQ(told(*other->only), "gw-2: *");
+    EXPECT_EQ(other->unknown_products, (Names{"pump-house"})) << "a product has labels as well";
+    EXPECT_EQ(told(*sight({"by-label", "by-any"})->only), "gw-1: * | gw-2: *");
+    EXPECT_EQ(told(*sight({"by-none"})->only), "");
+}
+
 TEST_F(Sights, a_confidential_product_is_for_whom_its_contract_names) {
     const char* spec = R"({"version":"1.0.0","status":"active","classification":"confidential",
         "owner":"operations","team":{"name":"Pumps","members":[{"username":"bob"}]},

@@ -1,9 +1,9 @@
 #include "data/products/policies.h"
 
 #include <algorithm>
-#include <regex>
 
 #include "data/products/terms.h"
+#include "platform/pattern/pattern.h"
 
 namespace mw::products {
 namespace {
@@ -219,9 +219,13 @@ class Fold {
 
     void check_names() {
         for (const NamingTerm& term : effective_.naming) {
-            const std::regex pattern(term.pattern);
+            const auto pattern = Pattern::compile(term.pattern);
+            if (!pattern) {  // of a hub whose patterns knew more: nobody can tell, so it is told
+                fault("spec", term.from + ": " + pattern.error().message);
+                continue;
+            }
             const auto check = [&](const std::string& path, const std::string& name) {
-                if (!std::regex_match(name, pattern))
+                if (!pattern->matches(name))
                     fault(path,
                           "'" + name + "' does not match " + term.pattern + " of " + term.from);
             };

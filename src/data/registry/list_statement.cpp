@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <span>
 
 #include "data/registry/reader.h"
 
@@ -14,6 +15,7 @@ class Builder {
         return "?" + std::to_string(parameters_.size());
     }
     void where(const std::string& condition) { conditions_ += " AND " + condition; }
+    bool is_driven() const { return names_ != "r.name"; }
     void from(std::string table, std::string names) {
         from_ = std::move(table);
         names_ = std::move(names);
@@ -85,6 +87,38 @@ void add_field_term(Builder& b, const SelectorTerm& term) {
             (equal ? "TRUE" : "NOT TRUE"));
 }
 
+std::string any_of_values(Builder& b, const std::vector<std::string>& values) {
+    std::string list;
+    for (const auto& value : values) list += (list.empty() ? "" : ",") + b.bind(value);
+    return " IN (" + list + ")";
+}
+
+std::string reached_by(Builder& b, const Reach& reach) {
+    std::string all = "1";
+    if (reach.domains) all += " AND r.domain" + any_of_values(b, *reach.domains);
+    for (const auto& [name, values] : reach.labels)
+        all += " AND EXISTS (SELECT 1 FROM labels WHERE kind=r.kind AND name=r.name AND key=" +
+               b.bind(name) + " AND value" + any_of_values(b, values) + ")";
+    return all;
+}
+
+// SQLite limits how deep an expression is, so that many are paired instead of chained.
+std::string any_of(std::span<const std::string> ways) {
+    if (ways.empty()) return "0";
+    if (ways.size() == 1) return "(" + ways.front() + ")";
+    const auto half = ways.size() / 2;
+    return "(" + any_of(ways.first(half)) + " OR " + any_of(ways.subspan(half)) + ")";
+}
+
+// A label with one value that all who are reached have.
+std::optional<SelectorTerm> single_label(const Reaches& reach) {
+    if (!reach || reach->size() != 1) return std::nullopt;
+    for (const auto& [name, values] : reach->front().labels)
+        if (values.size() == 1)
+            return SelectorTerm{SelectorTerm::Test::equal, name, values.front()};
+    return std::nullopt;
+}
+
 }  // namespace
 
 Result<ListStatement> make_list_statement(const ListQuery& query, const std::string& after,
@@ -106,12 +140,15 @@ Result<ListStatement> make_list_statement(const ListQuery& query, const std::str
         drive_by_label(b, *label, query.kind);
         labels.erase(label);
     }
+    // Who reaches little of much gets it by the label that they reach it by.
+    if (const auto term = single_label(query.reach); term && !b.is_driven())
+        drive_by_label(b, *term, query.kind);
     for (const auto& term : labels) add_label_term(b, term);
     for (const auto& term : fields) add_field_term(b, term);
-    if (!query.domains.empty()) {
-        std::string list;
-        for (const auto& domain : query.domains) list += (list.empty() ? "" : ",") + b.bind(domain);
-        b.where("r.domain IN (" + list + ")");
+    if (query.reach) {
+        std::vector<std::string> ways;
+        for (const Reach& one : *query.reach) ways.push_back(reached_by(b, one));
+        b.where(any_of(ways));
     }
     return b.finish(query.kind, after, limit);
 }

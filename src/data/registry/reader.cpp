@@ -52,7 +52,7 @@ Result<std::vector<ResourceChange>> Reader::changes_since(const std::string& kin
                          std::to_string(counters.revision) + "): list again and watch from there"};
     const std::string where = kind.empty() ? "" : "kind=?2 AND ";
     TRY(auto* select,
-        prepared_.get("SELECT what, body FROM changes WHERE " + where +
+        prepared_.get("SELECT what, body, was FROM changes WHERE " + where +
                       "revision>?1 ORDER BY revision LIMIT " + std::to_string(changes_per_call)));
     select->bind(1, revision);
     if (!kind.empty()) select->bind(2, kind);
@@ -62,8 +62,9 @@ Result<std::vector<ResourceChange>> Reader::changes_since(const std::string& kin
         if (!row) return changes;
         TRY(const auto json, parse_json(select->text(1)));
         TRY(auto resource, resource_from_json(json));
-        changes.push_back(
-            {static_cast<ResourceChange::What>(select->integer(0)), std::move(resource)});
+        TRY(auto was, read_standing(select->text(2)));
+        changes.push_back({static_cast<ResourceChange::What>(select->integer(0)),
+                           std::move(resource), std::move(was)});
     }
 }
 

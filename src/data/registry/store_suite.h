@@ -195,7 +195,7 @@ TEST_P(StoreSuite, lists_by_label_field_and_domain) {
     }
     struct Case {
         const char *labels, *fields;
-        std::vector<std::string> domains;
+        std::vector<Reach> reach;
         Names expected;
     };
     const Case cases[] = {
@@ -210,17 +210,52 @@ TEST_P(StoreSuite, lists_by_label_field_and_domain) {
         {"", "domain=plant", {}, {"a-0", "a-1", "a-2"}},
         {"", "name=a-5", {}, {"a-5"}},
         {"", "spec.class=pump", {}, {}},
-        {"", "", {"office"}, {"a-3", "a-4", "a-5"}},
-        {"tier=1", "spec.site=south", {"office", "plant"}, {"a-4"}},
-        {"tier=1", "spec.site=south", {"plant"}, {}},
+        {"", "", {{Names{"office"}}}, {"a-3", "a-4", "a-5"}},
+        {"tier=1", "spec.site=south", {{Names{"office", "plant"}}}, {"a-4"}},
+        {"tier=1", "spec.site=south", {{Names{"plant"}}}, {}},
+        {"", "", {{std::nullopt, {{"tier", {"0"}}}}}, {"a-0", "a-3"}},
+        {"", "", {{std::nullopt, {{"tier", {"0", "2"}}}}}, {"a-0", "a-2", "a-3", "a-5"}},
+        {"", "", {{Names{"office"}, {{"tier", {"0", "2"}}}}}, {"a-3", "a-5"}},
+        {"", "", {{std::nullopt, {{"spare", {"true"}}, {"tier", {"2"}}}}}, {}},
+        {"", "", {{std::nullopt, {{"nothing", {"x"}}}}}, {}},
+        {"tier=2", "", {{std::nullopt, {{"tier", {"0"}}}}}, {}},
+        {"", "spec.site=north", {{std::nullopt, {{"tier", {"0"}}}}}, {"a-3"}},
+        {"",
+         "",
+         {{Names{"plant"}}, {std::nullopt, {{"tier", {"2"}}}}},
+         {"a-0", "a-1", "a-2", "a-5"}},
     };
     for (const auto& row : cases) {
         ListQuery query;
         query.kind = "Asset";
         query.label_selector = row.labels;
         query.field_selector = row.fields;
-        query.domains = row.domains;
+        if (!row.reach.empty()) query.reach = row.reach;
         EXPECT_EQ(names(query), row.expected) << row.labels << " | " << row.fields;
+    }
+}
+
+// For who may see it no longer, and for who may now.
+TEST_P(StoreSuite, changes_say_where_a_resource_stood_before) {
+    std::vector<ResourceChange> heard;
+    auto listening =
+        store->subscribe([&](const ResourceChange& change) { heard.push_back(change); });
+    auto r = made(site("north"));
+    r.labels["tier"] = "1";
+    r = *wait(store->replace(r, by_ada()));
+    r.spec = *parse_json(R"({"description":"x"})");
+    r = *wait(store->replace(r, by_ada()));
+    r.domain = "plant";
+    r = *wait(store->replace(r, by_ada()));
+    const auto stored = *wait(store->changes_since("Site", 0));
+    using Was = std::optional<Standing>;
+    const std::vector<Was> expected = {Was{}, Was{{"default", {}}}, Was{},
+                                       Was{{"default", {{"tier", "1"}}}}};
+    for (const auto& changes : {heard, stored}) {
+        std::vector<Was> told;
+        for (const auto& change : changes)
+            if (change.resource.kind == "Site") told.push_back(change.was);
+        EXPECT_EQ(told, expected);
     }
 }
 

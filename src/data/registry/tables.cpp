@@ -68,6 +68,9 @@ CREATE TRIGGER audit_is_append_only_update BEFORE UPDATE ON audit
     AND NEW.version=OLD.version AND NEW.controls=OLD.controls AND NEW.personal=OLD.personal)
   BEGIN SELECT RAISE(ABORT, 'audit facts are append-only'); END;
 )sql"},
+    {4, "changes that say where a resource stood before", R"sql(
+ALTER TABLE changes ADD COLUMN was TEXT NOT NULL DEFAULT '';
+)sql"},
 };
 
 Result<Json> read_json(std::string_view text, std::string_view what) {
@@ -110,10 +113,39 @@ Result<sqlite::Statement*> Prepared::get(const std::string& sql) {
     return &by_text_.emplace(sql, std::move(statement)).first->second;
 }
 
-std::string labels_text(const Resource& resource) {
-    JsonObject labels;
-    for (const auto& [key, value] : resource.labels) labels.emplace(key, value);
-    return to_json(Json(std::move(labels)));
+namespace {
+
+Json labels_json(const Labels& labels) {
+    JsonObject object;
+    for (const auto& [key, value] : labels) object.emplace(key, value);
+    return object;
+}
+
+Result<Labels> read_labels(const Json& stored) {
+    if (!stored.is_object()) return Error{Errc::corrupt, "stored labels are not an object"};
+    Labels labels;
+    for (const auto& [key, value] : stored.get_object())
+        if (value.is_string()) labels.emplace(key, value.get_string());
+    return labels;
+}
+
+}  // namespace
+
+std::string labels_text(const Resource& resource) { return to_json(labels_json(resource.labels)); }
+
+std::string standing_text(const std::optional<Standing>& was) {
+    if (!was) return "";
+    return to_json(Json(JsonObject{{"domain", was->domain}, {"labels", labels_json(was->labels)}}));
+}
+
+Result<std::optional<Standing>> read_standing(std::string_view text) {
+    if (text.empty()) return std::optional<Standing>{};
+    TRY(const auto json, read_json(text, "standing of a change"));
+    Standing was;
+    was.domain = find_string(json, "domain").value_or("");
+    const Json* labels = find(json, "labels");
+    TRY(was.labels, read_labels(labels ? *labels : Json()));
+    return std::optional<Standing>{std::move(was)};
 }
 
 Result<Resource> read_resource(const sqlite::Statement& row) {
@@ -122,9 +154,7 @@ Result<Resource> read_resource(const sqlite::Statement& row) {
     r.name = row.text(1);
     r.domain = row.text(2);
     TRY(const auto labels, read_json(row.text(3), "labels"));
-    if (!labels.is_object()) return Error{Errc::corrupt, "stored labels are not an object"};
-    for (const auto& [key, value] : labels.get_object())
-        if (value.is_string()) r.labels.emplace(key, value.get_string());
+    TRY(r.labels, read_labels(labels));
     TRY(r.spec, read_json(row.text(4), "spec"));
     TRY(r.status, read_json(row.text(5), "status"));
     r.generation = static_cast<std::uint64_t>(row.integer(6));

@@ -55,6 +55,9 @@ Result<std::optional<Resource>> load_resource(Prepared& prepared, const std::str
                                               const std::string& name);
 
 std::string labels_text(const Resource& resource);
+// Of a change; no value is the empty text.
+std::string standing_text(const std::optional<Standing>& was);
+Result<std::optional<Standing>> read_standing(std::string_view text);
 
 struct Counters {
     std::uint64_t revision = 0;   // of the last write

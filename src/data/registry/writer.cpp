@@ -125,7 +125,7 @@ Result<> Writer::create(const Write& write, Outcome& outcome) {
     resource.revision = ++counters_.revision;
     resource.created = resource.updated = write.now;
     TRY_VOID(store(resource, true));
-    TRY_VOID(record_change(ResourceChange::What::created, resource, outcome));
+    TRY_VOID(record_change({ResourceChange::What::created, resource}, outcome));
     TRY_VOID(record_fact(write, resource));
     if (write.token) TRY_VOID(add_token(write, outcome));
     outcome.resource = std::move(resource);
@@ -143,13 +143,17 @@ Result<> Writer::replace(const Write& write, Outcome& outcome) {
         return {};
     }
     TRY_VOID(check_references(resource));
+    std::optional<Standing> was;
+    if (old.labels != resource.labels || old.domain != resource.domain)
+        was = Standing{std::move(old.domain), std::move(old.labels)};
     resource.status = std::move(old.status);  // people write spec; controllers write status
     resource.generation = old.generation + (same_spec ? 0 : 1);
     resource.revision = ++counters_.revision;
     resource.created = old.created;
     resource.updated = write.now;
     TRY_VOID(store(resource, false));
-    TRY_VOID(record_change(ResourceChange::What::changed, resource, outcome));
+    ResourceChange change{ResourceChange::What::changed, resource, std::move(was)};
+    TRY_VOID(record_change(std::move(change), outcome));
     TRY_VOID(record_fact(write, resource));
     outcome.resource = std::move(resource);
     return {};
@@ -177,7 +181,7 @@ Result<> Writer::set_status(const Write& write, Outcome& outcome) {
                  .bind(4, resource.revision)
                  .bind(5, resource.updated.ns)
                  .run());
-    TRY_VOID(record_change(ResourceChange::What::changed, resource, outcome));
+    TRY_VOID(record_change({ResourceChange::What::changed, resource}, outcome));
     TRY_VOID(record_fact(write, resource));
     outcome.resource = std::move(resource);
     return {};
@@ -196,7 +200,7 @@ Result<> Writer::remove(const Write& write, Outcome& outcome) {
     }
     resource.revision = ++counters_.revision;
     resource.updated = write.now;
-    TRY_VOID(record_change(ResourceChange::What::deleted, resource, outcome));
+    TRY_VOID(record_change({ResourceChange::What::deleted, resource}, outcome));
     TRY_VOID(record_fact(write, resource));
     outcome.resource = std::move(resource);
     return {};
@@ -266,16 +270,17 @@ Result<> Writer::unindex(const std::string& kind, const std::string& name) {
     return {};
 }
 
-Result<> Writer::record_change(ResourceChange::What what, const Resource& resource,
-                               Outcome& outcome) {
-    TRY(auto* insert,
-        prepared_.get("INSERT INTO changes(revision, kind, what, body) VALUES(?1,?2,?3,?4)"));
+Result<> Writer::record_change(ResourceChange change, Outcome& outcome) {
+    const Resource& resource = change.resource;
+    TRY(auto* insert, prepared_.get("INSERT INTO changes(revision, kind, what, body, was)"
+                                    " VALUES(?1,?2,?3,?4,?5)"));
     TRY_VOID(insert->bind(1, resource.revision)
                  .bind(2, resource.kind)
-                 .bind(3, static_cast<int>(what))
+                 .bind(3, static_cast<int>(change.what))
                  .bind(4, to_json(to_json(resource)))
+                 .bind(5, standing_text(change.was))
                  .run());
-    outcome.change = ResourceChange{what, resource};
+    outcome.change = std::move(change);
     return counters_.revision % compact_every == 0 ? compact() : Result<>{};
 }
 

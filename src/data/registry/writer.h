@@ -72,7 +72,7 @@ class Writer {
     Result<> check_no_cycle(const Resource& resource, const Reference& parent);
     Result<> check_unused(const Resource& resource);
     Error missing(const Reference& reference);
-    Result<> record_change(ResourceChange::What what, const Resource& resource, Outcome& outcome);
+    Result<> record_change(ResourceChange change, Outcome& outcome);
     Result<> record_fact(const Write& write, const Resource& resource);
     Result<> compact();
     Result<> save_counters();

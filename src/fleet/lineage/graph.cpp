@@ -12,7 +12,8 @@ constexpr std::size_t children_least = 10;
 constexpr std::size_t share_of_limit = 8;
 
 struct Node {
-    std::string kind, name, domain;
+    std::string kind, name;
+    const Resource* resource = nullptr;  // of a series: its device
 };
 struct Edge {
     Node to;
@@ -90,7 +91,7 @@ class Tracer {
         const auto in = [&](const projection::ByName& shelf) -> std::optional<Node> {
             const auto found = shelf.find(question_.name);
             if (found == shelf.end()) return std::nullopt;
-            return Node{question_.kind, question_.name, found->second.domain};
+            return Node{question_.kind, question_.name, &found->second};
         };
         if (question_.kind == "Device") return in(all_.plant.devices);
         if (question_.kind == "DataProduct") return in(all_.plant.products);
@@ -102,7 +103,7 @@ class Tracer {
         const bool declared =
             std::find(signals.begin(), signals.end(), signal_of(question_.name)) != signals.end();
         if (!declared) return std::nullopt;
-        return Node{"Series", question_.name, device->second.domain};
+        return Node{"Series", question_.name, &device->second};
     }
 
     static std::string device_of(const std::string& series) {
@@ -124,8 +125,7 @@ class Tracer {
         return {};
     }
     bool visible(const Node& node) const {
-        const std::string& kind = node.kind == "Series" ? "Device" : node.kind;
-        return !question_.may_see || question_.may_see(kind, node.domain);
+        return !question_.may_see || question_.may_see(*node.resource);
     }
 
     JsonObject tree(const Node& node, const Scope& scope, bool root) {
@@ -186,7 +186,7 @@ class Tracer {
         if (node.kind == "DataProduct") return members(node.name, scope);
         const auto device = all_.plant.devices.find(device_of(node.name));
         if (device == all_.plant.devices.end()) return {};
-        return {{{"Device", device->first, device->second.domain}, {}}};
+        return {{{"Device", device->first, &device->second}, {}}};
     }
 
     std::vector<Edge> series_of(const std::string& device, const Names& signals,
@@ -196,7 +196,7 @@ class Tracer {
         if (found == all_.plant.devices.end()) return edges;
         for (const auto& signal : signals_of(found->second))
             if ((signal == "*" || Scope::among(signals, signal)) && scope.allows(device, signal))
-                edges.push_back({{"Series", device + ":" + signal, found->second.domain}, {}});
+                edges.push_back({{"Series", device + ":" + signal, &found->second}, {}});
         return edges;
     }
 
@@ -215,7 +215,7 @@ class Tracer {
             if (!chosen.allows(device_of(series), signal_of(series))) continue;
             const auto& resource = all_.plant.products.at(product.name);
             edges.push_back(
-                {{"DataProduct", product.name, resource.domain}, contract_facts(product.name)});
+                {{"DataProduct", product.name, &resource}, contract_facts(product.name)});
         }
         return edges;
     }
@@ -231,11 +231,11 @@ class Tracer {
                                (scope.signals && scope.signals->front() != "*" &&
                                 !Scope::among(has.signals, scope.signals->front()));
             if (apart) continue;
-            edges.push_back({{"Dataset", name, dataset.domain}, dataset_facts(dataset)});
+            edges.push_back({{"Dataset", name, &dataset}, dataset_facts(dataset)});
         }
         for (const auto& [name, version] : all_.versions)
             if (reads_product(version, product))
-                edges.push_back({{"ModelVersion", name, version.domain}, {{"by", "SQL"}}});
+                edges.push_back({{"ModelVersion", name, &version}, {{"by", "SQL"}}});
         return edges;
     }
 
@@ -257,7 +257,7 @@ class Tracer {
         std::vector<Edge> edges;
         for (const auto& [name, version] : all_.versions)
             if (dataset_of(version) == dataset)
-                edges.push_back({{"ModelVersion", name, version.domain}, training_facts(version)});
+                edges.push_back({{"ModelVersion", name, &version}, training_facts(version)});
         return edges;
     }
 
@@ -283,7 +283,7 @@ class Tracer {
         const Resource& version = all_.versions.at(name);
         for (const auto& [device_name, device] : all_.plant.devices)
             if (auto facts = assignment(device, version))
-                edges.push_back({{"Device", device_name, device.domain}, std::move(*facts)});
+                edges.push_back({{"Device", device_name, &device}, std::move(*facts)});
         return edges;
     }
 
@@ -292,8 +292,7 @@ class Tracer {
         const Resource& device = all_.plant.devices.at(name);
         for (const auto& [version_name, version] : all_.versions)
             if (auto facts = assignment(device, version))
-                edges.push_back(
-                    {{"ModelVersion", version_name, version.domain}, std::move(*facts)});
+                edges.push_back({{"ModelVersion", version_name, &version}, std::move(*facts)});
         return edges;
     }
 
@@ -301,11 +300,11 @@ class Tracer {
         const Resource& version = all_.versions.at(name);
         const auto dataset = all_.datasets.find(dataset_of(version));
         if (dataset != all_.datasets.end())
-            return {{{"Dataset", dataset->first, dataset->second.domain}, training_facts(version)}};
+            return {{{"Dataset", dataset->first, &dataset->second}, training_facts(version)}};
         std::vector<Edge> edges;
         for (const auto& [product, resource] : all_.plant.products)
             if (reads_product(version, product))
-                edges.push_back({{"DataProduct", product, resource.domain}, {{"by", "SQL"}}});
+                edges.push_back({{"DataProduct", product, &resource}, {{"by", "SQL"}}});
         return edges;
     }
 
@@ -314,7 +313,7 @@ class Tracer {
         const auto product =
             all_.plant.products.find(find_string(dataset.spec, "product").value_or(""));
         if (product == all_.plant.products.end()) return {};
-        return {{{"DataProduct", product->first, product->second.domain}, dataset_facts(dataset)}};
+        return {{{"DataProduct", product->first, &product->second}, dataset_facts(dataset)}};
     }
 
     std::vector<Edge> members(const std::string& name, const Scope& scope) const {

@@ -23,8 +23,8 @@ struct Question {
     std::string name;
     bool down = true;         // towards those who use it; else towards its sources
     std::size_t limit = 200;  // nodes of the tree
-    // By kind and domain; what may not be seen is left out and counted. None: all may.
-    std::function<bool(const std::string& kind, const std::string& domain)> may_see;
+    // What may not be seen is left out and counted; a series counts as its device. None: all may.
+    std::function<bool(const Resource&)> may_see;
 };
 // "data-product", "product", "DataProduct"; invalid_input lists what there is.
 Result<std::string> kind_from(std::string_view text);

@@ -160,9 +160,7 @@ TEST(Lineage, is_bounded_and_says_how_much_was_cut) {
 
 TEST(Lineage, hides_what_may_not_be_seen_and_counts_it) {
     Chain chain;
-    const auto may = [](const std::string&, const std::string& domain) {
-        return domain != "plant-b";
-    };
+    const auto may = [](const Resource& resource) { return resource.domain != "plant-b"; };
     const auto tree = chain.ask({"series", "gw-1:power", true, 200, may});
     ASSERT_TRUE(tree);
     EXPECT_TRUE(Chain::lines(*tree, 0).starts_with("Series gw-1:power -1\n  DataProduct pumps"));

@@ -1,9 +1,8 @@
 // From a request to a certificate, or the reason why not.
-#include <regex>
-
 #include "base/log.h"
 #include "fleet/onboarding/lifecycle.h"
 #include "fleet/onboarding/parts.h"
+#include "platform/pattern/pattern.h"
 #include "trust/audit/audit.h"
 
 namespace mw::onboarding {
@@ -20,11 +19,9 @@ Result<> check_name(const std::string& device, const Json& group_spec) {
                          "63 characters)"};
     auto pattern = find_string(group_spec, "names");
     if (!pattern) return {};
-    try {
-        if (std::regex_match(device, std::regex{*pattern})) return {};
-    } catch (const std::regex_error&) {
-        return Error{Errc::denied, "the group's 'names' is not a regular expression"};
-    }
+    const auto wanted = Pattern::compile(*pattern);
+    if (!wanted) return Error{Errc::denied, "the group's 'names': " + wanted.error().message};
+    if (wanted->matches(device)) return {};
     return Error{Errc::denied,
                  "the name '" + device + "' does not match the group's '" + *pattern + "'"};
 }

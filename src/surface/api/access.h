@@ -106,7 +106,7 @@ class LineageDesk {
         bool down = true;        // towards those who use it; else towards its sources
         std::size_t limit = 200;
         // What the caller may not see is left out and counted.
-        std::function<bool(const std::string& kind, const std::string& domain)> may_see;
+        std::function<bool(const Resource&)> may_see;
     };
     // A tree: {"kind","name","children":[...],"more","hidden"}. not_found.
     virtual Task<Json> trace(Question question) = 0;

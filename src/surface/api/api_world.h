@@ -105,7 +105,9 @@ class FakeTrust final : public QuarantineDesk, public LineageDesk, public Scorec
         return {JsonObject{{"device", device}, {"limit", limit}}};
     }
     Task<Json> trace(Question question) override {
-        const bool plant_b = question.may_see("Dataset", "plant-b");
+        Resource in_plant_b;
+        in_plant_b.kind = "Dataset", in_plant_b.domain = "plant-b";
+        const bool plant_b = question.may_see(in_plant_b);
         co_return Json(JsonObject{{"kind", question.kind},
                                   {"name", question.name},
                                   {"down", question.down},

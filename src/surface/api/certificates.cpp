@@ -9,12 +9,13 @@ constexpr std::uint64_t certificates_most = 10'000;
 const Error no_certificates{Errc::not_found, "this hub issues no certificates"};
 
 // Whose certificate it is decides who may revoke it: "device:gw-1" is in its Device's domain.
-Task<std::string> domain_of(State& state, std::string subject) {
+Task<Standing> standing_of(State& state, std::string subject) {
     const auto colon = std::min(subject.find(':'), subject.size());
     std::string kind = subject.substr(0, colon) == "device" ? "Device" : "User";
     std::string name = subject.substr(std::min(colon + 1, subject.size()));
-    const auto stored = co_await state.parts.registry.get(std::move(kind), std::move(name));
-    co_return stored ? stored->domain : "default";
+    auto stored = co_await state.parts.registry.get(std::move(kind), std::move(name));
+    if (!stored) co_return Standing{"default", {}};
+    co_return Standing{std::move(stored->domain), std::move(stored->labels)};
 }
 
 Result<CertificateDesk::Order> revocation_order(const Json& body) {
@@ -82,9 +83,10 @@ Task<Response> revoke_certificates(State& state, Caller caller, Request request)
         CO_TRY(const auto items, co_await std::move(listing));
         if (!items.empty()) subject = find_string(items.front(), "subject").value_or("");
     }
-    auto finding = domain_of(state, std::move(subject));
-    CO_TRY(const std::string domain, co_await std::move(finding));
-    CO_TRY_VOID(state.authorize(caller, {Verb::remove, certificate_kind, domain}));
+    auto finding = standing_of(state, std::move(subject));
+    CO_TRY(const Standing whose, co_await std::move(finding));
+    CO_TRY_VOID(
+        state.authorize(caller, {Verb::remove, certificate_kind, whose.domain, &whose.labels}));
     auto revoking = state.parts.certificates->revoke(std::move(order));
     CO_TRY(auto done, co_await std::move(revoking));
     co_return Response::json(200, std::move(done));

@@ -18,27 +18,14 @@ Result<std::string> text_from(const Json& body, std::string_view key) {
     return text;
 }
 
-// The stored resource, if the caller may do this with it.
-Task<Resource> load_for_deed(State& state, Caller caller, Verb verb, std::string kind,
-                             std::string name) {
-    auto stored = co_await state.parts.registry.get(kind, std::move(name));
-    if (!stored) {
-        // Who may not do it anywhere need not learn what there is.
-        CO_TRY_VOID(state.authorize(caller, {verb, kind, "default"}));
-        co_return std::move(stored).error();
-    }
-    CO_TRY_VOID(state.authorize(caller, {verb, kind, stored->domain}));
-    co_return std::move(*stored);
-}
-
 }  // namespace
 
 Task<Response> answer_label_task(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.labels) co_return Error{Errc::not_found, "this hub asks for no labels"};
     std::string name = request.param("name");
-    CO_TRY(const Resource task,
-           co_await load_for_deed(state, caller, Verb::label, "LabelTask", name));
+    auto loading = stored_for(state, caller, Verb::label, "LabelTask", name);
+    CO_TRY(const Resource task, co_await std::move(loading));
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(auto answered, co_await state.parts.labels->answer(task.name, std::move(body),
                                                               std::move(caller.who.name)));
@@ -49,8 +36,8 @@ Task<Response> adjudicate_label_task(State& state, Caller caller, Request reques
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.labels) co_return Error{Errc::not_found, "this hub asks for no labels"};
     std::string name = request.param("name");
-    CO_TRY(const Resource task,
-           co_await load_for_deed(state, caller, Verb::label, "LabelTask", name));
+    auto loading = stored_for(state, caller, Verb::label, "LabelTask", name);
+    CO_TRY(const Resource task, co_await std::move(loading));
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(auto settled, co_await state.parts.labels->adjudicate(task.name, std::move(body),
                                                                  std::move(caller.who)));
@@ -70,9 +57,12 @@ Task<Response> run_gate(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.gates) co_return Error{Errc::not_found, "this hub runs no gates"};
     std::string name = request.param("name");
-    // Whoever may have reports made, may run gates.
+    // Whoever may have reports made, may run gates: those that they see.
     CO_TRY(const Resource gate, co_await state.parts.registry.get("GateSpec", name));
-    CO_TRY_VOID(state.authorize(caller, {Verb::create, "GateReport", gate.domain}));
+    const policy::Access access{Verb::create, "GateReport", gate.domain, &gate.labels};
+    if (!state.allowed(caller, access) && !state.allowed(caller, access_to(Verb::get, gate)))
+        co_return Error{Errc::not_found, "there is no GateSpec '" + gate.name + "'"};
+    CO_TRY_VOID(state.authorize(caller, access));
     CO_TRY(const auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(std::string version, text_from(body, "version"));
     CO_TRY(auto started, co_await state.parts.gates->run(gate.name, std::move(version),
@@ -87,8 +77,8 @@ Task<Response> retire_version(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.gates) co_return Error{Errc::not_found, "this hub runs no gates"};
     std::string name = request.param("name");
-    CO_TRY(const Resource version,
-           co_await load_for_deed(state, caller, Verb::patch, "ModelVersion", name));
+    auto loading = stored_for(state, caller, Verb::patch, "ModelVersion", name);
+    CO_TRY(const Resource version, co_await std::move(loading));
     CO_TRY(const auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(std::string reason, text_from(body, "reason"));
     CO_TRY(auto retired, co_await state.parts.gates->retire(version.name, std::move(reason),

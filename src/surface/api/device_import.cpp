@@ -114,21 +114,26 @@ Task<Resource> write_device(Import& import, Resource device, ResourceStore::Deed
     co_return co_await std::move(writing);
 }
 
+std::string refusal_of(const State& state, const Caller& caller, const policy::Access& access) {
+    return state.parts.registry.policy()->explain(caller.who, access).why;
+}
+
 // It is there already: the same, or to be changed, or in the way.
 Task<std::string> settle_existing(Import& import, Resource device, std::uint64_t row) {
     State& state = import.state;
     std::string kind = "Device", name = device.name;
     CO_TRY(auto stored, co_await state.parts.registry.get(std::move(kind), std::move(name)));
-    if (!state.allowed(import.caller, {Verb::get, "Device", stored.domain}))
-        co_return Error{Errc::denied, "the name is taken in a domain that you don't see"};
+    if (!state.allowed(import.caller, access_to(Verb::get, stored)))
+        co_return Error{Errc::denied, "the name is taken by one that you don't see"};
     if (is_same(stored, device)) co_return std::string("unchanged");
     if (!import.update)
         co_return Error{Errc::conflict,
                         "it is there already, and differs; update changes it (--update)"};
-    for (const std::string_view domain : {stored.domain, device.domain})
-        if (!state.allowed(import.caller, {Verb::replace, "Device", domain}))
-            co_return Error{Errc::denied,
-                            "you may not replace devices in domain " + std::string(domain)};
+    for (const Resource* each : {&stored, &device}) {
+        const auto access = access_to(Verb::replace, *each);
+        if (!state.allowed(import.caller, access))
+            co_return Error{Errc::denied, refusal_of(state, import.caller, access)};
+    }
     device.revision = stored.revision;
     auto writing = write_device(import, std::move(device), ResourceStore::Deed::replace, row);
     CO_TRY_VOID(co_await std::move(writing));
@@ -139,8 +144,9 @@ Task<std::string> import_device(Import& import, std::size_t place) {
     State& state = import.state;
     const std::uint64_t row = import.rows[place].row;
     CO_TRY(auto device, device_from(import.rows[place]));
-    if (!state.allowed(import.caller, {Verb::create, "Device", device.domain}))
-        co_return Error{Errc::denied, "domain: you may not create devices in " + device.domain};
+    const auto access = access_to(Verb::create, device);
+    if (!state.allowed(import.caller, access))
+        co_return Error{Errc::denied, refusal_of(state, import.caller, access)};
     AdmissionRequest asked{Verb::create, import.caller.who, device, std::nullopt};
     auto admitting = admit(state, std::move(asked));
     CO_TRY(auto admitted, co_await std::move(admitting));
@@ -192,8 +198,8 @@ Json outcome_of(const Import& import) {
 
 Task<Response> import_devices(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
-    const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::create, "Device");
-    if (domains && domains->empty())
+    const auto reach = state.parts.registry.policy()->reach(caller.who, Verb::create, "Device");
+    if (reach && reach->empty())
         CO_TRY_VOID(state.authorize(caller, {Verb::create, "Device", "default"}));
     Import import{state, std::move(caller), request.peer.host, false, false, {}, {}, 0, 0, {}};
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));

@@ -112,7 +112,7 @@ TEST_F(ApiImport, who_may_not_create_devices_may_not_import_them) {
         import_as(user("nora", {"north"}), R"({"name":"gw-1","domain":"north","spec":{}},)"
                                            R"({"name":"gw-2","domain":"south","spec":{}})");
     EXPECT_EQ(count(answer, "created"), 1u) << answer.body;
-    EXPECT_NE(answer.body.find("you may not create devices in south"), std::string::npos);
+    EXPECT_NE(answer.body.find("may not create on Device in domain south"), std::string::npos);
 }
 
 TEST_F(ApiImport, a_body_that_is_none_is_refused_whole) {

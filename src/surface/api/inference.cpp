@@ -12,8 +12,9 @@ Task<Response> ask_model(State& state, Caller caller, Request request, Ask ask) 
     if (!state.inference)
         co_return open_inference::error_answer({Errc::not_found, "this hub answers for no models"});
     const auto model = co_await state.parts.registry.get("Model", request.param("name"));
-    const std::string domain = model ? model->domain : "default";
-    if (auto may = state.authorize(caller, {Verb::get, "ModelVersion", domain}); !may)
+    policy::Access access{Verb::get, "ModelVersion", "default", &no_labels};
+    if (model) access.domain = model->domain, access.labels = &model->labels;
+    if (auto may = state.authorize(caller, access); !may)
         co_return open_inference::error_answer(may.error());
     auto asking = (*state.inference.*ask)(std::move(request));
     co_return co_await std::move(asking);

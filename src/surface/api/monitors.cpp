@@ -7,10 +7,8 @@ Task<Response> acknowledge_alert(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.monitors) co_return Error{Errc::not_found, "this hub watches no models"};
     std::string name = request.param("name");
-    auto stored = co_await state.parts.registry.get("Monitor", name);
-    const std::string domain = stored ? stored->domain : "default";
-    CO_TRY_VOID(state.authorize(caller, {Verb::patch, "Monitor", domain}));
-    if (!stored) co_return std::move(stored).error();
+    auto loading = stored_for(state, caller, Verb::patch, "Monitor", name);
+    CO_TRY_VOID(co_await std::move(loading));
     CO_TRY(auto seen, co_await state.parts.monitors->acknowledge(name, std::move(caller.who.name)));
     co_return Response::json(200, std::move(seen));
 }

@@ -62,10 +62,23 @@ Result<> check_account(const Caller& caller, const std::string& user) {
         caller.who.name + " has no account of this hub; its tokens come from its provider"};
 }
 
+// What devices of a group are labelled with (fleet/onboarding).
+Labels labels_given(const Resource& group) {
+    Labels labels = group.labels;
+    if (auto site = find_string(group.spec, "site")) labels["site"] = *std::move(site);
+    return labels;
+}
+
+Result<> may_enroll(State& state, const Caller& caller, const Resource& group) {
+    TRY_VOID(state.authorize(caller, access_to(Verb::enroll, group)));
+    const Labels given = labels_given(group);
+    return state.authorize(caller, {Verb::enroll, group.kind, group.domain, &given});
+}
+
 // Who hands out what speaks for a user must have at least the user's roles.
-Task<> may_speak_for(State& state, const Caller& caller, std::string user) {
-    CO_TRY(const auto stored, co_await state.parts.registry.get("User", std::move(user)));
-    CO_TRY_VOID(state.authorize(caller, {Verb::token, "User", stored.domain}));
+Task<> may_speak_for(State& state, Caller caller, std::string user) {
+    auto loading = stored_for(state, caller, Verb::token, "User", std::move(user));
+    CO_TRY(const auto stored, co_await std::move(loading));
     co_return check_escalation(state, caller, stored, nullptr);
 }
 
@@ -189,10 +202,9 @@ Task<Response> issue_enrollment_token(State& state, Caller caller, Request reque
             co_return Error{Errc::invalid_input, "uses: want a whole number above zero"};
         order.uses = static_cast<std::uint64_t>(*uses);
     }
-    std::string group = order.group;
-    CO_TRY(const auto stored,
-           co_await state.parts.registry.get("EnrollmentGroup", std::move(group)));
-    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", stored.domain}));
+    auto loading = stored_for(state, caller, Verb::enroll, "EnrollmentGroup", order.group);
+    CO_TRY(const auto stored, co_await std::move(loading));
+    CO_TRY_VOID(may_enroll(state, caller, stored));
     CO_TRY(const auto issued, co_await state.parts.enrollment->issue(std::move(order)));
     JsonObject answer{{"token", issued.token}, {"group", stored.name}, {"uses", issued.uses}};
     if (issued.expires.ns != 0) answer["expires"] = to_iso8601(issued.expires);
@@ -213,13 +225,13 @@ Task<Response> decide_request(State& state, Caller caller, Request request, bool
     for (const Json& each : waiting)
         if (find_string(each, "device") == device) group = find_string(each, "group").value_or("");
     // Who may not do it anywhere need not learn who waits.
-    std::string domain = "default";
-    if (!group.empty()) {
+    if (group.empty()) {
+        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", "default"}));
+    } else {
         CO_TRY(const auto stored,
                co_await state.parts.registry.get("EnrollmentGroup", std::move(group)));
-        domain = stored.domain;
+        CO_TRY_VOID(may_enroll(state, caller, stored));
     }
-    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", domain}));
     auto deciding = state.parts.enrollment->decide(std::move(device), approve, caller.who.name);
     CO_TRY(auto decided, co_await std::move(deciding));
     co_return Response::json(200, std::move(decided));
@@ -244,8 +256,7 @@ Task<Response> list_enrollments(State& state, Caller caller, Request request) {
         std::string group = find_string(each, "group").value_or("");
         auto stored = co_await state.parts.registry.get("EnrollmentGroup", std::move(group));
         if (!stored) continue;
-        const policy::Access access{Verb::list, "EnrollmentGroup", stored->domain};
-        if (state.allowed(caller, access)) items.push_back(std::move(each));
+        if (state.allowed(caller, access_to(Verb::list, *stored))) items.push_back(std::move(each));
     }
     if (items.empty())
         CO_TRY_VOID(state.authorize(caller, {Verb::list, "EnrollmentGroup", "default"}));
@@ -257,13 +268,12 @@ Task<Response> move_device(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.enrollment)
         co_return Error{Errc::not_found, "this hub does not enrol devices"};
-    std::string kind = "Device", name = request.param("name");
+    std::string name = request.param("name");
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY_VOID(check_keys(body, {"event", "why", "to", "by"}));
     CO_TRY(auto event, want_string(body, "event"));
-    const auto stored = co_await state.parts.registry.get(std::move(kind), name);
-    const std::string domain = stored ? stored->domain : "default";
-    CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", domain}));
+    auto loading = stored_for(state, caller, Verb::enroll, "Device", name);
+    CO_TRY_VOID(co_await std::move(loading));
     std::string to_group = find_string(body, "to").value_or("");
     std::string by_device = find_string(body, "by").value_or("");
     if (to_group.empty() == (event == "transfer") || by_device.empty() == (event == "replace"))
@@ -271,15 +281,15 @@ Task<Response> move_device(State& state, Caller caller, Request request) {
                         "transfer wants \"to\", the new owner's enrolment group; replace wants "
                         "\"by\", the device that takes its place; others want neither"};
     if (!to_group.empty()) {
-        auto reading = state.parts.registry.get("EnrollmentGroup", to_group);
+        auto reading = stored_for(state, caller, Verb::enroll, "EnrollmentGroup", to_group);
         CO_TRY(const auto group, co_await std::move(reading));
-        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "EnrollmentGroup", group.domain}));
-        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", group.domain}));
+        CO_TRY_VOID(may_enroll(state, caller, group));
+        const Labels given = labels_given(group);
+        CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", group.domain, &given}));
     }
     if (!by_device.empty()) {
-        auto reading = state.parts.registry.get("Device", by_device);
-        const auto other = co_await std::move(reading);
-        if (other) CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", other->domain}));
+        auto reading = stored_for(state, caller, Verb::enroll, "Device", by_device);
+        CO_TRY_VOID(co_await std::move(reading));
     }
     EnrollmentTokens::Move move{std::move(name), std::string(event),
                                 find_string(body, "why").value_or(""), caller.who.name,
@@ -287,6 +297,12 @@ Task<Response> move_device(State& state, Caller caller, Request request) {
     auto moving = state.parts.enrollment->move(std::move(move));
     CO_TRY(auto to, co_await std::move(moving));
     co_return Response::json(200, JsonObject{{"state", std::move(to)}});
+}
+
+Result<> check_given_labels(State& state, const Caller& caller, Verb verb, const Resource& wanted) {
+    if (wanted.kind != "EnrollmentGroup") return {};
+    const Labels given = labels_given(wanted);
+    return state.authorize(caller, {verb, wanted.kind, wanted.domain, &given});
 }
 
 Result<> check_escalation(State& state, const Caller& caller, const Resource& wanted,

@@ -1,6 +1,7 @@
 // Use cases as a portfolio: the ranking, what a stage needs, KPIs on demand.
-#include <algorithm>
+#include <set>
 
+#include "domain/each_resource.h"
 #include "surface/api/state.h"
 
 namespace mw::api {
@@ -12,7 +13,7 @@ const Error no_portfolio{Errc::not_found, "this hub keeps no use cases"};
 Task<Resource> visible(State& state, const Caller& caller, std::string name) {
     std::string kind = "UseCase";
     CO_TRY(auto use_case, co_await state.parts.registry.get(std::move(kind), name));
-    if (!state.allowed(caller, {Verb::get, "UseCase", use_case.domain}))
+    if (!state.allowed(caller, access_to(Verb::get, use_case)))
         co_return Error{Errc::not_found, "there is no UseCase '" + name + "'"};
     co_return std::move(use_case);
 }
@@ -22,16 +23,22 @@ Task<Resource> visible(State& state, const Caller& caller, std::string name) {
 Task<Response> rank_use_cases(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.portfolio) co_return no_portfolio;
-    const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::list, "UseCase");
-    if (domains && domains->empty())
+    const auto reach = state.parts.registry.policy()->reach(caller.who, Verb::list, "UseCase");
+    if (reach && reach->empty())
         CO_TRY_VOID(state.authorize(caller, {Verb::list, "UseCase", "default"}));
+    std::set<std::string> theirs;
+    auto visit = [&](const Resource& use_case) {
+        if (holds(reach, use_case.domain, use_case.labels)) theirs.insert(use_case.name);
+    };
+    if (reach) {
+        auto reading = each_resource(state.parts.registry, "UseCase", std::move(visit));
+        CO_TRY_VOID(co_await std::move(reading));
+    }
     CO_TRY(auto ranked, co_await state.parts.portfolio->rank());
     JsonArray items;
-    for (auto& use_case : ranked) {
-        const auto domain = find_string(use_case, "domain").value_or("default");
-        const bool theirs = !domains || std::ranges::find(*domains, domain) != domains->end();
-        if (theirs) items.push_back(std::move(use_case));
-    }
+    for (auto& use_case : ranked)
+        if (!reach || theirs.contains(find_string(use_case, "name").value_or("")))
+            items.push_back(std::move(use_case));
     JsonObject answer{{"kind", "UseCaseRanking"}, {"items", std::move(items)}};
     auto writing = json_response(state, 200, Json(std::move(answer)));
     co_return co_await std::move(writing);

@@ -12,7 +12,7 @@ const Error no_contracts{Errc::not_found, "this hub keeps no contracts"};
 Task<Resource> visible_product(State& state, Caller caller, std::string name) {
     std::string kind = "DataProduct";
     CO_TRY(auto product, co_await state.parts.registry.get(std::move(kind), name));
-    if (!state.allowed(caller, {Verb::get, "DataProduct", product.domain}))
+    if (!state.allowed(caller, access_to(Verb::get, product)))
         co_return Error{Errc::not_found, "there is no DataProduct '" + name + "'"};
     co_return std::move(product);
 }

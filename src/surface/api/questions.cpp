@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "domain/each_resource.h"
+#include "domain/selector.h"
 #include "surface/api/state.h"
 
 namespace mw::api {
@@ -35,12 +36,25 @@ Result<std::string> kind_named(std::string_view text) {
 struct PolicyQuestion {
     Verb verb = Verb::get;
     std::string kind, domain = "default";
+    std::optional<Labels> labels;     // none: not in question
     std::optional<Resource> subject;  // by name
 
-    policy::Access access() const { return {verb, kind, domain}; }
+    policy::Access access() const { return {verb, kind, domain, labels ? &*labels : nullptr}; }
 };
 
-// With a name the domain is that of the resource, which the caller must be allowed to see.
+// "site=north,line=a"
+Result<Labels> labels_in(std::string_view text) {
+    TRY(const auto terms, parse_label_selector(text));
+    Labels labels;
+    for (const auto& term : terms) {
+        if (term.test != SelectorTerm::Test::equal)
+            return Error{Errc::invalid_input, "want labels as name=value, with commas between"};
+        labels[term.key] = term.value;
+    }
+    return labels;
+}
+
+// With a name domain and labels are those of the resource, which the caller must be allowed to see.
 Task<PolicyQuestion> question_in(State& state, Caller caller, Request request) {
     PolicyQuestion question;
     const auto verb = request.query_value("verb"), kind = request.query_value("kind");
@@ -48,16 +62,22 @@ Task<PolicyQuestion> question_in(State& state, Caller caller, Request request) {
     CO_TRY(question.verb, policy::verb_from(*verb).context("verb"));
     CO_TRY(question.kind, kind_named(*kind));
     question.domain = request.query_value("domain").value_or("default");
+    if (const auto labels = request.query_value("labels")) {
+        CO_TRY(question.labels, labels_in(*labels).context("labels"));
+    }
     std::string name = request.query_value("name").value_or("");
     if (name.empty()) co_return std::move(question);
+    if (question.labels)
+        co_return Error{Errc::invalid_input, "labels: want a name or labels, not both"};
     if (!registry::find_kind(question.kind))
         co_return Error{Errc::invalid_input, "name: " + question.kind + " has no names"};
     const Error unknown{Errc::not_found, "there is no " + question.kind + " '" + name + "'"};
     std::string wanted = question.kind;
     auto stored = co_await state.parts.registry.get(std::move(wanted), std::move(name));
     if (!stored) co_return unknown;
-    if (!state.allowed(caller, {Verb::get, question.kind, stored->domain})) co_return unknown;
+    if (!state.allowed(caller, access_to(Verb::get, *stored))) co_return unknown;
     question.domain = stored->domain;
+    question.labels = stored->labels;
     question.subject = *std::move(stored);
     co_return std::move(question);
 }
@@ -88,7 +108,7 @@ Json answer_for(const State& state, const PolicyQuestion& question, const policy
 }  // namespace
 
 Task<Response> can_i(State& state, Caller caller, Request request) {
-    CO_TRY_VOID(check_query(request, {"verb", "kind", "name", "domain", "as"}));
+    CO_TRY_VOID(check_query(request, {"verb", "kind", "name", "domain", "labels", "as"}));
     const auto as = request.query_value("as").value_or("");
     policy::Principal who = caller.who;
     if (!as.empty() && "user:" + as != caller.who.name) {
@@ -105,7 +125,7 @@ Task<Response> can_i(State& state, Caller caller, Request request) {
 }
 
 Task<Response> who_can(State& state, Caller caller, Request request) {
-    CO_TRY_VOID(check_query(request, {"verb", "kind", "name", "domain"}));
+    CO_TRY_VOID(check_query(request, {"verb", "kind", "name", "domain", "labels"}));
     CO_TRY_VOID(state.authorize(caller, {Verb::list, "User", "default"}));
     auto asking = question_in(state, caller, std::move(request));
     CO_TRY(const auto question, co_await std::move(asking));

@@ -4,7 +4,7 @@
 namespace mw::api {
 namespace {
 
-constexpr int patch_attempts = 5;
+constexpr int write_attempts = 5;  // each judged by what is stored then
 
 AuditNote note_of(const Caller& caller, std::string action, const Request& request) {
     return {caller.who.name, std::move(action), "from " + request.peer.host};
@@ -37,24 +37,6 @@ Response resource_response(int status, const Resource& resource) {
     return response;
 }
 
-// The stored resource, if the caller may do this to it. To who may see none of that domain it does
-// not exist.
-Task<Resource> load_for(State& state, const registry::Kind& kind, const Caller& caller, Verb verb,
-                        std::string name) {
-    const auto domains = state.parts.registry.policy()->domains(caller.who, verb, kind.name);
-    if (domains && domains->empty()) {
-        CO_TRY_VOID(state.authorize(caller, {verb, kind.name, "default"}));
-    }
-    const std::string kind_name = kind.name;
-    CO_TRY(auto stored, co_await state.parts.registry.get(kind_name, name));
-    if (!state.allowed(caller, {verb, kind.name, stored.domain})) {
-        if (!state.allowed(caller, {Verb::get, kind.name, stored.domain}))
-            co_return Error{Errc::not_found, "there is no " + kind.name + " '" + name + "'"};
-        CO_TRY_VOID(state.authorize(caller, {verb, kind.name, stored.domain}));
-    }
-    co_return std::move(stored);
-}
-
 Task<Response> write_replacement(State& state, Resource resource, AuditNote note, bool dry_run) {
     if (dry_run) {
         CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::replace,
@@ -66,13 +48,34 @@ Task<Response> write_replacement(State& state, Resource resource, AuditNote note
     co_return resource_response(200, outcome);
 }
 
+Task<Resource> remove_stored(State& state, Resource stored, std::uint64_t revision, AuditNote note,
+                             bool dry_run) {
+    if (dry_run) {
+        stored.revision = revision;
+        co_return co_await state.parts.registry.rehearse(ResourceStore::Deed::remove,
+                                                         std::move(stored));
+    }
+    std::string kind = stored.kind, name = stored.name;
+    CO_TRY_VOID(co_await state.parts.registry.remove(std::move(kind), std::move(name), revision,
+                                                     std::move(note)));
+    co_return std::move(stored);
+}
+
 // The checks that replace and patch share, once both versions are known; gives what to write.
 Task<Resource> check_change(State& state, Caller caller, Verb verb, Resource wanted,
                             Resource stored) {
-    CO_TRY_VOID(state.authorize(caller, {verb, wanted.kind, wanted.domain}));
+    // What it is becoming has to be theirs as well as what it was.
+    CO_TRY_VOID(state.authorize(caller, access_to(verb, wanted)));
+    CO_TRY_VOID(check_given_labels(state, caller, verb, wanted));
     CO_TRY_VOID(check_escalation(state, caller, wanted, &stored));
     auto duties = check_duties(state, wanted);
     CO_TRY_VOID(co_await std::move(duties));
+    if (wanted.revision != stored.revision)
+        co_return Error{
+            Errc::conflict,
+            wanted.kind + " '" + wanted.name + "' is at revision " +
+                std::to_string(stored.revision) + ", not " + std::to_string(wanted.revision) +
+                ": somebody changed it meanwhile; read it again and repeat your change"};
     wanted.status = stored.status;
     wanted.generation = stored.generation;
     wanted.created = stored.created;
@@ -82,6 +85,20 @@ Task<Resource> check_change(State& state, Caller caller, Verb verb, Resource wan
 }
 
 }  // namespace
+
+Task<Resource> stored_for(State& state, Caller caller, Verb verb, std::string kind,
+                          std::string name) {
+    const auto reach = state.parts.registry.policy()->reach(caller.who, verb, kind);
+    if (reach && reach->empty()) CO_TRY_VOID(state.authorize(caller, {verb, kind, "default"}));
+    std::string wanted_kind = kind, wanted_name = name;
+    CO_TRY(auto stored,
+           co_await state.parts.registry.get(std::move(wanted_kind), std::move(wanted_name)));
+    if (state.allowed(caller, access_to(verb, stored))) co_return std::move(stored);
+    if (!state.allowed(caller, access_to(Verb::get, stored)))
+        co_return Error{Errc::not_found, "there is no " + kind + " '" + name.substr(0, 63) + "'"};
+    CO_TRY_VOID(state.authorize(caller, access_to(verb, stored)));
+    co_return std::move(stored);
+}
 
 void merge_patch(Json& target, const Json& patch) {
     if (!patch.is_object()) {
@@ -112,12 +129,9 @@ Task<Response> list_resources(State& state, const registry::Kind& kind, Caller c
     query.field_selector = request.query_value("fieldSelector").value_or("");
     query.continue_from = request.query_value("continue").value_or("");
     CO_TRY(query.limit, number(request, "limit", query.limit, 5'000));
-    const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::list, kind.name);
-    if (domains) {
-        if (domains->empty())
-            CO_TRY_VOID(state.authorize(caller, {Verb::list, kind.name, "default"}));
-        query.domains = *domains;
-    }
+    query.reach = state.parts.registry.policy()->reach(caller.who, Verb::list, kind.name);
+    if (query.reach && query.reach->empty())
+        CO_TRY_VOID(state.authorize(caller, {Verb::list, kind.name, "default"}));
     CO_TRY(auto page, co_await state.parts.registry.list(std::move(query)));
     auto job = [page = std::move(page), name = kind.name] {
         JsonArray items;
@@ -137,7 +151,8 @@ Task<Response> create_resource(State& state, const registry::Kind& kind, Caller 
     CO_TRY_VOID(check_query(request, {"dryRun"}));
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
     CO_TRY(auto resource, resource_from_body(std::move(body), kind, ""));
-    CO_TRY_VOID(state.authorize(caller, {Verb::create, kind.name, resource.domain}));
+    CO_TRY_VOID(state.authorize(caller, access_to(Verb::create, resource)));
+    CO_TRY_VOID(check_given_labels(state, caller, Verb::create, resource));
     CO_TRY_VOID(check_escalation(state, caller, resource, nullptr));
     auto duties = check_duties(state, resource);
     CO_TRY_VOID(co_await std::move(duties));
@@ -161,7 +176,8 @@ Task<Response> get_resource(State& state, const registry::Kind& kind, Caller cal
                             Request request) {
     CO_TRY_VOID(check_query(request, {}));
     std::string name = request.param("name");
-    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::get, std::move(name)));
+    auto loading = stored_for(state, std::move(caller), Verb::get, kind.name, std::move(name));
+    CO_TRY(const auto stored, co_await std::move(loading));
     co_return resource_response(200, stored);
 }
 
@@ -170,15 +186,23 @@ Task<Response> replace_resource(State& state, const registry::Kind& kind, Caller
     CO_TRY_VOID(check_query(request, {"dryRun"}));
     std::string name = request.param("name");
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
-    CO_TRY(auto wanted, resource_from_body(std::move(body), kind, name));
-    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::replace, std::move(name)));
-    auto checking =
-        check_change(state, caller, Verb::replace, std::move(wanted), std::move(stored));
-    CO_TRY(auto admitted, co_await std::move(checking));
-    auto note = note_of(caller, "replace", request);
-    auto writing =
-        write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
-    co_return co_await std::move(writing);
+    CO_TRY(const auto asked, resource_from_body(std::move(body), kind, name));
+    const bool pinned = asked.revision != 0;
+    for (int attempt = 1;; ++attempt) {
+        auto loading = stored_for(state, caller, Verb::replace, kind.name, name);
+        CO_TRY(auto stored, co_await std::move(loading));
+        Resource wanted = asked;
+        if (!pinned) wanted.revision = stored.revision;  // what it was judged by
+        auto checking =
+            check_change(state, caller, Verb::replace, std::move(wanted), std::move(stored));
+        CO_TRY(auto admitted, co_await std::move(checking));
+        auto note = note_of(caller, "replace", request);
+        auto writing =
+            write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
+        auto outcome = co_await std::move(writing);
+        const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
+        if (!raced || attempt == write_attempts) co_return std::move(outcome);
+    }
 }
 
 Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller caller,
@@ -195,9 +219,8 @@ Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller c
                 std::string(key.substr(0, 63)) + ": only spec, labels and domain can be patched"};
     const bool pinned = find(patch, "revision") != nullptr;
     for (int attempt = 1;; ++attempt) {
-        std::string wanted_name = name;
-        CO_TRY(auto stored,
-               co_await load_for(state, kind, caller, Verb::patch, std::move(wanted_name)));
+        auto loading = stored_for(state, caller, Verb::patch, kind.name, name);
+        CO_TRY(auto stored, co_await std::move(loading));
         Json document = to_json(stored);
         merge_patch(document, patch);
         CO_TRY(auto wanted, resource_from_body(std::move(document), kind, name));
@@ -210,7 +233,7 @@ Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller c
             write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
         auto outcome = co_await std::move(writing);
         const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
-        if (!raced || attempt == patch_attempts) co_return std::move(outcome);
+        if (!raced || attempt == write_attempts) co_return std::move(outcome);
     }
 }
 
@@ -218,24 +241,23 @@ Task<Response> delete_resource(State& state, const registry::Kind& kind, Caller 
                                Request request) {
     CO_TRY_VOID(check_query(request, {"dryRun", "revision"}));
     CO_TRY(const auto revision, number(request, "revision", 0, ~std::uint64_t{0} >> 1));
-    std::string name = request.param("name");
-    CO_TRY(auto stored, co_await load_for(state, kind, caller, Verb::remove, std::move(name)));
-    // Who can't give what the stored one has can't take it away either.
-    CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
-    AdmissionRequest asked{Verb::remove, caller.who, stored, stored};
-    auto admitting = admit(state, std::move(asked));
-    CO_TRY_VOID(co_await std::move(admitting));
-    if (flag(request, "dryRun")) {
-        stored.revision = revision;
-        CO_TRY(auto outcome, co_await state.parts.registry.rehearse(ResourceStore::Deed::remove,
-                                                                    std::move(stored)));
-        co_return resource_response(200, outcome);
+    const std::string name = request.param("name");
+    for (int attempt = 1;; ++attempt) {
+        auto loading = stored_for(state, caller, Verb::remove, kind.name, name);
+        CO_TRY(auto stored, co_await std::move(loading));
+        // Who can't give what the stored one has can't take it away either.
+        CO_TRY_VOID(check_escalation(state, caller, stored, nullptr));
+        AdmissionRequest asked{Verb::remove, caller.who, stored, stored};
+        auto admitting = admit(state, std::move(asked));
+        CO_TRY_VOID(co_await std::move(admitting));
+        const std::uint64_t judged = revision != 0 ? revision : stored.revision;
+        auto removing = remove_stored(state, stored, judged, note_of(caller, "delete", request),
+                                      flag(request, "dryRun"));
+        auto outcome = co_await std::move(removing);
+        if (outcome) co_return resource_response(200, *outcome);
+        const bool raced = outcome.error().code == Errc::conflict && revision == 0;
+        if (!raced || attempt == write_attempts) co_return std::move(outcome).error();
     }
-    auto note = note_of(caller, "delete", request);
-    std::string kind_name = kind.name, stored_name = stored.name;
-    CO_TRY_VOID(co_await state.parts.registry.remove(std::move(kind_name), std::move(stored_name),
-                                                     revision, std::move(note)));
-    co_return resource_response(200, stored);
 }
 
 }  // namespace mw::api

@@ -126,6 +126,7 @@ TEST_F(ApiServices, people_who_may_make_tokens_decide_about_devices_that_wait) {
 }
 
 TEST_F(ApiServices, a_devices_life_is_in_the_hands_of_who_may_let_it_in) {
+    ASSERT_EQ(call(post, "/v1/devices", R"({"name":"gw-1"})").status, 201);
     const char* const life = "/v1/devices/gw-1/life";
     EXPECT_EQ(call(post, life, R"({"event":"suspend","why":"stolen"})").status, 200);
     EXPECT_EQ(enrollment.decided, "user:root suspend gw-1 stolen");

@@ -22,6 +22,9 @@ struct Credential {
     bool empty() const { return token.empty() && certificate.empty(); }
 };
 
+// Of what is not there: it is refused in the words of what has no such label.
+inline const Labels no_labels;
+
 // Someone whose credential was good when the request came.
 struct Caller {
     policy::Principal who;
@@ -106,8 +109,6 @@ struct mw::api::Api::State {
     Result<> authorize_query(const Caller& caller);
     // Ends the streams of tokens that are good no more. After tokens or roles changed.
     void end_unknown_watches();
-    bool knows(const Caller& caller, Verb verb, std::string_view kind,
-               std::string_view domain) const;
 };
 
 namespace mw::api {
@@ -132,6 +133,9 @@ Result<std::uint64_t> number(const Request& request, std::string_view name, std:
                              std::uint64_t most);
 
 // resources.cpp
+// The stored resource, if the caller may do this with it. To who may not even see it, it does not
+// exist; who may do it nowhere learns nothing of what there is.
+Task<Resource> stored_for(State&, Caller, Verb, std::string kind, std::string name);
 Task<Response> list_resources(State&, const registry::Kind&, Caller, Request);
 Task<Response> create_resource(State&, const registry::Kind&, Caller, Request);
 Task<Response> get_resource(State&, const registry::Kind&, Caller, Request);
@@ -163,6 +167,10 @@ Task<Response> move_device(State&, Caller, Request);
 // What the kind itself says to a person's write: the resource to be written, with its author in
 // status when it is new.
 Task<Resource> admit(State&, AdmissionRequest);
+
+// A group's devices get its labels and its site: who writes it must be allowed to make such
+// devices.
+Result<> check_given_labels(State&, const Caller&, Verb, const Resource& wanted);
 
 // Nobody may make a user or role stronger than themselves.
 Result<> check_escalation(State&, const Caller&, const Resource& wanted, const Resource* stored);

@@ -14,11 +14,12 @@ Task<Response> decide_quarantine(State& state, Caller caller, Request request) {
     CO_TRY_VOID(check_query(request, {}));
     if (!state.parts.quarantine) co_return Error{Errc::not_found, "this hub has no quarantine"};
     CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
-    // Whose points: who runs one domain decides about its devices only.
+    // Whose points: who runs one domain, or what has some labels, decides about its devices only.
     std::string kind = "Device", name = find_string(body, "device").value_or("");
     const auto device = co_await state.parts.registry.get(std::move(kind), std::move(name));
-    const std::string domain = device ? device->domain : "default";
-    CO_TRY_VOID(state.authorize(caller, {Verb::create, "Quarantine", domain}));
+    policy::Access access{Verb::create, "Quarantine", "default", &no_labels};
+    if (device) access.domain = device->domain, access.labels = &device->labels;
+    CO_TRY_VOID(state.authorize(caller, access));
     CO_TRY(auto record,
            co_await state.parts.quarantine->decide(std::move(body), std::move(caller.who.name)));
     co_return Response::json(200, std::move(record));
@@ -46,8 +47,8 @@ Task<Response> trace_lineage(State& state, Caller caller, Request request) {
         co_return Error{Errc::invalid_input, "direction: want up or down"};
     question.down = direction == "down";
     CO_TRY(question.limit, number(request, "limit", 200, lineage_most));
-    question.may_see = [&state, caller](const std::string& kind, const std::string& domain) {
-        return state.allowed(caller, {Verb::get, kind, domain});
+    question.may_see = [&state, caller](const Resource& resource) {
+        return state.allowed(caller, access_to(Verb::get, resource));
     };
     CO_TRY(auto tree, co_await state.parts.lineage->trace(std::move(question)));
     auto writing = json_response(state, 200, std::move(tree));
@@ -59,7 +60,7 @@ Task<Response> product_scorecard(State& state, Caller caller, Request request) {
     if (!state.parts.scorecards) co_return Error{Errc::not_found, "this hub keeps no scorecards"};
     std::string kind = "DataProduct", name = request.param("name");
     CO_TRY(auto product, co_await state.parts.registry.get(std::move(kind), name));
-    if (!state.allowed(caller, {Verb::get, "DataProduct", product.domain}))
+    if (!state.allowed(caller, access_to(Verb::get, product)))
         co_return Error{Errc::not_found, "there is no DataProduct '" + name + "'"};
     CO_TRY_VOID(state.authorize(caller, {Verb::query, "History", "default"}));
     CO_TRY(const auto days, number(request, "days", 7, days_most));

@@ -37,9 +37,9 @@ class Watch {
         events_.close();
     }
     // The token may have been revoked, or a role changed, since the stream was opened.
-    bool still_allowed(std::string_view kind, std::string_view domain) const {
+    bool still_allowed(const policy::Access& access) const {
         const auto who = state_.holder_of(caller_.shown);
-        return who && state_.parts.registry.policy()->allowed(*who, {Verb::watch, kind, domain});
+        return who && state_.parts.registry.policy()->allowed(*who, access);
     }
     bool still_known() const { return state_.holder_of(caller_.shown).ok(); }
     Task<> send_all(http::EventWriter& writer, std::uint64_t after);
@@ -109,6 +109,16 @@ struct Filter {
     }
 };
 
+// Who may no longer see it learns that it is gone, and not what it is now.
+Resource gone_from(const ResourceChange& change, const Standing& was) {
+    Resource seen;
+    seen.kind = change.resource.kind, seen.name = change.resource.name;
+    seen.domain = was.domain, seen.labels = was.labels;
+    seen.generation = change.resource.generation, seen.revision = change.resource.revision;
+    seen.created = change.resource.created, seen.updated = change.resource.updated;
+    return seen;
+}
+
 struct ResourceWatch {
     ResourceWatch(State& state, Caller caller, Filter f)
         : state(state), filter(std::move(f)), watch(state, std::move(caller)) {}
@@ -120,8 +130,19 @@ struct ResourceWatch {
     std::uint64_t after = 0;
 
     void hear(const ResourceChange& change) {
-        if (!watch.still_allowed(filter.kind, change.resource.domain)) return;
-        if (auto event = filter.event_of(change)) watch.push(std::move(*event));
+        if (auto event = event_of(change)) watch.push(std::move(*event));
+    }
+    // What comes into their reach is new to them, and what leaves it is deleted.
+    std::optional<Event> event_of(const ResourceChange& change) const {
+        if (change.resource.kind != filter.kind) return std::nullopt;
+        const bool now = watch.still_allowed(access_to(Verb::watch, change.resource));
+        if (!change.was) return now ? filter.event_of(change) : std::nullopt;
+        const bool before = watch.still_allowed(
+            {Verb::watch, filter.kind, change.was->domain, &change.was->labels});
+        if (now && before) return filter.event_of(change);
+        if (now) return filter.event_of({ResourceChange::What::created, change.resource});
+        if (!before) return std::nullopt;
+        return filter.event_of({ResourceChange::What::deleted, gone_from(change, *change.was)});
     }
     Task<> run(http::EventWriter& writer);
 };
@@ -130,8 +151,7 @@ Task<> ResourceWatch::run(http::EventWriter& writer) {
     while (!stored.empty()) {
         for (const auto& change : stored) {
             after = change.resource.revision;
-            if (!watch.still_allowed(filter.kind, change.resource.domain)) continue;
-            auto event = filter.event_of(change);
+            auto event = event_of(change);
             if (!event) continue;
             http::ServerEvent text = std::move(event->text);
             CO_TRY_VOID(co_await writer.send(std::move(text)));
@@ -175,8 +195,8 @@ Result<> admit_stream(const State& state) {
 Task<Response> watch_resources(State& state, const registry::Kind& kind, Caller caller,
                                Request request) {
     CO_TRY_VOID(check_query(request, {"watch", "from", "labelSelector", "fieldSelector"}));
-    const auto domains = state.parts.registry.policy()->domains(caller.who, Verb::watch, kind.name);
-    if (domains && domains->empty())
+    const auto reach = state.parts.registry.policy()->reach(caller.who, Verb::watch, kind.name);
+    if (reach && reach->empty())
         CO_TRY_VOID(state.authorize(caller, {Verb::watch, kind.name, "default"}));
     CO_TRY_VOID(admit_stream(state));
     Filter filter;
@@ -204,7 +224,7 @@ Task<Response> watch_alarms(State& state, Caller caller, Request request) {
     auto* heard = watch.get();
     const auto wanted = request.query_value("state").value_or("");
     watch->subscription = state.parts.alarms->subscribe([heard, wanted](const Json& alarm) {
-        if (!heard->still_allowed("Alarm", "default")) return;
+        if (!heard->still_allowed({Verb::watch, "Alarm", "default"})) return;
         const auto now = find_string(alarm, "state").value_or("");
         if (!wanted.empty() && now != wanted) return;
         heard->push({0, {to_json(alarm), "alarm", find_string(alarm, "id").value_or("")}});

@@ -1,6 +1,7 @@
 #pragma once
-// Private to this module: roles as tables. Kinds and domains become numbers once, so that a
-// decision hashes three names or four and compares no text.
+// Private to this module: roles as tables. Kinds, domains, and labels become numbers once, so that
+// a decision hashes three names or four, and with labels two more for each label that a rule asks
+// for.
 
 #include <cstdint>
 #include <span>
@@ -26,21 +27,31 @@ class Compiled {
         }
     };
     using Numbers = std::unordered_map<std::string, std::uint32_t, NameHash, std::equal_to<>>;
-    // In some domains only.
+    // Of a label: one of these values.
+    struct Wanted {
+        std::uint32_t name = 0;
+        std::vector<std::uint32_t> values;  // sorted
+    };
+    // In some domains only, or with labels.
     struct Limited {
         std::uint32_t verbs = 0;
-        bool any_kind = false;
+        bool any_kind = false, any_domain = false;
         std::vector<std::uint32_t> kinds, domains;  // sorted
+        std::vector<Wanted> labels = {};
     };
     struct Entry {
         std::vector<std::uint32_t> everywhere;  // by kind: verbs that hold in all domains
-        std::vector<Limited> limited;
+        std::vector<Limited> limited;           // without labels
+        std::vector<Limited> labelled;
     };
+    class Asked;  // a question's names as numbers, looked up when a rule needs them
 
     static std::uint32_t number_of(const Numbers& numbers, std::string_view name);
     Entry compile(const Role& role) const;
+    Limited compile(const Rule& rule) const;
 
-    Numbers kinds_, domains_;  // 0: named in no rule
+    Numbers kinds_, domains_, values_;      // 0: named in no rule
+    std::vector<std::string> label_names_;  // sorted; their numbers are their places
     std::unordered_map<std::string, Entry, NameHash, std::equal_to<>> roles_;
 };
 

@@ -17,14 +17,37 @@ bool contains(const std::vector<std::string>& names, std::string_view name) {
                        [&](const std::string& each) { return each == any || each == name; });
 }
 
-bool grants(const Rule& rule, const Access& access) {
+// But for its labels.
+bool applies(const Rule& rule, const Access& access) {
     return (rule.verbs & bit(access.verb)) && contains(rule.kinds, access.kind) &&
            contains(rule.domains, access.domain);
+}
+
+bool fits_labels(const Rule& rule, const Access& access) {
+    return rule.labels.empty() || (access.labels && has_labels(*access.labels, rule.labels));
 }
 
 // A rule that shows some rows only grants no more than exactly these.
 bool grants_rows(const Rule& rule, const Rule& wanted) {
     return rule.rows.empty() || rule.rows == wanted.rows;
+}
+
+// Whatever has the labels that `wanted` asks for, has those that `rule` asks for.
+bool grants_labels(const Rule& rule, const Rule& wanted) {
+    return std::ranges::all_of(rule.labels, [&](const auto& one) {
+        const auto same = wanted.labels.find(one.first);
+        return same != wanted.labels.end() &&
+               std::ranges::all_of(same->second, [&](const std::string& value) {
+                   return std::ranges::find(one.second, value) != one.second.end();
+               });
+    });
+}
+
+std::vector<std::string> sorted(std::vector<std::string> names) {
+    std::ranges::sort(names);
+    const auto twice = std::ranges::unique(names);
+    names.erase(twice.begin(), twice.end());
+    return names;
 }
 
 std::string text_of(const Access& access) {
@@ -36,6 +59,20 @@ std::string join(const std::vector<std::string>& words) {
     std::string text;
     for (const auto& word : words) text += (text.empty() ? "" : ", ") + word;
     return text.empty() ? "none" : text;
+}
+
+std::string with_labels(const Rule& rule) {
+    return rule.labels.empty() ? "" : " with labels " + to_text(rule.labels);
+}
+
+// What a rule wants, and not what the resource has: the reader need not be allowed to see that.
+std::string why_not(const Rule& rule, const Access& access) {
+    const std::string holds = " holds with labels " + to_text(rule.labels);
+    if (!access.labels) return holds + " only, and none are in question here";
+    for (const auto& [name, values] : rule.labels)
+        if (!has_labels(*access.labels, {{name, values}}))
+            return holds + " only, and label " + name + " is not one of these";
+    return holds;
 }
 
 }  // namespace
@@ -71,37 +108,48 @@ std::string Policy::kept_apart(std::span<const std::string> roles) const {
 }
 
 Verdict Policy::explain(const Principal& principal, const Access& access) const {
+    std::string nearly;
     for (const auto& name : principal.roles) {
         const Role* role = find(name);
         if (!role) continue;
-        for (std::size_t i = 0; i < role->rules.size(); ++i)
-            if (grants(role->rules[i], access))
-                return {true, "role " + name + " (rule " + std::to_string(i + 1) + ") allows " +
-                                  principal.name + " to " + text_of(access)};
+        for (std::size_t i = 0; i < role->rules.size(); ++i) {
+            const Rule& rule = role->rules[i];
+            if (!applies(rule, access)) continue;
+            const std::string which = "role " + name + " (rule " + std::to_string(i + 1) + ")";
+            if (fits_labels(rule, access))
+                return {true, which + " allows " + principal.name + " to " + text_of(access) +
+                                  with_labels(rule)};
+            if (nearly.empty()) nearly = which + why_not(rule, access);
+        }
     }
-    return {false, principal.name + " may not " + text_of(access) +
-                       "; its roles: " + join(principal.roles) + ". A role with verbs [" +
-                       std::string(to_string(access.verb)) + "], kinds [" +
-                       std::string(access.kind) + "], domains [" + std::string(access.domain) +
-                       "] would allow it"};
+    std::string why = principal.name + " may not " + text_of(access) +
+                      "; its roles: " + join(principal.roles) + ". ";
+    if (!nearly.empty()) return {false, why + nearly};
+    return {false, why + "A role with verbs [" + std::string(to_string(access.verb)) +
+                       "], kinds [" + std::string(access.kind) + "], domains [" +
+                       std::string(access.domain) + "] would allow it"};
 }
 
-std::optional<std::vector<std::string>> Policy::domains(const Principal& principal, Verb verb,
-                                                        std::string_view kind) const {
-    std::vector<std::string> some;
+Reaches Policy::reach(const Principal& principal, Verb verb, std::string_view kind) const {
+    std::vector<Reach> some;
+    std::vector<std::string> plain;  // domains of rules without labels
     for (const auto& name : principal.roles) {
         const Role* role = find(name);
         if (!role) continue;
         for (const auto& rule : role->rules) {
             if (!(rule.verbs & bit(verb)) || !contains(rule.kinds, kind)) continue;
-            for (const auto& domain : rule.domains) {
-                if (domain == any) return std::nullopt;
-                some.push_back(domain);
+            const bool everywhere = std::ranges::find(rule.domains, any) != rule.domains.end();
+            if (rule.labels.empty()) {
+                if (everywhere) return std::nullopt;
+                plain.insert(plain.end(), rule.domains.begin(), rule.domains.end());
+            } else if (everywhere) {
+                some.push_back({std::nullopt, rule.labels});
+            } else {
+                some.push_back({sorted(rule.domains), rule.labels});
             }
         }
     }
-    std::sort(some.begin(), some.end());
-    some.erase(std::unique(some.begin(), some.end()), some.end());
+    if (!plain.empty()) some.push_back({sorted(std::move(plain)), {}});
     return some;
 }
 
@@ -112,7 +160,7 @@ std::vector<Policy::Reading> Policy::readings(const Principal& principal) const 
         if (!role) continue;
         for (const auto& rule : role->rules)
             if ((rule.verbs & bit(Verb::query)) && contains(rule.kinds, "History"))
-                all.push_back({rule.domains, rule.rows});
+                all.push_back({rule.domains, rule.rows, rule.labels});
     }
     return all;
 }
@@ -121,7 +169,9 @@ bool Policy::holds(const Principal& principal, const Access& access, const Rule&
     for (const auto& name : principal.roles)
         if (const Role* role = find(name))
             for (const auto& rule : role->rules)
-                if (grants(rule, access) && grants_rows(rule, wanted)) return true;
+                if (applies(rule, access) && grants_rows(rule, wanted) &&
+                    grants_labels(rule, wanted))
+                    return true;
     return false;
 }
 

@@ -52,7 +52,13 @@ struct Access {
     Verb verb;
     std::string_view kind;    // a resource kind, or History, Blob, Alarm, AuditFact, Mqtt*
     std::string_view domain;  // "default" where none applies
+    // Of the resource, or of what the thing belongs to; outlives the question. Null: there are none
+    // to judge by, so that no rule with labels holds.
+    const Labels* labels = nullptr;
 };
+inline Access access_to(Verb verb, const Resource& resource) {
+    return {verb, resource.kind, resource.domain, &resource.labels};
+}
 
 // Of a rule that lets somebody query History: the rows that it shows. All that is given must hold.
 struct RowSelection {
@@ -67,6 +73,7 @@ struct Rule {
     std::vector<std::string> kinds;    // names, or "*"
     std::vector<std::string> domains;  // names, or "*"; of History: of the devices
     RowSelection rows = {};
+    WantedLabels labels = {};  // holds for what has them only; values sorted
 };
 
 struct Role {
@@ -78,9 +85,12 @@ struct Role {
 
 // What can be granted besides kinds of resources: "History", "Alarm", "Certificate" ...
 std::span<const std::string_view> kinds_beside_resources();
+// The verbs with which a rule with labels may name such a kind, which then count by the labels of
+// the device (of Certificate: or user) that it belongs to; 0: there is nothing to judge by.
+std::uint32_t verbs_by_labels(std::string_view kind_beside_resources);
 
-// From a Role resource's spec ({rules:[{verbs,kinds,domains,rows}],apart:[[...]]}); the error names
-// the path.
+// From a Role resource's spec ({rules:[{verbs,kinds,domains,labels,rows}],apart:[[..]]}); the error
+// names the path.
 Result<Role> role_from_spec(std::string_view name, const Json& spec);
 // admin, operator, viewer, writer, and who closes the loop: engineer, releaser, ot, it, business.
 struct BuiltInRole {
@@ -103,13 +113,13 @@ class Policy {
 
     bool allowed(const Principal& principal, const Access& access) const;
     Verdict explain(const Principal& principal, const Access& access) const;
-    // The domains in which the verb is allowed on the kind; no value means in all of them.
-    std::optional<std::vector<std::string>> domains(const Principal& principal, Verb verb,
-                                                    std::string_view kind) const;
+    // Where the verb is allowed on the kind: allowed() for what it holds, and for nothing else.
+    Reaches reach(const Principal& principal, Verb verb, std::string_view kind) const;
     // What rows of history they may query: those that any of these shows. Empty: none.
     struct Reading {
         std::vector<std::string> domains;  // of the devices; "*": all
         RowSelection rows;
+        WantedLabels labels;  // of the devices
     };
     std::vector<Reading> readings(const Principal& principal) const;
     // Whether nobody may hold all of these, and which role says so: one sentence, or nothing.
@@ -122,7 +132,7 @@ class Policy {
 
  private:
     const Role* find(std::string_view role) const;
-    // By a rule that shows all of the rows that `wanted` shows.
+    // By a rule that reaches all that `wanted` reaches.
     bool holds(const Principal& principal, const Access& access, const Rule& wanted) const;
     std::vector<Role> roles_;
     std::shared_ptr<const Compiled> compiled_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 
 namespace mw::policy {
 namespace {
@@ -116,12 +117,12 @@ TEST(Policy, explains_both_answers) {
     EXPECT_NE(no.why.find("verbs [delete], kinds [Device], domains [south]"), std::string::npos);
 }
 
-TEST(Policy, tells_the_domains_to_list_in) {
+TEST(Policy, tells_where_to_list) {
     const auto policy = sample_policy();
-    EXPECT_FALSE(policy->domains({"a", {"north", "viewer"}}, Verb::list, "Device").has_value());
-    EXPECT_EQ(policy->domains({"a", {"north"}}, Verb::list, "Device"),
-              (std::vector<std::string>{"east", "north"}));
-    EXPECT_TRUE(policy->domains({"a", {"north"}}, Verb::list, "User")->empty());
+    EXPECT_FALSE(policy->reach({"a", {"north", "viewer"}}, Verb::list, "Device").has_value());
+    const std::vector<Reach> expected = {{std::vector<std::string>{"east", "north"}, {}}};
+    EXPECT_EQ(*policy->reach({"a", {"north"}}, Verb::list, "Device"), expected);
+    EXPECT_TRUE(policy->reach({"a", {"north"}}, Verb::list, "User")->empty());
 }
 
 TEST(Policy, nobody_covers_more_than_they_hold) {
@@ -175,6 +176,129 @@ TEST(Policy, who_sees_some_rows_hands_out_no_more) {
         EXPECT_TRUE(policy->covers_roles(boss, std::span(role, 1)));
 }
 
+Role role_of(const char* name, const char* rules) {
+    return *role_from_spec(name, *parse_json(R"({"rules":)" + std::string(rules) + "}"));
+}
+
+std::shared_ptr<const Policy> with_labels() {
+    std::vector<Role> roles;
+    roles.push_back(role_of("north", R"([{"verbs":["get","list"],"kinds":["Device","Site"],
+        "domains":["*"],"labels":{"site":"north"}}])"));
+    roles.push_back(role_of("lines", R"([{"verbs":["get"],"kinds":["*"],"domains":["plant"],
+        "labels":{"site":"north","line":["a","b"]}}])"));
+    roles.push_back(role_of("plain", R"([{"verbs":["get"],"kinds":["Device"],
+        "domains":["office"]}])"));
+    roles.push_back(role_of("all", R"([{"verbs":["*"],"kinds":["*"],"domains":["*"]}])"));
+    roles.push_back(role_of("rows", R"([{"verbs":["query"],"kinds":["History"],
+        "domains":["plant"],"labels":{"line":["b","a","b"]}}])"));
+    return Policy::compile(std::move(roles));
+}
+
+TEST(PolicyLabels, hold_for_what_has_all_names_with_one_of_their_values) {
+    const auto policy = with_labels();
+    struct Case {
+        std::vector<std::string> roles;
+        const char *kind, *domain;
+        std::optional<Labels> labels;
+        bool allowed;
+    };
+    const Case cases[] = {
+        {{"north"}, "Device", "x", Labels{{"site", "north"}}, true},
+        {{"north"}, "Device", "x", Labels{{"a", "b"}, {"site", "north"}, {"z", ""}}, true},
+        {{"north"}, "Device", "x", Labels{{"site", "south"}}, false},
+        {{"north"}, "Device", "x", Labels{{"site", ""}}, false},
+        {{"north"}, "Device", "x", Labels{{"line", "north"}}, false},
+        {{"north"}, "Device", "x", Labels{}, false},
+        {{"north"}, "Device", "x", std::nullopt, false},
+        {{"north"}, "Asset", "x", Labels{{"site", "north"}}, false},
+        {{"lines"}, "Asset", "plant", Labels{{"site", "north"}, {"line", "a"}}, true},
+        {{"lines"}, "Asset", "plant", Labels{{"site", "north"}, {"line", "b"}}, true},
+        {{"lines"}, "Asset", "plant", Labels{{"site", "north"}, {"line", "c"}}, false},
+        {{"lines"}, "Asset", "plant", Labels{{"site", "north"}}, false},
+        {{"lines"}, "Asset", "office", Labels{{"site", "north"}, {"line", "a"}}, false},
+        {{"lines"}, "Blob", "plant", std::nullopt, false},
+        {{"plain", "lines"}, "Device", "office", std::nullopt, true},
+        {{"lines", "plain"}, "Device", "office", Labels{{"site", "south"}}, true},
+        {{"gone", "lines", "north"}, "Device", "office", Labels{{"site", "north"}}, true},
+        {{"all"}, "Device", "office", std::nullopt, true},
+    };
+    for (const auto& row : cases) {
+        const Principal ada{"user:ada", row.roles};
+        const Access access{Verb::get, row.kind, row.domain, row.labels ? &*row.labels : nullptr};
+        const std::string told = row.roles.front() + " " + row.kind + " " + row.domain;
+        EXPECT_EQ(policy->allowed(ada, access), row.allowed) << told;
+        EXPECT_EQ(policy->explain(ada, access).allowed, row.allowed) << told;
+    }
+}
+
+TEST(PolicyLabels, are_named_in_both_answers) {
+    const auto policy = with_labels();
+    const Principal ada{"user:ada", {"plain", "lines"}};
+    const Labels good{{"site", "north"}, {"line", "b"}}, bad{{"site", "secret"}, {"line", "b"}};
+    EXPECT_EQ(policy->explain(ada, {Verb::get, "Site", "plant", &good}).why,
+              "role lines (rule 1) allows user:ada to get on Site in domain plant with labels "
+              "line=a|b, site=north");
+    const auto no = policy->explain(ada, {Verb::get, "Site", "plant", &bad}).why;
+    EXPECT_EQ(no,
+              "user:ada may not get on Site in domain plant; its roles: plain, lines. role "
+              "lines (rule 1) holds with labels line=a|b, site=north only, and label site is "
+              "not one of these");
+    EXPECT_NE(policy->explain(ada, {Verb::get, "Site", "plant"}).why.find("none are in question"),
+              std::string::npos);
+}
+
+TEST(PolicyLabels, tell_what_to_list) {
+    const auto policy = with_labels();
+    EXPECT_FALSE(policy->reach({"a", {"north", "all"}}, Verb::get, "Device").has_value());
+    const auto some = policy->reach({"a", {"plain", "north", "lines"}}, Verb::get, "Device");
+    const std::vector<Reach> expected = {
+        {std::nullopt, {{"site", {"north"}}}},
+        {std::vector<std::string>{"plant"}, {{"line", {"a", "b"}}, {"site", {"north"}}}},
+        {std::vector<std::string>{"office"}, {}}};
+    EXPECT_EQ(*some, expected);
+    EXPECT_TRUE(holds(some, "office", {}));
+    EXPECT_TRUE(holds(some, "x", {{"site", "north"}}));
+    EXPECT_FALSE(holds(some, "plant", {{"line", "a"}}));
+    EXPECT_TRUE(policy->reach({"a", {"plain"}}, Verb::list, "Device")->empty());
+}
+
+TEST(PolicyLabels, limit_the_rows_that_a_query_sees) {
+    const auto rows = with_labels()->readings({"a", {"rows"}});
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_EQ(rows[0].labels, (WantedLabels{{"line", {"a", "b"}}}));
+    EXPECT_FALSE(with_labels()->allowed({"a", {"rows"}}, {Verb::query, "History", "plant"}));
+}
+
+TEST(PolicyLabels, are_handed_out_by_who_reaches_as_much) {
+    const auto policy = with_labels();
+    struct Case {
+        const char *held, *domains, *labels;
+        bool covered;
+    };
+    const Case cases[] = {
+        {"lines", R"(["plant"])", R"({"site":"north","line":["a","b"]})", true},
+        {"lines", R"(["plant"])", R"({"site":"north","line":"a"})", true},
+        {"lines", R"(["plant"])", R"({"site":"north","line":"a","more":"x"})", true},
+        {"lines", R"(["plant"])", R"({"site":"north","line":["a","c"]})", false},
+        {"lines", R"(["plant"])", R"({"site":"north"})", false},
+        {"lines", R"(["plant"])", R"({"site":["north","south"],"line":"a"})", false},
+        {"lines", R"(["plant"])", nullptr, false},
+        {"lines", R"(["office"])", R"({"site":"north","line":"a"})", false},
+        {"lines", R"(["*"])", R"({"site":"north","line":"a"})", false},
+        {"plain", R"(["office"])", R"({"site":"north"})", true},
+        {"all", R"(["*"])", R"({"site":"north"})", true},
+        {"all", R"(["*"])", nullptr, true},
+    };
+    for (const auto& row : cases) {
+        const std::string labels = row.labels ? R"(,"labels":)" + std::string(row.labels) : "";
+        const auto wanted = role_of("w", (R"([{"verbs":["get"],"kinds":["Device"],"domains":)" +
+                                          std::string(row.domains) + labels + "}]")
+                                             .c_str());
+        EXPECT_EQ(policy->covers({"user:a", {row.held}}, wanted.rules), row.covered)
+            << row.held << " " << row.domains << labels;
+    }
+}
+
 TEST(PolicyRole, names_the_path_of_a_fault) {
     const std::map<std::string, std::string> cases = {
         {R"({})", "spec.rules"},
@@ -198,6 +322,23 @@ TEST(PolicyRole, names_the_path_of_a_fault) {
         {R"({"rules":[{"verbs":["query"],"kinds":["History"],"domains":["*"],
                        "rows":{"labels":{"line":1}}}]})",
          "spec.rules[0].rows.labels"},
+        {R"({"rules":[{"verbs":["get"],"kinds":["Site"],"domains":["*"],"labels":{}}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["get"],"kinds":["Site"],"domains":["*"],"labels":["a"]}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["get"],"kinds":["Site"],"domains":["*"],"labels":{"a":[]}}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["get"],"kinds":["Site"],"domains":["*"],"labels":{"a":[1]}}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["list"],"kinds":["Site","Alarm"],"domains":["*"],
+                       "labels":{"a":"b"}}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["create","query"],"kinds":["History"],"domains":["*"],
+                       "labels":{"a":"b"}}]})",
+         "spec.rules[0].labels"},
+        {R"({"rules":[{"verbs":["*"],"kinds":["Certificate"],"domains":["*"],
+                       "labels":{"a":"b"}}]})",
+         "spec.rules[0].labels"},
     };
     for (const auto& [text, path] : cases) {
         const auto role = role_from_spec("x", *parse_json(text));
@@ -269,6 +410,7 @@ TEST(PolicyToken, refuses_what_is_not_exactly_it) {
 // The tables say what the rules say, for roles and questions by lot.
 TEST(Policy, compiled_decisions_are_those_of_the_rules) {
     const std::vector<std::string> kinds = {"A", "B", "C", "*"}, domains = {"x", "y", "z", "*"};
+    const std::vector<std::string> names = {"l", "m", "n"}, values = {"1", "2", "3", "4"};
     std::uint64_t seed = 42;
     const auto lot = [&](std::size_t most) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
@@ -283,6 +425,8 @@ TEST(Policy, compiled_decisions_are_those_of_the_rules) {
                 for (std::size_t k = 1 + lot(3); k > 0; --k) rule.kinds.push_back(kinds[lot(4)]);
                 for (std::size_t d = 1 + lot(3); d > 0; --d)
                     rule.domains.push_back(domains[lot(4)]);
+                for (std::size_t l = lot(3); l > 0; --l)
+                    rule.labels[names[lot(3)]] = {values[lot(2)], values[2]};
                 role.rules.push_back(std::move(rule));
             }
             roles.push_back(std::move(role));
@@ -294,9 +438,16 @@ TEST(Policy, compiled_decisions_are_those_of_the_rules) {
                 who.roles.push_back("role-" + std::to_string(lot(6)));
             const char* some_kinds[] = {"A", "B", "C", "D"};
             const char* some_domains[] = {"x", "y", "z", "w"};
-            const Access access{Verb(lot(verb_count)), some_kinds[lot(4)], some_domains[lot(4)]};
+            Labels labels;
+            for (std::size_t l = lot(4); l > 0; --l) labels[names[lot(3)]] = values[lot(4)];
+            Access access{Verb(lot(verb_count)), some_kinds[lot(4)], some_domains[lot(4)], &labels};
             EXPECT_EQ(policy->allowed(who, access), policy->explain(who, access).allowed)
                 << "round " << round << ", question " << asked;
+            const auto reach = policy->reach(who, access.verb, access.kind);
+            EXPECT_EQ(policy->allowed(who, access), holds(reach, access.domain, labels))
+                << "round " << round << ", question " << asked;
+            access.labels = nullptr;
+            EXPECT_EQ(policy->allowed(who, access), policy->explain(who, access).allowed);
         }
     }
 }

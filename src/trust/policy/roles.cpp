@@ -78,6 +78,56 @@ Result<RowSelection> rows_of(const Json& rule, const Rule& around, const std::st
     return rows;
 }
 
+constexpr std::string_view beside_resources[] = {"History",     "Blob",        "Alarm",
+                                                 "AuditFact",   "Quarantine",  "MqttClient",
+                                                 "MqttMessage", "Certificate", "Backup"};
+constexpr std::size_t label_names_max = 16, label_values_max = 100;
+
+// What has no labels is never reached by a rule with labels, so a rule that names it is a mistake.
+Result<> check_labelled(const Rule& rule, const std::string& path) {
+    for (const auto& kind : rule.kinds) {
+        if (std::ranges::find(beside_resources, kind) == std::end(beside_resources)) continue;
+        const auto possible = verbs_by_labels(kind);
+        if ((rule.verbs & ~possible) == 0) continue;
+        std::string goes;
+        for (int v = 0; v < verb_count; ++v)
+            if (possible >> v & 1) goes = verb_names[v];
+        return wrong(path, goes.empty() ? kind +
+                                              " has no labels to go by: take a rule of its own, "
+                                              "without labels"
+                                        : "of " + kind + " only verb " + goes +
+                                              " goes by labels: take a rule of its own for it");
+    }
+    return {};
+}
+
+Result<WantedLabels> labels_of(const Json& rule, const Rule& around, const std::string& at) {
+    WantedLabels labels;
+    const Json* wanted = find(rule, "labels");
+    if (!wanted) return labels;
+    const auto path = at + ".labels";
+    const char* form = "want {name: value} or {name: [values, one of which]}";
+    if (!wanted->is_object() || wanted->get_object().empty() ||
+        wanted->get_object().size() > label_names_max)
+        return wrong(path, std::string(form) + ", at most 16 names");
+    for (const auto& [name, value] : wanted->get_object()) {
+        const auto list = value.is_array() ? value.get_array() : JsonArray{value};
+        if (list.empty() || list.size() > label_values_max)
+            return wrong(path,
+                         "label '" + std::string(name.substr(0, 63)) + "': want 1 to 100 values");
+        auto& values = labels[std::string(name)];
+        for (const auto& one : list) {
+            if (!one.is_string()) return wrong(path, form);
+            values.emplace_back(one.get_string());
+        }
+        std::ranges::sort(values);
+        const auto twice = std::ranges::unique(values);
+        values.erase(twice.begin(), twice.end());
+    }
+    TRY_VOID(check_labelled(around, path));
+    return labels;
+}
+
 Result<std::vector<std::vector<std::string>>> apart_of(const Json& spec) {
     std::vector<std::vector<std::string>> sets;
     const Json* list = find(spec, "apart");
@@ -93,13 +143,17 @@ Result<std::vector<std::vector<std::string>>> apart_of(const Json& spec) {
     return sets;
 }
 
-constexpr std::string_view beside_resources[] = {"History",     "Blob",        "Alarm",
-                                                 "AuditFact",   "Quarantine",  "MqttClient",
-                                                 "MqttMessage", "Certificate", "Backup"};
-
 }  // namespace
 
 std::span<const std::string_view> kinds_beside_resources() { return beside_resources; }
+
+std::uint32_t verbs_by_labels(std::string_view kind_beside_resources) {
+    const auto bit = [](Verb verb) { return 1u << static_cast<unsigned>(verb); };
+    if (kind_beside_resources == "History") return bit(Verb::query);
+    if (kind_beside_resources == "Quarantine") return bit(Verb::create);
+    if (kind_beside_resources == "Certificate") return bit(Verb::remove);
+    return 0;
+}
 
 std::string_view to_string(Verb verb) { return verb_names[static_cast<std::size_t>(verb)]; }
 
@@ -125,6 +179,7 @@ Result<Role> role_from_spec(std::string_view name, const Json& spec) {
         TRY(rule.kinds, names(json, "kinds", at));
         TRY(rule.domains, names(json, "domains", at));
         TRY(rule.rows, rows_of(json, rule, at));
+        TRY(rule.labels, labels_of(json, rule, at));
         role.rules.push_back(std::move(rule));
     }
     TRY(role.apart, apart_of(spec));
