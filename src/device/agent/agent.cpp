@@ -146,6 +146,7 @@ Task<> Agent::run() {
     converger_->on_report([this] { publish_report(); });
     scope.spawn(connection_->run(std::move(listener)));
     scope.spawn(converger_->run());
+    scope.spawn(processor_->watch_inputs([this] { return converger_->silent_sources(); }));
     scope.spawn(commands_->run());
     scope.spawn(renewal_->run());
     scope.spawn(report_health());
@@ -226,7 +227,7 @@ std::string Agent::trouble_of(const ModelRunner& runner,
     for (const std::string& feeding : runner.fed_by())
         if (!processor_->models().contains(feeding))
             return "model '" + feeding + "', whose scores it takes, does not run here";
-    return standing.trouble;
+    return standing.trouble.empty() ? runner.inputs_trouble() : standing.trouble;
 }
 
 Json Agent::health() {
@@ -244,6 +245,9 @@ Json Agent::health() {
                         {"decisions", runner->decisions()},
                         {"alarms", runner->alarms()},
                         {"fallbacks", runner->fallbacks()},
+                        {"stale", runner->stale()},
+                        {"stale_decisions", runner->stale_decisions()},
+                        {"stale_after_s", static_cast<double>(runner->stale_after().count()) / 1e9},
                         {"late", standing.late},
                         {"failures", standing.failures},
                         {"trouble", trouble_of(*runner, standing)},

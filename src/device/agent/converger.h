@@ -41,6 +41,8 @@ class Converger {
         on_uplink_ = std::move(listener);
     }
     Json report() const;
+    // Sources that give nothing now, and why: "pump: finished; line: starting"; empty: all run.
+    std::string silent_sources() const { return sources_.silent(); }
     nanoseconds health_every() const { return health_every_; }
 
  private:

@@ -164,7 +164,9 @@ updates::Figures ModelInstaller::figures(const std::string& name) const {
     const auto& models = parts_.processor.models();
     const auto found = models.find(name);
     if (found == models.end()) return {};
-    return {found->second->decisions(), found->second->failures()};
+    const ModelRunner& runner = *found->second;
+    // What was decided without a window tells nothing of the version.
+    return {runner.decisions() - runner.stale_decisions(), runner.failures()};
 }
 
 }  // namespace mw::agent

@@ -1,11 +1,22 @@
 #include "device/agent/model_runner.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace mw::agent {
 namespace {
 constexpr std::size_t bundle_id_bytes = 64;  // SHA-256 in hex
 constexpr std::size_t buffers_kept = 1;
+constexpr std::size_t names_bytes_max = 120;  // a decision's texts have 256
+constexpr std::size_t reason_bytes_max = 250;
+
+// Between two characters of UTF-8.
+std::string cut(std::string text, std::size_t most) {
+    if (text.size() <= most) return text;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
+    text.resize(most);
+    return text;
+}
 }  // namespace
 
 ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
@@ -14,7 +25,8 @@ ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
       fed_by_(bundle_.pipeline.spec().fed_by()),
       aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align),
       grid_(bundle_.pipeline.spec().inputs.size(), bundle_.pipeline.spec().resample),
-      observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id) {}
+      observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id),
+      freshness_(bundle_.pipeline.spec()) {}
 
 // What a fallback decided has no score: it is as a bad value.
 void ModelRunner::take_score(const Decision& d) {
@@ -24,17 +36,15 @@ void ModelRunner::take_score(const Decision& d) {
                  scored ? d.inputs_quality : Quality::bad(Reason::not_a_number));
 }
 
-void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
+void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions, SteadyTime now) {
+    const std::size_t before = decisions.size();
+    std::size_t rows = 0;
     aligner_.add(batch);
     while (auto row = next_row()) {
+        ++rows;
         auto outcome = bundle_.pipeline.push(*row);
         if (!outcome) continue;
-        Decision& d = decisions.emplace_back();
-        d.device = assignment_.device;
-        d.asset = assignment_.asset;
-        d.model = assignment_.model;
-        d.version = assignment_.version;
-        d.bundle_hash = bundle_.id;
+        Decision& d = fill_in(decisions.emplace_back());
         d.window_from = outcome->window_from;
         d.window_to = outcome->window_to;
         d.samples = outcome->samples;
@@ -50,6 +60,75 @@ void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions) {
         fallbacks_ += !d.fallback.empty();
         failures_ += d.fallback == "score_not_finite" || d.fallback.starts_with("model_failed");
     }
+    if (rows == 0) return;
+    row_at_ = now;
+    freshness_.took(now, rows, decisions.size() - before, batch.replayed);
+    if (decisions.size() == before) return;
+    misplaced_ = aligner_.late_points() + aligner_.ahead_points();
+    const std::string& fallback = decisions.back().fallback;
+    inputs_trouble_ = fallback.starts_with("inputs_bad") ? fallback : std::string();
+}
+
+Decision& ModelRunner::fill_in(Decision& d) const {
+    d.device = assignment_.device;
+    d.asset = assignment_.asset;
+    d.model = assignment_.model;
+    d.version = assignment_.version;
+    d.bundle_hash = bundle_.id;
+    return d;
+}
+
+void ModelRunner::watch_from(SteadyTime now) {
+    freshness_.start(now);
+    came_at_.assign(bundle_.pipeline.spec().inputs.size(), now);
+    aligner_.forget_came();
+}
+
+void ModelRunner::look(SteadyTime now) {
+    const auto came = aligner_.came();
+    for (std::size_t i = 0; i < came_at_.size(); ++i)
+        if (came[i]) came_at_[i] = now;
+    aligner_.forget_came();
+}
+
+// Its time goes on from the inputs' own, whose clock may not be ours.
+Decision ModelRunner::decide_stale(SteadyTime now, Timestamp wall, std::string_view remark) {
+    Decision d;
+    fill_in(d);
+    const auto last = aligner_.consumed();
+    d.window_to = last && row_at_ ? *last + (now - *row_at_) : wall;
+    d.window_from = d.window_to - freshness_.silent(now);
+    d.inputs_quality = Quality::bad(Reason::stale);
+    d.decision = bundle_.pipeline.fallback_decision();
+    d.fallback = inputs_trouble_ = stale_reason(now, remark);
+    freshness_.spoke(now);
+    ++decisions_;
+    ++fallbacks_;
+    ++stale_decisions_;
+    alarms_ += d.decision;
+    return d;
+}
+
+std::string ModelRunner::stale_reason(SteadyTime now, std::string_view remark) const {
+    const auto& inputs = bundle_.pipeline.spec().inputs;
+    const nanoseconds recent = freshness_.stale_after() / 2;
+    std::string names;
+    std::size_t missing = 0, named = 0;
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+        if (now - came_at_[i] <= recent) continue;
+        ++missing;
+        if (names.size() + inputs[i].name.size() > names_bytes_max) continue;
+        names += (named++ > 0 ? ", " : "") + inputs[i].name;
+    }
+    if (missing > named)
+        names += (named > 0 ? " and " : "") + std::to_string(missing - named) + " more";
+    std::string reason = missing > 0 ? "inputs_stale: " + names
+                                     : std::string("no_window: its inputs come, none is complete");
+    const std::uint64_t misplaced = aligner_.late_points() + aligner_.ahead_points() - misplaced_;
+    if (misplaced > 0)
+        reason += "; " + std::to_string(misplaced) + " points were too old or far in the future";
+    if (missing > 0 && !remark.empty()) reason += " (" + std::string(remark) + ")";
+    return cut(std::move(reason), reason_bytes_max);
 }
 
 void ModelRunner::note(const Decision& d) {

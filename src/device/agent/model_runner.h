@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/histogram.h"
+#include "device/agent/freshness.h"
 #include "device/observation/observation.h"
 #include "domain/decision.h"
 #include "insight/pipeline/pipeline.h"
@@ -48,8 +49,21 @@ class ModelRunner {
 
     // Feeds a batch; appends the decisions it led to. Then, when those are on their way, count():
     // what the observer makes of them takes as long as the decisions themselves.
-    void feed(const Batch& batch, std::vector<Decision>& decisions);
+    void feed(const Batch& batch, std::vector<Decision>& decisions, SteadyTime now);
     void count();
+
+    // Inputs that stop make no window, so nothing above decides. watch_from(): it is in use;
+    // look(): inputs that came since the last look; at stale_at() the declared fallback decides
+    // (nothing: never), and the decision says which inputs are missing, and `remark`.
+    void watch_from(SteadyTime now);
+    void look(SteadyTime now);
+    std::optional<SteadyTime> stale_at() const { return freshness_.next(); }
+    Decision decide_stale(SteadyTime now, Timestamp wall, std::string_view remark);
+    bool stale() const { return freshness_.stale(); }
+    nanoseconds stale_after() const { return freshness_.stale_after(); }
+    std::uint64_t stale_decisions() const { return stale_decisions_; }
+    // Why the last decision was a fallback for want of inputs; empty: it was not.
+    const std::string& inputs_trouble() const { return inputs_trouble_; }
 
     // Bundle id and pipeline state; restore() says false when it is of another bundle.
     Bytes checkpoint() const;
@@ -76,7 +90,9 @@ class ModelRunner {
         double latency_us = 0;
     };
     std::optional<features::Row> next_row();
+    Decision& fill_in(Decision& decision) const;
     void note(const Decision& decision);
+    std::string stale_reason(SteadyTime now, std::string_view remark) const;
 
     Assignment assignment_;
     pipeline::LoadedBundle bundle_;
@@ -88,6 +104,12 @@ class ModelRunner {
     std::size_t uncounted_ = 0;  // of seen_; the others are buffers
     Histogram latency_us_;
     std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0, failures_ = 0;
+    Freshness freshness_;
+    std::vector<SteadyTime> came_at_;   // per input, as of the last look
+    std::optional<SteadyTime> row_at_;  // when a row came last
+    std::uint64_t misplaced_ = 0;       // points with impossible times, until the last window
+    std::uint64_t stale_decisions_ = 0;
+    std::string inputs_trouble_;
 };
 
 }  // namespace mw::agent

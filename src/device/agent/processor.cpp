@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "device/agent/topics.h"
 #include "protocols/payload/payload.h"
 
@@ -9,6 +10,7 @@ namespace mw::agent {
 namespace {
 
 constexpr std::size_t binary_points_min = 64;
+constexpr nanoseconds look_every_max = seconds{1}, look_every_min = milliseconds{10};
 
 }  // namespace
 
@@ -71,8 +73,15 @@ void Processor::decide(const std::string& name, ModelRunner& runner, const Batch
     for (const std::string& feeding : runner.fed_by())
         if (const auto found = decisions_.find(feeding); found != decisions_.end())
             for (const Decision& decision : found->second) runner.take_score(decision);
-    runner.feed(batch, decisions);
+    const bool was_stale = runner.stale();
+    runner.feed(batch, decisions, Loop::here().now());
+    if (was_stale && !runner.stale()) log::info("edge.model.inputs_back", {{"model", name}});
     if (watcher_) watcher_->decided(runner, decisions);
+    add_decisions(name, decisions, entry);
+}
+
+void Processor::add_decisions(const std::string& name, std::vector<Decision>& decisions,
+                              outbox::Entry& entry) {
     const std::string decision_stream = "decision/" + name;
     std::uint64_t sequence = outbox_.next_sequence(decision_stream);
     for (Decision& decision : decisions) {
@@ -189,9 +198,51 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
         const auto visit = [&](const Batch& batch) { runner->look_back(batch); };
         CO_TRY_VOID(source->look_back(source_checkpoint(source->name()), rows, visit));
     }
+    runner->watch_from(Loop::here().now());
     models_[name] = std::move(runner);
     put_in_order();
     co_return Result<>{};
+}
+
+Task<> Processor::watch_inputs(std::function<std::string()> remark) {
+    for (;;) {
+        const SteadyTime now = Loop::here().clock().steady();
+        nanoseconds wait = look_every_max;
+        std::vector<std::string> due;
+        for (const auto& [name, runner] : models_) {
+            runner->look(now);
+            const auto at = runner->stale_at();
+            if (!at) continue;
+            if (*at <= now)
+                due.push_back(name);
+            else
+                wait = std::min(wait, *at - now);
+        }
+        for (const std::string& name : due) {
+            const std::string why = remark();
+            CO_TRY_VOID(co_await decide_stale(name, why));
+        }
+        CO_TRY_VOID(co_await sleep_for(std::max(wait, look_every_min)));
+    }
+}
+
+Task<> Processor::decide_stale(std::string name, std::string remark) {
+    CO_TRY_VOID(co_await take_turn());
+    Turn turn(*this);
+    const Clock& clock = Loop::here().clock();
+    const SteadyTime now = clock.steady();
+    const auto found = models_.find(name);  // it may have gone meanwhile, or its inputs come
+    if (found == models_.end()) co_return Result<>{};
+    ModelRunner& runner = *found->second;
+    if (const auto at = runner.stale_at(); !at || *at > now) co_return Result<>{};
+    const bool first = !runner.stale();
+    std::vector<Decision> decisions = {runner.decide_stale(now, clock.now(), remark)};
+    if (first)
+        log::warn("edge.model.inputs_stale", {{"model", name}, {"reason", decisions[0].fallback}});
+    if (watcher_) watcher_->decided(runner, decisions);
+    outbox::Entry entry;
+    add_decisions(name, decisions, entry);
+    co_return co_await put(std::move(entry));
 }
 
 Task<> Processor::uninstall(std::string model) {

@@ -3,6 +3,7 @@
 // decisions of every model, and goes to the outbox with all checkpoints as one durable entry. So a
 // restart at any instant repeats nothing and loses nothing. Belongs to the agent's loop.
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -33,6 +34,10 @@ class Processor final : public sources::SourceSink {
     Task<> install(std::unique_ptr<ModelRunner> runner, std::vector<sources::Source*> recordings);
     Task<> uninstall(std::string model);
 
+    // Until cancelled: decides by the declared fallback where inputs stopped. `remark` may say more
+    // of why, for the decision.
+    Task<> watch_inputs(std::function<std::string()> remark);
+
     // How much event time one sketch covers, of every model from its next window on.
     void observe_every(nanoseconds window);
 
@@ -49,6 +54,9 @@ class Processor final : public sources::SourceSink {
     outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
     void decide(const std::string& name, ModelRunner& runner, const Batch& batch,
                 outbox::Entry& entry);
+    Task<> decide_stale(std::string name, std::string remark);
+    void add_decisions(const std::string& name, std::vector<Decision>& decisions,
+                       outbox::Entry& entry);
     // What is counted of its decisions, and how far it has come: after all models have decided.
     void count_decided(const std::string& name, ModelRunner& runner, outbox::Entry& entry);
     // Refuses one that would be fed by itself in the end.

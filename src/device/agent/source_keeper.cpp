@@ -221,6 +221,19 @@ Task<> SourceKeeper::keep_known_good() {
     co_return Result<>{};
 }
 
+std::string SourceKeeper::silent() const {
+    if (kept_.empty()) return "this gateway has no source";
+    std::string text;
+    for (const auto& [name, kept] : kept_) {
+        const auto found = running_.find(name);
+        const bool ended = found == running_.end() || found->second.ended;
+        const std::string state = ended ? "failed" : found->second.source->status().state;
+        if (state == "running") continue;
+        text += (text.empty() ? "source " : ", source ") + name + ": " + state;
+    }
+    return text;
+}
+
 Json SourceKeeper::report() const {
     JsonObject sources;
     for (const auto& [name, kept] : kept_) {

@@ -43,6 +43,7 @@ class SourceKeeper {
     // Those that run; none before the first converge(). They live until the next one.
     std::vector<sources::Source*> running() const;
     Json report() const;
+    std::string silent() const;  // those that give no points now, and what they do
 
  private:
     struct Kept {

@@ -246,6 +246,27 @@ TEST_F(Device, goes_from_version_to_version_and_keeps_one_file) {
     EXPECT_EQ(find_integer(Json(life_->report()), "counter"), 2);
 }
 
+TEST_F(Device, other_limits_are_another_installation_of_the_same_file) {
+    install(1);
+    life_->machinery.calls.clear();
+    JsonObject limited = entry_of(version(1));
+    limited["limits"] = JsonObject{{"isolation", "process"}};
+    life_->want(only(limited));
+    const auto committed = [&] {
+        return !life_->machinery.calls.empty() && life_->machinery.calls.back() == "commit 1";
+    };
+    ASSERT_TRUE(life_->until(committed)) << to_json(life_->report());
+    ASSERT_TRUE(life_->until([&] { return life_->said("state") == "applied"; }));
+    EXPECT_EQ(life_->machinery.calls,
+              (std::vector<std::string>{"stage 1", "test 1", "switch 1", "commit 1"}));
+    EXPECT_EQ(bundles(), std::vector<std::string>{hash_of(version(1).bytes) + ".tar"});
+    restart();
+    life_->want(only(limited));
+    ASSERT_TRUE(sync_wait(*life_->loop, life_->updates->settled(Kind::model)).ok());
+    EXPECT_EQ(life_->machinery.calls, std::vector<std::string>{"bring up 1"});
+    EXPECT_EQ(life_->said("state"), "applied");
+}
+
 TEST_F(Device, brings_up_what_it_had_without_the_hub) {
     install(1);
     hub_.unreachable = true;

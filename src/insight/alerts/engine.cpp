@@ -100,9 +100,11 @@ void Engine::step(const AlertRule& rule, Track& track, const Decision& decision)
         ++ignored_;
         return;
     }
+    const Evidence evidence = evidence_of(rule, decision);
+    // That no window came says nothing about windows: they may come late, with earlier times.
+    if (evidence == Evidence::none && decision.samples == 0) return;
     track.cursor = decision.window_to;
     moved_.emplace(track.device, track.rule);
-    const Evidence evidence = evidence_of(rule, decision);
     if (evidence == Evidence::none) return;
     if (track.alarm.empty())
         step_without_alarm(rule, track, decision, evidence);

@@ -53,6 +53,24 @@ std::string walk(const AlertRule& made, std::string_view decisions) {
     return states;
 }
 
+TEST(AlertEngine, that_no_window_came_does_not_hide_windows_that_come_late) {
+    Engine engine;
+    engine.set_rule(rule());
+    engine.observe(decision_at(10, false), {});
+    Decision none = decision_at(500, false);
+    none.fallback = "inputs_stale: flow";
+    none.samples = 0;
+    engine.observe(none, {});
+    EXPECT_EQ(engine.ignored_decisions(), 0U);
+    const auto raised = engine.observe(decision_at(20, true), {});  // kept by the source meanwhile
+    ASSERT_EQ(raised.size(), 1U);
+    EXPECT_EQ(raised[0].raised_at, decision_at(20, true).window_to);
+    // One that speaks for an alarm is evidence as any other.
+    engine.observe(decision_at(30, false), {});
+    none.decision = true;
+    EXPECT_EQ(engine.observe(none, {}).size(), 1U);
+}
+
 TEST(AlertEngine, machine_walks_its_table) {
     const struct {
         const char* name;

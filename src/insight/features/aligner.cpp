@@ -14,6 +14,7 @@ constexpr std::size_t times_to_believe = 3;
 Aligner::Aligner(std::vector<std::string> signals, AlignOptions options) : options_(options) {
     for (auto& signal : signals) inputs_[std::move(signal)].push_back(width_++);
     if (options_.max_pending == 0) options_.max_pending = 1;
+    came_.resize(width_);
 }
 
 void Aligner::add(const Batch& batch) {
@@ -129,6 +130,7 @@ void Aligner::add(const Point& point) {
 
 void Aligner::place(const Point& point) {
     flushing_ = false;
+    came_[point.input] = 1;
     if (!newest_ || point.time > *newest_) newest_ = point.time;
     if (!same_.second || same_.first != point.time.ns) {
         const auto found = row_at(point.input, point.time);

@@ -6,8 +6,10 @@
 // after it late. It is believed with the third such time in a row, and dropped when an ordinary
 // point comes first. One thread.
 
+#include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "domain/point.h"
 #include "insight/features/plan.h"
@@ -37,6 +39,9 @@ class Aligner {
     std::optional<Timestamp> consumed() const { return consumed_; }
     void skip_to(Timestamp time) { consumed_ = time; }  // as if rows up to there had left
     std::size_t pending() const { return rows_.size(); }
+    // Per input whether a point of it took its place in a row since forget_came().
+    std::span<const std::uint8_t> came() const { return came_; }
+    void forget_came() { std::fill(came_.begin(), came_.end(), std::uint8_t{0}); }
     std::uint64_t late_points() const { return late_; }
     std::uint64_t ahead_points() const { return ahead_; }  // set aside and dropped
 
@@ -86,7 +91,8 @@ class Aligner {
     std::optional<Timestamp> newest_;
     std::optional<Timestamp> consumed_;
     bool flushing_ = false;
-    std::vector<Point> aside_;  // of fewer than times_to_believe times
+    std::vector<std::uint8_t> came_;  // per input
+    std::vector<Point> aside_;        // of fewer than times_to_believe times
     std::uint64_t late_ = 0;
     std::uint64_t ahead_ = 0;
 };

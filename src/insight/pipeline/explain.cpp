@@ -121,8 +121,11 @@ std::string decision_words(const Spec& spec) {
             std::to_string(spec.raise_after) + " in a row; ends below " + plain(spec.clear_at) +
             ", " + std::to_string(spec.clear_after) + " in a row\n";
     constexpr const char* fallbacks[] = {"hold the last decision", "off", "on"};
-    return text + "when inputs or model fail: " + fallbacks[static_cast<int>(spec.fallback)] +
-           ", and the decision says so\n";
+    text += std::string("when inputs or model fail: ") +
+            fallbacks[static_cast<int>(spec.fallback)] + ", and the decision says so\n";
+    if (!spec.stale_after) return text;
+    if (spec.stale_after->count() == 0) return text + "when no window comes: nothing is decided\n";
+    return text + "when no window comes for " + mw::to_text(*spec.stale_after) + ": the same\n";
 }
 
 }  // namespace

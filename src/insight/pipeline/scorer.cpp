@@ -163,9 +163,7 @@ double Pipeline::smoothed() const {
 
 void Pipeline::decide(Outcome& outcome) {
     if (!outcome.fallback.empty()) {
-        outcome.decision = spec_.fallback == FallbackDecision::hold
-                               ? alarmed_
-                               : spec_.fallback == FallbackDecision::on;
+        outcome.decision = fallback_decision();
         return;
     }
     const bool high = outcome.score >= (alarmed_ ? spec_.clear_at : spec_.raise_at);
@@ -176,6 +174,11 @@ void Pipeline::decide(Outcome& outcome) {
     }
     outcome.decision = alarmed_;
     level_.settle(alarmed_ || outcome.score >= spec_.raise_at);
+}
+
+bool Pipeline::fallback_decision() const {
+    if (spec_.fallback == FallbackDecision::hold) return alarmed_;
+    return spec_.fallback == FallbackDecision::on;
 }
 
 features::Memory Pipeline::memory() const {

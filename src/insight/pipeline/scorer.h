@@ -34,6 +34,8 @@ class Pipeline {
     // The row's values are in the order of spec().inputs.
     std::optional<Outcome> push(const features::Row& row);
     void reset();  // forget everything, as after opening
+    // What the declared fallback says now. Changes nothing.
+    bool fallback_decision() const;
     inference::Model& model() { return *model_; }
     const inference::Model& model() const { return *model_; }
     bool alarmed() const { return alarmed_; }

@@ -222,7 +222,12 @@ Result<void> read_threshold(const Section& section, Spec& spec) {
 Result<void> read_fallback(const Section& section, Spec& spec) {
     TRY(const auto decision, section.choice("decision", {"hold", "off", "on"}, "hold"));
     spec.fallback = static_cast<FallbackDecision>(decision);
-    return section.only({"decision"});
+    if (section.has("stale_after")) {
+        TRY(spec.stale_after, section.duration_or("stale_after", {}));
+        if (spec.stale_after->count() != 0 && *spec.stale_after < seconds{1})
+            return section.error("stale_after: want at least 1s, or 0s for never");
+    }
+    return section.only({"decision", "stale_after"});
 }
 
 Result<void> read_parts(const Section& root, Spec& spec) {
@@ -319,9 +324,11 @@ std::string model_text(const Spec& spec) {
     std::string after;
     if (spec.raise_after > 1) after += ", raise_after: " + std::to_string(spec.raise_after);
     if (spec.clear_after > 1) after += ", clear_after: " + std::to_string(spec.clear_after);
+    const std::string stale =
+        spec.stale_after ? ", stale_after: " + mw::to_text(*spec.stale_after) : "";
     return text + "threshold: {raise: " + number(spec.raise_at) +
            ", clear: " + number(spec.clear_at) + after + "}\nfallback: {decision: \"" +
-           fallbacks[static_cast<int>(spec.fallback)] + "\"}\n";
+           fallbacks[static_cast<int>(spec.fallback)] + "\"" + stale + "}\n";
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 #pragma once
 // pipeline.yaml (docs/formats/pipeline.md) as plain data. Unknown keys are errors.
 
+#include <optional>
 #include <string>
 #include <string_view>
-
 #include <vector>
 
 #include "insight/features/features.h"
@@ -47,6 +47,9 @@ struct Spec {
     std::uint32_t raise_after = 1;  // so many scores in a row at or above raise_at
     std::uint32_t clear_after = 1;  // and below clear_at
     FallbackDecision fallback = FallbackDecision::hold;
+    // Without a window for so long the fallback decides; zero: never; nothing: the gateway derives
+    // it from the windows (docs/formats/pipeline.md).
+    std::optional<nanoseconds> stale_after;
 
     // Scores and levels don't follow from the rows of a window alone: a checkpoint holds them.
     bool remembers() const { return baseline.rate > 0 || raise_after > 1 || clear_after > 1; }

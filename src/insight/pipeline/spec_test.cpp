@@ -36,7 +36,7 @@ features:
 model: {file: model.onnx, input: features, output: score, index: 1}
 score: {smoothing: median, scores: 7}
 threshold: {raise: 1, clear: 0.8}
-fallback: {decision: on}
+fallback: {decision: on, stale_after: 90s}
 )";
 
 std::string refusal(std::string_view yaml) {
@@ -78,6 +78,7 @@ TEST(PipelineSpec, every_key_is_read) {
     EXPECT_EQ(spec->smoothing_scores, 7U);
     EXPECT_EQ(spec->clear_at, 0.8);
     EXPECT_EQ(spec->fallback, FallbackDecision::on);
+    EXPECT_EQ(spec->stale_after, seconds{90});
 }
 
 TEST(PipelineSpec, its_own_text_reads_back_to_the_same_text) {
@@ -220,6 +221,8 @@ TEST(PipelineSpec, faults_are_named_by_their_path) {
               "window.rows: give rows or time, not both");
     EXPECT_EQ(refusal(with("file: model.onnx", "file: ../x.onnx")),
               "model.file: must be model.onnx, the bundle's model");
+    EXPECT_EQ(refusal(with("stale_after: 90s", "stale_after: 90ms")),
+              "fallback.stale_after: want at least 1s, or 0s for never");
     EXPECT_EQ(refusal(with("version: 1", "version: 2")), "version: must be a whole number, 1 to 1");
     EXPECT_EQ(refusal(with("policy: hold", "policy: guess")),
               "on_bad.policy: must be one of skip, hold");
