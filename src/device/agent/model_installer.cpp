@@ -113,7 +113,7 @@ Task<> ModelInstaller::install(updates::Artifact artifact, pipeline::LoadedBundl
     auto runner = std::make_unique<ModelRunner>(std::move(assignment), std::move(bundle));
     auto recordings = around.recordings;
     CO_TRY_VOID(co_await parts_.processor.install(std::move(runner), std::move(recordings)));
-    ignore(process::trim_memory(), "reading the bundle took more memory than it needs from here on");
+    ignore(process::trim_memory(), "the bundle is read: what that took is free");
     co_return Result<>{};
 }
 

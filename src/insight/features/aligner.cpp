@@ -75,6 +75,7 @@ void Aligner::add_whole_row(const Batch& batch) {
         }
     }
     flushing_ = false;
+    std::ranges::fill(came_, std::uint8_t{1});
     if (!newest_ || batch.times[0] > *newest_) newest_ = batch.times[0];
     rows_.emplace(batch.times[0].ns, std::move(row));
 }

@@ -43,6 +43,58 @@ TEST(Aligner, frames_of_single_signals_become_rows) {
     EXPECT_EQ(aligner.pending(), 0U);
 }
 
+// One point of each signal, of one time and one form.
+Batch row_of(std::vector<std::string> signals, std::int64_t time, std::uint64_t form) {
+    Batch batch;
+    batch.form = form;
+    for (std::uint32_t i = 0; i < signals.size(); ++i) {
+        batch.runs.push_back({signals[i], "", i, i + 1});
+        batch.times.push_back({time});
+        batch.values.push_back(i);
+        batch.quality.push_back(i == 1 ? Quality::uncertain(Reason::spike) : Quality::good());
+    }
+    return batch;
+}
+
+TEST(Aligner, whole_rows_in_any_order_are_as_their_points) {
+    for (const auto& signals : std::vector<std::vector<std::string>>{
+             {"flow", "pressure"}, {"pressure", "flow"}, {"flow", "speed", "pressure"}}) {
+        Aligner whole({"flow", "pressure"}), each({"flow", "pressure"});
+        const std::uint64_t form = new_form();
+        for (int t = 1; t <= 3; ++t) {
+            const Batch batch = row_of(signals, t * second, form);
+            whole.add(batch);
+            for (const Run& run : batch.runs)
+                each.add(run.signal, batch.times[0], batch.values[run.begin],
+                         batch.quality[run.begin]);
+            const auto got = whole.next(), want = each.next();
+            ASSERT_TRUE(got && want);
+            EXPECT_EQ(got->time, want->time);
+            EXPECT_TRUE(std::ranges::equal(got->values, want->values));
+            EXPECT_TRUE(std::ranges::equal(got->quality, want->quality));
+            EXPECT_TRUE(std::ranges::equal(whole.came(), each.came()));
+            EXPECT_EQ(whole.consumed(), each.consumed());
+        }
+    }
+}
+
+TEST(Aligner, a_whole_row_behind_one_that_waits_keeps_its_place) {
+    Aligner aligner({"flow", "pressure"}, {.tolerance = {}, .wait = seconds{10}});
+    const std::uint64_t form = new_form();
+    aligner.add("flow", {1 * second}, 7, Quality::good());
+    aligner.add(row_of({"flow", "pressure"}, 2 * second, form));
+    EXPECT_FALSE(aligner.next());
+    aligner.add("pressure", {1 * second}, 8, Quality::good());
+    for (const std::int64_t t : {1, 2}) {
+        const auto row = aligner.next();
+        ASSERT_TRUE(row);
+        EXPECT_EQ(row->time.ns, t * second);
+    }
+    aligner.add(row_of({"flow", "pressure"}, 2 * second, form));
+    EXPECT_FALSE(aligner.next()) << "its time has left already";
+    EXPECT_EQ(aligner.late_points(), 2U);
+}
+
 TEST(Aligner, an_incomplete_row_leaves_after_the_wait_with_what_is_missing_not_a_number) {
     Aligner aligner({"flow", "pressure"}, {.tolerance = {}, .wait = seconds{2}});
     for (int t = 1; t <= 3; ++t) aligner.add("flow", {t * second}, t, Quality::good());
