@@ -64,7 +64,7 @@ TEST(Aligner, whole_rows_in_any_order_are_as_their_points) {
         for (int t = 1; t <= 3; ++t) {
             const Batch batch = row_of(signals, t * second, form);
             whole.add(batch);
-            for (const Run& run : batch.runs)
+            for (const auto& run : batch.runs)
                 each.add(run.signal, batch.times[0], batch.values[run.begin],
                          batch.quality[run.begin]);
             const auto got = whole.next(), want = each.next();
