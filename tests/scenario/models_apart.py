@@ -1,5 +1,5 @@
 """Models of a gateway that depend on each other and on nobody: one in a process of its own that is killed, one that
-takes its scores, one that a command outside of Millwright has trained."""
+takes its scores, one that a command outside of Millwright has trained; and inputs that merely stop."""
 import json
 import os
 import signal
@@ -17,6 +17,7 @@ inputs: [{name: residual, model: pump}]
 window: {rows: 1}
 features: [{name: residual, input: residual, statistic: last}]
 threshold: {raise: 1000}
+fallback: {stale_after: 20s}
 """
 
 
@@ -69,6 +70,16 @@ def check_crash(plant, gateway):
     plants.wait_for(lambda: decisions(plant, "pump", "fallback IS NULL") > good + 20, "it decides again", 60, 0.2)
     assert gateway.alive() and children(gateway.process.pid) != [child]
     assert reported(plant, "gw-1", "pump").get("state") == "applied"
+
+
+def check_stale(plant, name):
+    """Its inputs merely stop: the fallback decides, says what is missing, and the gateway tells of it."""
+    plants.wait_for(lambda: plant.source_state(name) in ("held", "finished"), "the recording has ended", 120, 0.5)
+    plants.wait_for(lambda: decisions(plant, "twice", "fallback LIKE 'inputs_stale: residual%' AND samples = 0"),
+                    "the fallback decides without a window", 120, 0.5)
+    fallback, quality = plant.query("SELECT fallback, inputs_quality FROM decisions WHERE model = 'twice' AND samples = 0 "
+                                    "ORDER BY window_to DESC LIMIT 1")[0]
+    assert quality == 14 and "source pump: " in fallback, (fallback, quality)  # bad, stale
 
 
 def check_outside(plant, name):
@@ -127,5 +138,6 @@ def scenario_models_apart(context):
     # Back in the gateway's own process: other limits are another installation of the same version.
     assign(plant, name, {"pump": {"version": "1"}, "twice": {"version": "1"}})
     plants.wait_for(lambda: not children(gateway.process.pid), "the process has ended with its model", 60, 0.2)
+    check_stale(plant, name)
     plant.stop()
     return figures

@@ -19,6 +19,18 @@ struct Arguments {
     bool follow = false;
 };
 
+constexpr const char* sources_help =
+    "What it reads is described in the device's resource at the hub, spec.sources "
+    "(docs/formats/sources.md):\n"
+    "  csv, parquet  a recording, replayed with its own spacing\n"
+    "  mqtt          what publishes beside this gateway: it is a small broker\n"
+    "  modbus        a machine that is asked over Modbus TCP\n"
+    "  exec          a program; its path has to be in DIR/exec.allow here\n"
+    "  stdin         lines of our own input: something | millwright-edge run --data DIR\n"
+    "  host          this gateway's own health\n"
+    "Try: millwright apply DEVICE.yaml with spec.sources: {host: {type: host, every: 10s}}; "
+    "millwright-edge doctor --data DIR says which came up, and why not.";
+
 int finish(const mw::Result<>& outcome) {
     if (outcome) return 0;
     std::cerr << "millwright-edge: " << outcome.error().message << '\n';
@@ -60,6 +72,7 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
                     "limit of the data kept around events on disk");
     run->add_option("--log-level", a.run.log_level, "debug, info, warn, error, off");
     run->add_option("--log-format", a.run.log_format, "text or json");
+    run->footer(sources_help);
     run->callback([&] { outcome = mw::edge::run(a.run); });
 
     auto* measure = app.add_subcommand(
@@ -92,7 +105,10 @@ void describe(CLI::App& app, Arguments& a, mw::Result<>& outcome) {
 
 int main(int argc, char** argv) {
     CLI::App app{
-        "The agent of a Millwright gateway: sources, models at the edge, store and forward."};
+        "The agent of a Millwright gateway: sources (csv, parquet, mqtt, modbus, exec, stdin, "
+        "host), "
+        "models at the edge, store and forward."};
+    app.footer("First enroll, then run; doctor says what is wrong. What run reads: run --help.");
     Arguments arguments;
     mw::Result<> outcome;
     describe(app, arguments, outcome);

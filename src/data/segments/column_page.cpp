@@ -6,10 +6,15 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "data/segments/byte_reader.h"
-#include "data/segments/thrift_reader.h"
+#include "protocols/parquet/parquet.h"
 
 namespace mw::segments {
+
+using parquet::ByteReader;
+using parquet::ThriftField;
+using parquet::ThriftReader;
+using parquet::ThriftStruct;
+
 namespace {
 
 constexpr std::size_t word_room = 16;

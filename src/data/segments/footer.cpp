@@ -2,9 +2,14 @@
 
 #include <algorithm>
 
-#include "data/segments/thrift_reader.h"
+#include "protocols/parquet/parquet.h"
 
 namespace mw::segments {
+
+using parquet::ThriftField;
+using parquet::ThriftReader;
+using parquet::ThriftStruct;
+
 namespace {
 
 constexpr std::size_t tail_bytes = 8;  // a length and the magic

@@ -26,14 +26,27 @@ ModelRunner::ModelRunner(Assignment assignment, pipeline::LoadedBundle bundle)
       aligner_(bundle_.pipeline.spec().signals(), bundle_.pipeline.spec().align),
       grid_(bundle_.pipeline.spec().inputs.size(), bundle_.pipeline.spec().resample),
       observer_(std::make_shared<pipeline::Reference>(bundle_.reference), bundle_.id),
+      past_(bundle_.pipeline.spec().fed_by()),
       freshness_(bundle_.pipeline.spec()) {}
 
 // What a fallback decided has no score: it is as a bad value.
 void ModelRunner::take_score(const Decision& d) {
     const bool scored = d.fallback.empty();
-    aligner_.add(pipeline::score_signal(d.model), d.window_to,
-                 scored ? d.score : std::numeric_limits<double>::quiet_NaN(),
-                 scored ? d.inputs_quality : Quality::bad(Reason::not_a_number));
+    const PastScore score{d.model, d.window_to,
+                          scored ? d.score : std::numeric_limits<double>::quiet_NaN(),
+                          scored ? d.inputs_quality : Quality::bad(Reason::not_a_number)};
+    place_score(score);
+    past_.add(score);
+    took_scores_ = true;
+}
+
+void ModelRunner::place_score(const PastScore& score) {
+    aligner_.add(pipeline::score_signal(score.model), score.time, score.score, score.quality);
+}
+
+Bytes ModelRunner::scores_checkpoint() {
+    took_scores_ = false;
+    return past_.checkpoint();
 }
 
 void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions, SteadyTime now) {
@@ -165,9 +178,20 @@ bool ModelRunner::restore(const Bytes& checkpoint) {
 }
 
 void ModelRunner::look_back(const Batch& batch) {
+    // As they came then: before the points that followed them.
+    const auto newest = std::ranges::max_element(batch.times);
+    if (newest != batch.times.end())
+        past_.replay(*newest, [this](const PastScore& score) { place_score(score); });
     aligner_.add(batch);
     // What it says about the past was said before, or belongs to another model.
     while (auto row = next_row()) static_cast<void>(bundle_.pipeline.push(*row));
+}
+
+void ModelRunner::end_look_back() {
+    past_.replay({std::numeric_limits<std::int64_t>::max()}, [this](const PastScore& score) {
+        place_score(score);
+        while (auto row = next_row()) static_cast<void>(bundle_.pipeline.push(*row));
+    });
 }
 
 std::optional<features::Row> ModelRunner::next_row() {

@@ -8,6 +8,7 @@
 
 #include "base/histogram.h"
 #include "device/agent/freshness.h"
+#include "device/agent/past_scores.h"
 #include "device/observation/observation.h"
 #include "domain/decision.h"
 #include "insight/pipeline/pipeline.h"
@@ -46,6 +47,10 @@ class ModelRunner {
     // Models whose scores it takes, and one of those scores: before the batch that led to it.
     const std::vector<std::string>& fed_by() const { return fed_by_; }
     void take_score(const Decision& of_another);
+    // Scores that no source can give again: kept for the next start. restore() before look_back().
+    bool took_scores() const { return took_scores_; }
+    Bytes scores_checkpoint();
+    void restore_scores(const Bytes& checkpoint) { past_.restore(checkpoint); }
 
     // Feeds a batch; appends the decisions it led to. Then, when those are on their way, count():
     // what the observer makes of them takes as long as the decisions themselves.
@@ -73,6 +78,7 @@ class ModelRunner {
     const observation::Observer& observer() const { return observer_; }
     // Past rows, before the first feed(): nothing is decided or counted.
     void look_back(const Batch& batch);
+    void end_look_back();  // scores that are left of the past
 
     const Histogram& latency_us() const { return latency_us_; }
     std::uint64_t decisions() const { return decisions_; }
@@ -89,6 +95,7 @@ class ModelRunner {
         Timestamp time;
         double latency_us = 0;
     };
+    void place_score(const PastScore& score);
     std::optional<features::Row> next_row();
     Decision& fill_in(Decision& decision) const;
     void note(const Decision& decision);
@@ -104,6 +111,8 @@ class ModelRunner {
     std::size_t uncounted_ = 0;  // of seen_; the others are buffers
     Histogram latency_us_;
     std::uint64_t decisions_ = 0, alarms_ = 0, fallbacks_ = 0, failures_ = 0;
+    PastScores past_;
+    bool took_scores_ = false;  // since the last checkpoint of them
     Freshness freshness_;
     std::vector<SteadyTime> came_at_;   // per input, as of the last look
     std::optional<SteadyTime> row_at_;  // when a row came last

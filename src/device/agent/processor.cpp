@@ -58,8 +58,11 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
     // Decisions first: somebody may wait for them.
     if (watcher_) watcher_->saw(batch);
     for (const std::string& name : order_) decide(name, *models_.at(name), batch, entry);
-    for (const std::string& name : order_)
-        if (!decisions_[name].empty()) count_decided(name, *models_.at(name), entry);
+    for (const std::string& name : order_) {
+        ModelRunner& runner = *models_.at(name);
+        if (!decisions_[name].empty()) count_decided(name, runner, entry);
+        if (runner.took_scores()) entry.checkpoints["scores/" + name] = runner.scores_checkpoint();
+    }
     Batch numbered = batch;
     numbered.position.sequence = outbox_.next_sequence(stream);
     entry.messages.front().payload = encode(numbered);
@@ -185,6 +188,7 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
     CO_TRY_VOID(check_chain(*runner));
     if (const auto checkpoint = outbox_.checkpoint("pipeline/" + name))
         runner->restore(*checkpoint);  // of an older bundle: it starts afresh
+    if (const auto scores = outbox_.checkpoint("scores/" + name)) runner->restore_scores(*scores);
     runner->observer().set_window(observe_every_);
     const auto seen = outbox_.checkpoint("observation/" + name);
     if (seen && !runner->observer().restore(*seen)) {
@@ -198,6 +202,7 @@ Task<> Processor::install(std::unique_ptr<ModelRunner> runner,
         const auto visit = [&](const Batch& batch) { runner->look_back(batch); };
         CO_TRY_VOID(source->look_back(source_checkpoint(source->name()), rows, visit));
     }
+    runner->end_look_back();
     runner->watch_from(Loop::here().now());
     models_[name] = std::move(runner);
     put_in_order();

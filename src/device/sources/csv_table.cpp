@@ -2,17 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "base/number.h"
 
 namespace mw::sources {
 namespace {
-
-constexpr std::size_t file_bytes_max = std::size_t{256} << 20;
-constexpr std::size_t columns_max = 4096;
 
 std::string_view next_line(std::string_view& text) {
     const auto end = text.find('\n');
@@ -73,9 +68,9 @@ struct Layout {
     std::size_t cells = 0;
 };
 
-Result<Layout> plan(const std::vector<std::string_view>& header, const CsvOptions& options,
-                    CsvTable& table) {
-    if (header.size() > columns_max)
+Result<Layout> plan(const std::vector<std::string_view>& header, const RecordingOptions& options,
+                    RecordedTable& table) {
+    if (header.size() > recording_columns_max)
         return Error{Errc::invalid_input, "more than 4096 columns in the header"};
     const auto find = [&](const std::string& name) -> Result<std::size_t> {
         const auto found = std::find(header.begin(), header.end(), name);
@@ -105,12 +100,12 @@ Result<Layout> plan(const std::vector<std::string_view>& header, const CsvOption
 
 }  // namespace
 
-Result<CsvTable> parse_csv(std::string_view text, const CsvOptions& options) {
+Result<RecordedTable> parse_csv(std::string_view text, const RecordingOptions& options) {
     const std::string_view header_line = next_line(text);
     const char separator = separator_of(header_line);
     std::vector<std::string_view> cells;
     split(header_line, separator, cells);
-    CsvTable table;
+    RecordedTable table;
     const std::vector<std::string> names(cells.begin(), cells.end());
     TRY(const Layout layout, plan(cells, options, table));
     for (std::size_t number = 2; !text.empty(); ++number) {
@@ -136,15 +131,9 @@ Result<CsvTable> parse_csv(std::string_view text, const CsvOptions& options) {
     return table;
 }
 
-Result<CsvTable> read_csv(const std::string& path, const CsvOptions& options) {
-    std::ifstream in(path, std::ios::binary | std::ios::ate);
-    if (!in) return Error{Errc::not_found, "cannot read '" + path + "'"};
-    if (static_cast<std::size_t>(in.tellg()) > file_bytes_max)
-        return Error{Errc::invalid_input, "'" + path + "' is larger than 256 MB"};
-    in.seekg(0);
-    std::ostringstream content;
-    content << in.rdbuf();
-    return parse_csv(std::move(content).str(), options).context("reading '" + path + "'");
+Result<RecordedTable> read_csv(const std::string& path, const RecordingOptions& options) {
+    TRY(const std::string content, read_recording(path));
+    return parse_csv(content, options).context("reading '" + path + "'");
 }
 
 }  // namespace mw::sources

@@ -1,10 +1,10 @@
 #include "device/sources/sources.h"
 
-#include "device/sources/csv_replay.h"
 #include "device/sources/host.h"
 #include "device/sources/modbus.h"
 #include "device/sources/mqtt.h"
 #include "device/sources/program.h"
+#include "device/sources/replay.h"
 
 namespace mw::sources {
 
@@ -12,9 +12,9 @@ Result<std::unique_ptr<Source>> make_source(const Json& description, SourceConte
     if (!description.is_object())
         return Error{Errc::invalid_input, "a source must be an object with a type"};
     TRY(const std::string type, want_string(description, "type"));
-    if (type == "csv") {
-        TRY(auto options, csv_replay_options(description));
-        TRY(auto replay, CsvReplay::open(std::move(options), std::move(context)));
+    if (type == "csv" || type == "parquet") {
+        TRY(auto options, replay_options(description));
+        TRY(auto replay, Replay::open(std::move(options), std::move(context)));
         return std::unique_ptr<Source>(std::move(replay));
     }
     if (type == "host") {
@@ -44,8 +44,9 @@ Result<std::unique_ptr<Source>> make_source(const Json& description, SourceConte
         return std::unique_ptr<Source>(
             std::make_unique<ProgramSource>(std::move(options), std::move(context)));
     }
-    return Error{Errc::invalid_input, "unknown source type '" + type +
-                                          "' (want csv, exec, host, modbus, mqtt or stdin)"};
+    return Error{Errc::invalid_input,
+                 "unknown source type '" + type +
+                     "' (want csv, exec, host, modbus, mqtt, parquet or stdin)"};
 }
 
 }  // namespace mw::sources

@@ -60,7 +60,7 @@ struct SourceContext {
     std::string programs = {};  // the file that says which programs may run here; empty: none may
 };
 
-// {"type":"csv", ...}, and exec, host, modbus, mqtt, stdin: docs/formats/sources.md.
+// {"type":"csv", ...}, and exec, host, modbus, mqtt, parquet, stdin: docs/formats/sources.md.
 // Errors name the key and what is expected.
 Result<std::unique_ptr<Source>> make_source(const Json& description, SourceContext context);
 

@@ -18,7 +18,7 @@ constexpr std::string_view recording =
     "2020-03-09 10:00:03;1.7;31.0;1.0\n"
     "2020-03-09 10:00:04;1.8;30.5;1.0\n";
 
-TEST(CsvTable, reads_times_values_and_gaps) {
+TEST(RecordedTable, reads_times_values_and_gaps) {
     auto table = parse_csv(recording, {});
     ASSERT_TRUE(table) << table.error().message;
     EXPECT_EQ(table->rows(), 4u);
@@ -27,14 +27,14 @@ TEST(CsvTable, reads_times_values_and_gaps) {
     EXPECT_EQ(table->at(3, 1), 30.5);
 }
 
-TEST(CsvTable, picks_columns_in_the_order_asked) {
+TEST(RecordedTable, picks_columns_in_the_order_asked) {
     auto table = parse_csv(recording, {.time_column = "datetime", .columns = {"flow", "pressure"}});
     ASSERT_TRUE(table);
     EXPECT_EQ(table->at(0, 0), 32.0);
     EXPECT_EQ(table->at(0, 1), 1.5);
 }
 
-TEST(CsvTable, errors_name_line_and_column) {
+TEST(RecordedTable, errors_name_line_and_column) {
     const struct {
         const char* name;
         const char* text;
@@ -74,15 +74,15 @@ class Collector final : public SourceSink {
     std::size_t stop_at = 1000;
 };
 
-class CsvReplayed : public testing::Test {
+class Replayed : public testing::Test {
  protected:
-    CsvReplayed() {
+    Replayed() {
         std::string pattern = (std::filesystem::temp_directory_path() / "replay-XXXXXX").string();
         folder_ = mkdtemp(pattern.data());
         std::ofstream(folder_ + "/pump.csv") << recording;
         loop_ = std::move(*Loop::open({.simulated = &clock_}));
     }
-    ~CsvReplayed() override { std::filesystem::remove_all(folder_); }
+    ~Replayed() override { std::filesystem::remove_all(folder_); }
 
     std::unique_ptr<Source> open(std::string more = "") {
         auto description =
@@ -111,7 +111,7 @@ class CsvReplayed : public testing::Test {
     std::unique_ptr<Loop> loop_;
 };
 
-TEST_F(CsvReplayed, keeps_its_spacing_and_ends_now) {
+TEST_F(Replayed, keeps_its_spacing_and_ends_now) {
     const Timestamp now = clock_.now();
     auto source = open();
     Collector sink;
@@ -123,7 +123,7 @@ TEST_F(CsvReplayed, keeps_its_spacing_and_ends_now) {
     EXPECT_EQ((clock_.now() - now).count(), 2'000'000'000) << "4 s of recording at speed 2";
 }
 
-TEST_F(CsvReplayed, goes_on_at_the_very_row_after_a_restart) {
+TEST_F(Replayed, goes_on_at_the_very_row_after_a_restart) {
     Collector whole, first, second;
     run(*open(R"(,"start":"2026-01-01T00:00:00Z")"), whole);
     first.stop_at = 5;
@@ -134,7 +134,7 @@ TEST_F(CsvReplayed, goes_on_at_the_very_row_after_a_restart) {
     EXPECT_EQ(both, whole.points);
 }
 
-TEST_F(CsvReplayed, holds_and_goes_on_when_told) {
+TEST_F(Replayed, holds_and_goes_on_when_told) {
     auto source = open(R"(,"hold_after":2)");
     Collector sink;
     run(*source, sink);
@@ -147,7 +147,7 @@ TEST_F(CsvReplayed, holds_and_goes_on_when_told) {
     EXPECT_EQ(sink.points.size(), 11u);
 }
 
-TEST_F(CsvReplayed, looks_back_at_the_rows_before_a_checkpoint) {
+TEST_F(Replayed, looks_back_at_the_rows_before_a_checkpoint) {
     auto source = open();
     Collector sink;
     run(*source, sink);
@@ -162,7 +162,7 @@ TEST(Sources, refuse_bad_descriptions_with_the_key) {
         const char* text;
         const char* wanted;
     } rows[] = {
-        {R"({"type":"modem"})", "csv, exec, host, modbus, mqtt or stdin"},
+        {R"({"type":"modem"})", "csv, exec, host, modbus, mqtt, parquet or stdin"},
         {R"({"type":"csv"})", "'path'"},
         {R"({"type":"csv","path":"/nowhere.csv"})", "/nowhere.csv"},
         {R"({"type":"csv","path":"x","speed":0})", "'speed'"},

@@ -9,6 +9,7 @@
 
 #include "data/blobs/blobs.h"
 #include "domain/resource_store.h"
+#include "fleet/gates/chain.h"
 #include "fleet/gates/commands.h"
 #include "fleet/gates/limits.h"
 #include "fleet/gates/report.h"
@@ -61,6 +62,9 @@ class Gates {
     Task<> judge(std::string version);
     Task<Report> measure(Run run);
     Task<Accuracy> accuracy(Run run);
+    // Versions that feed this bundle, and those that feed these: what most devices
+    // run, else what passed last. Those that are not there are left out.
+    Task<std::vector<Feeder>> feeders(Bytes bundle, std::string model);
     Task<Bytes> blob(std::string sha256);
     Task<Measured> ask_class(Run run, std::string device_class);
     Task<> settle(Run run, Report report);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/random.h"
 #include "data/registry/registry.h"
@@ -234,6 +235,58 @@ TEST_F(GateRuns, a_model_one_percent_worse_than_its_limit_is_refused_and_one_at_
     ASSERT_TRUE(facts);
     EXPECT_TRUE(std::any_of(facts->begin(), facts->end(),
                             [](const auto& fact) { return fact.action == "gate.refused"; }));
+}
+
+TEST_F(GateRuns, a_model_that_others_feed_is_measured_with_them) {
+    // The mean of pump's score, as a model of its own; it has no other input.
+    auto engine = inference::open_onnx_runtime().value();
+    detectors::TrainOptions options;
+    options.algorithm = detectors::Algorithm::t2q;
+    options.smoothing_scores = 1;
+    datasets::Content content = golden();
+    const Feeder feeder{"pump", "1", pipeline::bundle_id(*good_), *good_, {}};
+    const auto ran = add_scores(content, {feeder}, *engine);
+    ASSERT_TRUE(ran) << ran.error().message;
+    EXPECT_EQ(*ran, std::vector<std::string>{"pump 1"});
+    EXPECT_EQ(content.signals, (std::vector<std::string>{"flow", "score:pump"}));
+    const auto& recording = content.devices[0].recording;
+    EXPECT_TRUE(std::isnan(recording.values[1]));                                  // no window yet
+    EXPECT_GT(recording.values[2 * 190 + 1], 10 * recording.values[2 * 140 + 1]);  // in a fault
+    auto again = content;
+    EXPECT_TRUE(add_scores(again, {feeder}, *engine)->empty());  // the dataset's own stand
+
+    auto normal = datasets::normal_rows(content);
+    options.signals = {"score:pump"};
+    const auto chained = detectors::train(normal, options, *engine);
+    ASSERT_TRUE(chained) << chained.error().message;
+    EXPECT_EQ(*fed_by(chained->bundle), std::vector<std::string>{"pump"});
+
+    push("1", *good_);
+    world.put("Model", "second", JsonObject{});
+    world.put("ModelVersion", "second--1",
+              JsonObject{{"model", "second"},
+                         {"version", "1"},
+                         {"bundle", world.blob(text_of(chained->bundle))},
+                         {"size", static_cast<std::int64_t>(chained->bundle.size())}});
+    world.put("GateSpec", "g2", *parse_json(R"({"model":"second","dataset":"golden",
+              "metrics":[{"metric":"recall","min":0.5}]})"));
+    const auto judged = [&] {
+        EXPECT_TRUE(world.wait(world.gates->run("g2", "second--1", "user:ann")));
+        return world.leaving("second--1", "validating");
+    };
+    // Nobody runs pump, and it passed no gate: there are no scores to measure with.
+    Resource version = judged();
+    EXPECT_EQ(state_of(version, version_table()), "refused");
+    EXPECT_NE(reason(version).find("score:pump"), std::string::npos) << reason(version);
+    world.put("Device", "gw-1", JsonObject{});
+    world.status("Device", "gw-1",
+                 R"({"reported":{"models":{"pump":{"state":"applied","version":"1"}}}})");
+    version = judged();
+    EXPECT_EQ(state_of(version, version_table()), "validated") << reason(version);
+    const Resource report = report_of(version);
+    const Json* self_test = row(report, "self-test");
+    ASSERT_TRUE(self_test);
+    EXPECT_NE(find_string(*self_test, "detail")->find("fed by pump 1"), std::string::npos);
 }
 
 TEST_F(GateRuns, the_report_is_signed_over_the_whole_of_it) {

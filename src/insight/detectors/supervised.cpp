@@ -52,7 +52,7 @@ pipeline::Spec lesson_spec(const std::vector<std::string>& signals, const TrainO
     spec.plan.window.length = {options.window_rows, {}};
     spec.plan.window.every = {options.every, {}};
     for (const auto& signal : signals) {
-        spec.inputs.push_back({signal, signal});
+        spec.inputs.push_back(pipeline::input_of(signal));
         spec.plan.inputs.push_back(signal);
     }
     const bool regression = !options.classify && !options.target.empty();

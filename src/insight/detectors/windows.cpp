@@ -58,7 +58,7 @@ pipeline::Spec spec_of(const std::vector<SignalLevel>& levels, const TrainOption
     spec.plan.window.every = {options.every, {}};
     for (const SignalLevel& level : levels) {
         const auto input = static_cast<std::uint32_t>(spec.inputs.size());
-        spec.inputs.push_back({level.signal, level.signal});
+        spec.inputs.push_back(pipeline::input_of(level.signal));
         spec.plan.inputs.push_back(level.signal);
         const bool weighted = options.algorithm == Algorithm::mewma;
         features::Feature feature{level.signal + (weighted ? ":ewma" : ":mean"),

@@ -24,7 +24,7 @@ Result<void> read_inputs(const Section& root, Spec& spec) {
         TRY(input.model, item.text_or("model", ""));
         if (item.has("model") && (item.has("signal") || input.model.empty()))
             return item.error("model: want the name of a model, and no signal beside it");
-        if (input.signal.starts_with(score_prefix))
+        if (input.model.empty() && input.signal.starts_with(score_prefix))
             return item.error("signal: the score of a model is taken by 'model: NAME'");
         if (!input.model.empty()) input.signal = score_signal(input.model);
         TRY_VOID(item.only({"name", "signal", "model"}));
@@ -335,6 +335,12 @@ std::string model_text(const Spec& spec) {
 
 std::string score_signal(std::string_view model) {
     return std::string(score_prefix) + std::string(model);
+}
+
+Input input_of(const std::string& column) {
+    Input input{column, column, {}};
+    if (column.starts_with(score_prefix)) input.model = column.substr(score_prefix.size());
+    return input;
 }
 
 std::vector<std::string> Spec::fed_by() const {

@@ -30,6 +30,8 @@ struct Input {
 };
 // How the scores of a model are named among signals. No signal may begin like that.
 std::string score_signal(std::string_view model);
+// The input that is fed by a column of a recording: a signal, or the score of a model.
+Input input_of(const std::string& column);
 
 struct Spec {
     std::vector<Input> inputs;

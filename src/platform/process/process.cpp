@@ -1,57 +1,28 @@
 #include "platform/process/process.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <csignal>
 
-#include "platform/process/child.h"
+#include "platform/process/pipe_reader.h"
 
 namespace mw::process {
 namespace {
 
-// Reads what a child writes, as it comes, so that it never waits for us.
-class Listener final : public Watcher {
+// As much of an output as is kept; more is read and dropped.
+class Listener {
  public:
-    Listener(Loop& loop, std::size_t most) : loop_(loop), most_(most) {}
-    ~Listener() override { stop(); }
-    Result<> start(Descriptor from) {
-        from_ = std::move(from);
-        ::fcntl(from_.fd, F_SETFL, O_NONBLOCK);
-        TRY_VOID(loop_.watch(from_.fd, EPOLLIN, *this));
-        watched_ = true;
-        return {};
-    }
-    void on_ready(std::uint32_t) override {
-        char piece[4096];
-        for (;;) {
-            const ssize_t got = ::read(from_.fd, piece, sizeof piece);
-            if (got < 0 && errno == EINTR) continue;
-            if (got < 0 && errno == EAGAIN) return;
-            if (got <= 0) return stop();
-            const std::size_t room = most_ - text_.size();
-            text_.append(piece, std::min(room, static_cast<std::size_t>(got)));
-        }
-    }
-    // What is there when the child has ended; others may hold the other end open for ever.
+    Listener(Loop& loop, std::size_t most)
+        : pipe_(loop, [this, most](std::string_view piece) {
+              text_.append(piece.substr(0, most - text_.size()));
+          }) {}
+    Result<> start(Descriptor from) { return pipe_.start(std::move(from)); }
     std::string take() {
-        if (watched_) on_ready(0);
-        stop();
+        pipe_.finish();
         return std::move(text_);
     }
 
  private:
-    void stop() {
-        if (std::exchange(watched_, false)) loop_.unwatch(from_.fd, *this);
-        from_.close();
-    }
-    Loop& loop_;
-    std::size_t most_;
-    Descriptor from_;
     std::string text_;
-    bool watched_ = false;
+    PipeReader pipe_;
 };
 
 class Child final : public Watcher {

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "platform/process/child.h"
+#include "platform/process/pipe_reader.h"
 
 namespace mw::process {
 namespace {
@@ -60,46 +60,34 @@ class Tap final : public Watcher {
 };
 
 // Standard error, in lines; what is longer than a line may be is cut.
-class Complaints final : public Watcher {
+class Complaints {
  public:
-    Complaints(Loop& loop, Running::OnError tell) : loop_(loop), tell_(std::move(tell)) {}
-    ~Complaints() override { end(); }
-    Result<> start(Descriptor from) {
-        from_ = std::move(from);
-        ::fcntl(from_.fd, F_SETFL, O_NONBLOCK);
-        TRY_VOID(loop_.watch(from_.fd, EPOLLIN, *this));
-        watched_ = true;
-        return {};
+    Complaints(Loop& loop, Running::OnError tell)
+        : tell_(std::move(tell)), pipe_(loop, [this](std::string_view piece) { take(piece); }) {}
+    Result<> start(Descriptor from) { return pipe_.start(std::move(from)); }
+    // The last line, when the child has ended.
+    const std::string& last() {
+        pipe_.finish();
+        return last_;
     }
-    void on_ready(std::uint32_t) override {
-        char piece[4096];
-        const ssize_t got = ::read(from_.fd, piece, sizeof piece);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-        if (got <= 0) return end();
-        for (const char c : std::string_view(piece, static_cast<std::size_t>(got))) {
+
+ private:
+    void take(std::string_view piece) {
+        if (piece.empty()) return say();
+        for (const char c : piece) {
             if (c == '\n')
                 say();
             else if (line_.size() < error_line_max)
                 line_.push_back(c);
         }
     }
-    const std::string& last() const { return last_; }
-
- private:
     void say() {
         if (!line_.empty()) tell_(last_ = line_);
         line_.clear();
     }
-    void end() {
-        if (std::exchange(watched_, false)) loop_.unwatch(from_.fd, *this);
-        from_.close();
-        say();
-    }
-    Loop& loop_;
     Running::OnError tell_;
-    Descriptor from_;
-    bool watched_ = false;
     std::string line_, last_;
+    PipeReader pipe_;
 };
 
 class RunningChild final : public Running, public Watcher {

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "data/segments/byte_reader.h"
+#include "protocols/parquet/byte_reader.h"
 
-namespace mw::segments {
+namespace mw::parquet {
 
 class ThriftReader;
 
@@ -53,4 +53,4 @@ class ThriftReader {
     int depth_ = 0;
 };
 
-}  // namespace mw::segments
+}  // namespace mw::parquet

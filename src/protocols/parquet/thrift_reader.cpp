@@ -1,6 +1,6 @@
-#include "data/segments/thrift_reader.h"
+#include "protocols/parquet/thrift_reader.h"
 
-namespace mw::segments {
+namespace mw::parquet {
 namespace {
 
 enum WireType : std::uint8_t {
@@ -96,4 +96,4 @@ void ThriftReader::skip(std::uint8_t type) {
     --depth_;
 }
 
-}  // namespace mw::segments
+}  // namespace mw::parquet

@@ -1,8 +1,11 @@
-#include "device/sources/csv_replay.h"
+#include "device/sources/replay.h"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+
+#include "device/sources/csv_table.h"
+#include "device/sources/parquet_table.h"
 
 namespace mw::sources {
 namespace {
@@ -27,19 +30,36 @@ Result<std::map<std::string, std::string>> read_signals(const Json& description)
     return signals;
 }
 
-}  // namespace
-
-Result<CsvReplayOptions> csv_replay_options(const Json& description) {
-    constexpr std::array<std::string_view, 9> known = {"type",    "path",       "time_column",
-                                                       "columns", "signals",    "speed",
-                                                       "start",   "hold_after", "loop"};
+Result<> check_replay_keys(const Json& description, bool parquet) {
+    constexpr std::array<std::string_view, 11> known = {
+        "type",  "path",       "time_column", "columns",   "signals", "speed",
+        "start", "hold_after", "loop",        "time_unit", "device"};
+    const std::size_t count = parquet ? known.size() : known.size() - 2;
     for (const auto& [key, part] : description.as_object())
-        if (std::find(known.begin(), known.end(), key) == known.end())
+        if (std::find(known.begin(), known.begin() + count, key) == known.begin() + count)
             return Error{Errc::invalid_input,
                          "unknown key '" + std::string(key) +
                              "' (want path, time_column, columns, signals, speed, start, "
-                             "hold_after, loop)"};
-    CsvReplayOptions options;
+                             "hold_after, loop" +
+                             (parquet ? ", time_unit, device)" : ")")};
+    return {};
+}
+
+Result<std::int64_t> time_unit_of(const Json& description) {
+    const std::string unit = find_string(description, "time_unit").value_or("ns");
+    constexpr std::pair<std::string_view, std::int64_t> units[] = {
+        {"ns", 1}, {"us", 1'000}, {"ms", 1'000'000}, {"s", 1'000'000'000}};
+    for (const auto& [name, ns] : units)
+        if (unit == name) return ns;
+    return Error{Errc::invalid_input, "'time_unit' must be ns, us, ms or s"};
+}
+
+}  // namespace
+
+Result<ReplayOptions> replay_options(const Json& description) {
+    ReplayOptions options;
+    options.parquet = find_string(description, "type") == "parquet";
+    TRY_VOID(check_replay_keys(description, options.parquet));
     TRY(options.path, want_string(description, "path"));
     TRY(options.signals, read_signals(description));
     options.table.time_column = find_string(description, "time_column").value_or("");
@@ -51,6 +71,10 @@ Result<CsvReplayOptions> csv_replay_options(const Json& description) {
                 return Error{Errc::invalid_input, "'columns' must be a list of column names"};
             options.table.columns.emplace_back(column.get_string());
         }
+    }
+    if (options.parquet) {
+        TRY(options.table.time_unit_ns, time_unit_of(description));
+        options.table.device = find_string(description, "device").value_or("");
     }
     options.speed = find_number(description, "speed").value_or(1);
     if (!(options.speed > 0) || options.speed > 1e6)
@@ -65,14 +89,14 @@ Result<CsvReplayOptions> csv_replay_options(const Json& description) {
     return options;
 }
 
-Result<std::unique_ptr<CsvReplay>> CsvReplay::open(CsvReplayOptions options,
-                                                   SourceContext context) {
-    TRY(auto table, read_csv(options.path, options.table));
-    return std::unique_ptr<CsvReplay>(
-        new CsvReplay(std::move(options), std::move(table), std::move(context)));
+Result<std::unique_ptr<Replay>> Replay::open(ReplayOptions options, SourceContext context) {
+    TRY(auto table, options.parquet ? read_parquet(options.path, options.table)
+                                    : read_csv(options.path, options.table));
+    return std::unique_ptr<Replay>(
+        new Replay(std::move(options), std::move(table), std::move(context)));
 }
 
-CsvReplay::CsvReplay(CsvReplayOptions options, CsvTable table, SourceContext context)
+Replay::Replay(ReplayOptions options, RecordedTable table, SourceContext context)
     : options_(std::move(options)), table_(std::move(table)), context_(std::move(context)) {
     for (const auto& column : table_.columns) {
         const auto found = options_.signals.find(column);
@@ -80,7 +104,7 @@ CsvReplay::CsvReplay(CsvReplayOptions options, CsvTable table, SourceContext con
     }
 }
 
-Bytes CsvReplay::encode(const Position& position) const {
+Bytes Replay::encode(const Position& position) const {
     Bytes bytes(24);
     store_le(bytes.data(), replay_checkpoint);
     store_le(bytes.data() + 8, position.next_row);
@@ -88,7 +112,7 @@ Bytes CsvReplay::encode(const Position& position) const {
     return bytes;
 }
 
-std::optional<CsvReplay::Position> CsvReplay::decode(const Bytes& checkpoint) const {
+std::optional<Replay::Position> Replay::decode(const Bytes& checkpoint) const {
     if (checkpoint.size() != 24 || load_le<std::uint64_t>(checkpoint.data()) != replay_checkpoint)
         return std::nullopt;
     return Position{load_le<std::uint64_t>(checkpoint.data() + 8),
@@ -96,30 +120,30 @@ std::optional<CsvReplay::Position> CsvReplay::decode(const Bytes& checkpoint) co
 }
 
 // A pass is as long as the recording plus one mean interval, so that passes do not overlap.
-nanoseconds CsvReplay::pass_length() const {
+nanoseconds Replay::pass_length() const {
     const nanoseconds span = table_.times.back() - table_.times.front();
     const auto intervals = static_cast<std::int64_t>(std::max<std::size_t>(table_.rows() - 1, 1));
     return span + std::max(nanoseconds{1}, span / intervals);
 }
 
-Timestamp CsvReplay::event_time(const Position& position, std::uint64_t row) const {
+Timestamp Replay::event_time(const Position& position, std::uint64_t row) const {
     const std::uint64_t pass = row / table_.rows();
     const nanoseconds within = table_.times[row % table_.rows()] - table_.times.front();
     return position.start + static_cast<std::int64_t>(pass) * pass_length() + within;
 }
 
-std::uint64_t CsvReplay::end_row() const {
+std::uint64_t Replay::end_row() const {
     std::uint64_t end = options_.loop ? ~std::uint64_t{0} : table_.rows();
     if (options_.hold_after > 0) end = std::min<std::uint64_t>(end, options_.hold_after);
     return end;
 }
 
-bool CsvReplay::holds() const {
+bool Replay::holds() const {
     return options_.hold_after > 0 && (options_.loop || options_.hold_after < table_.rows());
 }
 
-void CsvReplay::fill(Batch& batch, const Position& position, std::uint64_t from,
-                     std::uint64_t to) const {
+void Replay::fill(Batch& batch, const Position& position, std::uint64_t from,
+                  std::uint64_t to) const {
     batch.clear();
     batch.device = context_.device;
     batch.position.stream = context_.name;
@@ -131,14 +155,14 @@ void CsvReplay::fill(Batch& batch, const Position& position, std::uint64_t from,
             if (std::isnan(value)) continue;  // an empty cell is no point
             batch.times.push_back(event_time(position, row));
             batch.values.push_back(value);
-            batch.quality.push_back(Quality::good());
+            batch.quality.push_back(table_.quality_at(row % table_.rows(), c));
         }
         const auto end = static_cast<std::uint32_t>(batch.times.size());
         if (end > begin) batch.runs.push_back({signals_[c], "", begin, end});
     }
 }
 
-Task<> CsvReplay::run(SourceSink& sink, Bytes checkpoint) {
+Task<> Replay::run(SourceSink& sink, Bytes checkpoint) {
     auto known = decode(checkpoint);
     Position position = known.value_or(Position{});
     if (!known)
@@ -175,9 +199,11 @@ Task<> CsvReplay::run(SourceSink& sink, Bytes checkpoint) {
     }
 }
 
-bool CsvReplay::reconfigure(const Json& description) {
-    auto options = csv_replay_options(description);
-    if (!options || options->path != options_.path || options->start != options_.start ||
+bool Replay::reconfigure(const Json& description) {
+    auto options = replay_options(description);
+    if (!options || options->path != options_.path || options->parquet != options_.parquet ||
+        options->table.time_unit_ns != options_.table.time_unit_ns ||
+        options->table.device != options_.table.device || options->start != options_.start ||
         options->table.columns != options_.table.columns || options->signals != options_.signals ||
         options->table.time_column != options_.table.time_column)
         return false;
@@ -186,8 +212,8 @@ bool CsvReplay::reconfigure(const Json& description) {
     return true;
 }
 
-Result<> CsvReplay::look_back(const Bytes& checkpoint, std::size_t rows,
-                              const std::function<void(const Batch&)>& visit) {
+Result<> Replay::look_back(const Bytes& checkpoint, std::size_t rows,
+                           const std::function<void(const Batch&)>& visit) {
     const auto position = decode(checkpoint);
     if (!position) return {};
     Batch batch;

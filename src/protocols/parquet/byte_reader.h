@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace mw::segments {
+namespace mw::parquet {
 
 struct ByteReader {
     ByteView bytes;
@@ -41,4 +41,4 @@ struct ByteReader {
     }
 };
 
-}  // namespace mw::segments
+}  // namespace mw::parquet

@@ -5,14 +5,15 @@
 #include <map>
 #include <optional>
 
-#include "device/sources/csv_table.h"
+#include "device/sources/recorded_table.h"
 #include "device/sources/sources.h"
 
 namespace mw::sources {
 
-struct CsvReplayOptions {
+struct ReplayOptions {
     std::string path;
-    CsvOptions table;
+    bool parquet = false;  // else CSV
+    RecordingOptions table;
     std::map<std::string, std::string> signals;  // column -> signal; a missing one keeps its name
     double speed = 1;
     std::optional<Timestamp> start;  // of the first row; none: so that the last row is now
@@ -20,11 +21,11 @@ struct CsvReplayOptions {
     bool loop = false;               // begin again, behind the last row, when it has ended
 };
 
-Result<CsvReplayOptions> csv_replay_options(const Json& description);
+Result<ReplayOptions> replay_options(const Json& description);
 
-class CsvReplay final : public Source {
+class Replay final : public Source {
  public:
-    static Result<std::unique_ptr<CsvReplay>> open(CsvReplayOptions options, SourceContext context);
+    static Result<std::unique_ptr<Replay>> open(ReplayOptions options, SourceContext context);
 
     Task<> run(SourceSink& sink, Bytes checkpoint) override;
     const std::string& name() const override { return context_.name; }
@@ -39,7 +40,7 @@ class CsvReplay final : public Source {
         std::uint64_t next_row = 0;
         Timestamp start;
     };
-    CsvReplay(CsvReplayOptions options, CsvTable table, SourceContext context);
+    Replay(ReplayOptions options, RecordedTable table, SourceContext context);
     Bytes encode(const Position& position) const;
     std::optional<Position> decode(const Bytes& checkpoint) const;
     nanoseconds pass_length() const;
@@ -48,8 +49,8 @@ class CsvReplay final : public Source {
     void fill(Batch& batch, const Position& position, std::uint64_t from, std::uint64_t to) const;
     bool holds() const;
 
-    CsvReplayOptions options_;
-    CsvTable table_;
+    ReplayOptions options_;
+    RecordedTable table_;
     SourceContext context_;
     std::vector<std::string> signals_;
     SourceStatus status_;
