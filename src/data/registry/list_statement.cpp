@@ -93,12 +93,20 @@ std::string any_of_values(Builder& b, const std::vector<std::string>& values) {
     return " IN (" + list + ")";
 }
 
+// From the row itself, which has to be read anyway: a look into `labels` for each row takes thrice
+// as long.
 std::string reached_by(Builder& b, const Reach& reach) {
     std::string all = "1";
     if (reach.domains) all += " AND r.domain" + any_of_values(b, *reach.domains);
-    for (const auto& [name, values] : reach.labels)
-        all += " AND EXISTS (SELECT 1 FROM labels WHERE kind=r.kind AND name=r.name AND key=" +
-               b.bind(name) + " AND value" + any_of_values(b, values) + ")";
+    for (const auto& [name, values] : reach.labels) {
+        if (name.find_first_of("\"\\") == std::string::npos) {
+            all += " AND json_extract(r.labels," + b.bind("$.\"" + name + "\"") + ")";
+            all += any_of_values(b, values);
+        } else {  // no path can say it
+            all += " AND EXISTS (SELECT 1 FROM labels WHERE kind=r.kind AND name=r.name AND key=" +
+                   b.bind(name) + " AND value" + any_of_values(b, values) + ")";
+        }
+    }
     return all;
 }
 

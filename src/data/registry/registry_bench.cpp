@@ -109,6 +109,14 @@ void Registry_list_unindexed_field(benchmark::State& state) {
     list(state, query);
 }
 BENCHMARK(Registry_list_unindexed_field)->UseRealTime()->Unit(benchmark::kMillisecond);
+// Somebody whose roles go by label: one line, two lines of a hundred, or two that nothing has.
+void Registry_list_by_reach(benchmark::State& state) {
+    const std::vector<std::vector<std::string>> lines = {{"7"}, {"7", "8"}, {"gone", "gone-too"}};
+    ListQuery query;
+    query.reach = {{std::nullopt, {{"line", lines[std::size_t(state.range(0))]}}}};
+    list(state, query);
+}
+BENCHMARK(Registry_list_by_reach)->DenseRange(0, 2)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace mw::registry

@@ -190,6 +190,7 @@ TEST_P(StoreSuite, lists_by_label_field_and_domain) {
         auto r = asset("a-" + std::to_string(i), i % 2 ? "north" : "south");
         r.labels["tier"] = std::to_string(i % 3);
         if (i == 4) r.labels["spare"] = "";
+        if (i == 5) r.labels["a.b/c-d"] = "x";
         r.domain = i < 3 ? "plant" : "office";
         made(r);
     }
@@ -218,6 +219,10 @@ TEST_P(StoreSuite, lists_by_label_field_and_domain) {
         {"", "", {{Names{"office"}, {{"tier", {"0", "2"}}}}}, {"a-3", "a-5"}},
         {"", "", {{std::nullopt, {{"spare", {"true"}}, {"tier", {"2"}}}}}, {}},
         {"", "", {{std::nullopt, {{"nothing", {"x"}}}}}, {}},
+        {"", "", {{std::nullopt, {{"a.b/c-d", {"w", "x"}}}}}, {"a-5"}},
+        {"", "", {{std::nullopt, {{"a\"b", {"w", "x"}}}}}, {}},
+        {"", "", {{std::nullopt, {{"a", {"x", "y"}}}}}, {}},
+        {"", "", {{std::nullopt, {{"spare", {"", "x"}}}}}, {"a-4"}},
         {"tier=2", "", {{std::nullopt, {{"tier", {"0"}}}}}, {}},
         {"", "spec.site=north", {{std::nullopt, {{"tier", {"0"}}}}}, {"a-3"}},
         {"",
