@@ -19,7 +19,7 @@ import plant as plants  # noqa: E402
 
 FILES = ["main_job", "closed_loop", "gates", "firmware", "trials", "strangers", "refusals", "tree", "readme", "live_page",
          "operations", "bridges", "doors", "contracts", "sparkplug", "history", "history_files", "trust",
-         "row_policies", "backups", "est", "revocation", "est_life", "hsm",
+         "row_policies", "backups", "est", "revocation", "est_life", "hsm", "authorities",
          "authorization", "hostile", "oidc", "audit_forward", "learning", "edge_labels", "open_inference",
          "models_apart"]
 LONG_ROUNDS = {"kills": 10, "power_cuts": 10}
