@@ -21,6 +21,7 @@ foreach(kind EXE SHARED MODULE)
       "-L${MW_ARM64_LIBRARIES} -Wl,-rpath-link,${MW_ARM64_LIBRARIES}")
 endforeach()
 # What tests are run by. In run/ stand the loader's libraries, and what an arm64 machine says about its
-# processor: ONNX Runtime asks for that, and would read of the real one.
+# processor: ONNX Runtime asks for that, and would read of the real one. MILLWRIGHT_EMULATED: tests that start
+# programs of their own, or ask for system calls that qemu lacks, say so and are skipped.
 set(CMAKE_CROSSCOMPILING_EMULATOR
-    "qemu-aarch64-static;-cpu;cortex-a72;-L;${MW_ARM64}/run;-E;LD_LIBRARY_PATH=${MW_ARM64_LIBRARIES}:/usr/aarch64-linux-gnu/lib")
+    "qemu-aarch64-static;-cpu;cortex-a72;-L;${MW_ARM64}/run;-E;MILLWRIGHT_EMULATED=1;-E;LD_LIBRARY_PATH=${MW_ARM64_LIBRARIES}:/usr/aarch64-linux-gnu/lib")

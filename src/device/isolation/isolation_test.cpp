@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 
+#include <cstdlib>
+
 #include "base/log.h"
 #include "device/isolation/faults.h"
 
@@ -11,6 +13,10 @@ namespace {
 
 class InItsOwnProcess : public testing::Test {
  protected:
+    void SetUp() override {
+        if (std::getenv("MILLWRIGHT_EMULATED"))
+            GTEST_SKIP() << "the machine does not start programs of the emulated processor";
+    }
     std::unique_ptr<inference::Model> load(const Limits& limits) {
         Isolated how;
         how.model = "pump";

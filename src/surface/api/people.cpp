@@ -288,8 +288,9 @@ Task<Response> move_device(State& state, Caller caller, Request request) {
         CO_TRY_VOID(state.authorize(caller, {Verb::enroll, "Device", group.domain, &given}));
     }
     if (!by_device.empty()) {
-        auto reading = stored_for(state, caller, Verb::enroll, "Device", by_device);
-        CO_TRY_VOID(co_await std::move(reading));
+        auto reading = state.parts.registry.get("Device", by_device);
+        const auto other = co_await std::move(reading);  // a new one gets what the old one had
+        if (other) CO_TRY_VOID(state.authorize(caller, access_to(Verb::enroll, *other)));
     }
     EnrollmentTokens::Move move{std::move(name), std::string(event),
                                 find_string(body, "why").value_or(""), caller.who.name,
