@@ -11,6 +11,7 @@ namespace mw::hub {
 namespace {
 
 constexpr nanoseconds pulse_every = seconds{1};
+constexpr std::size_t signatures_waiting_max = 64;  // for a token; then devices come again
 
 Task<Resource> refused(Error error) { co_return error; }
 
@@ -69,7 +70,12 @@ Result<> Hub::open_trust() {
     authority.status = told_urls();
     TRY_VOID(declare_issuers(options_, authority));
     authority.token = token_of(options_, world_.files, world_.clock);
-    if (authority.token) token_watch_ = std::make_unique<TokenWatch>(authority.token, metrics_);
+    if (authority.token) {
+        token_watch_ = std::make_unique<TokenWatch>(authority.token, metrics_);
+        WorkersOptions one = workers_of("signing", 1, 0);
+        one.queue = signatures_waiting_max;
+        signing_ = std::make_unique<Workers>(one);
+    }
     TRY(authority_, identity::CertificateAuthority::open(world_.files, world_.clock, world_.random,
                                                          std::move(authority)));
     TRY(release_key_, identity::SigningKey::open(world_.files, world_.clock, *authority_,
@@ -87,6 +93,7 @@ Result<> Hub::open_trust() {
                                                                      world_.clock, world_.random)));
     onboarding::Options enrolment;
     enrolment.workers = queries_.get();
+    enrolment.signing = signing_.get();
     TRY(onboarding_,
         sync_wait(*control_, onboarding::Onboarding::open(*registry_, *authority_, world_.clock,
                                                           world_.random, metrics_, enrolment)));

@@ -110,6 +110,7 @@ class Hub final : private api::EnrollmentTokens {
     std::unique_ptr<Loop> control_;
     std::unique_ptr<Workers> disk_;     // log and blobs: short jobs that somebody waits for
     std::unique_ptr<Workers> queries_;  // SQL, at lower priority
+    std::unique_ptr<Workers> signing_;  // waits for the authorities' token; null without one
     std::unique_ptr<Workers> bridges_;  // names and certificates of other brokers; null: no bridge
     std::unique_ptr<Workers> documents_;  // large JSON of the API: heavy SQL must not delay lists
     std::unique_ptr<TokenWatch> token_watch_;  // null: no keys in a token

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "apps/hub/hub_check_authorities.h"
 #include "apps/hub/secret_file.h"
 #include "platform/crypto/crypto.h"
 
@@ -28,6 +29,7 @@ class SettingsLook {
         look_at_files();
         look_at_keys();
         look_at_certificates();
+        std::ranges::move(look_at_authorities(o_, machine_.now), std::back_inserter(found_));
         look_at_machine();
         std::ranges::stable_sort(found_, std::ranges::greater{}, &Finding::weight);
         return std::move(found_);

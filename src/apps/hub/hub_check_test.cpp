@@ -137,5 +137,46 @@ TEST_F(HubCheck, what_is_dangerous_comes_first_and_programs_can_read_it) {
     EXPECT_NE(findings_text(found).find("Next step: chmod 600 "), std::string::npos);
 }
 
+// What an authority's settings would do to those who have certificates is told before.
+TEST_F(HubCheck, authorities_by_purpose_are_looked_at) {
+    files::RealFiles files;
+    RealClock clock;
+    SystemRandom random;
+    identity::AuthorityOptions wanted;
+    wanted.directory = folder.path() + "/pki";
+    const auto person = *crypto::PrivateKey::generate(crypto::KeyKind::p256);
+    {
+        auto ca = *identity::CertificateAuthority::open(files, clock, random, wanted);
+        ASSERT_TRUE(ca->issue_user("ada", person.public_key().spki(), hours{24}).ok());
+    }
+    EXPECT_EQ(weight("authority.for"), std::nullopt);
+    options.issuing_for = {"devices", "gateways", "servers", "code"};
+    options.issuers = {{"people", {"operators"}, {}, {}, true}};
+    EXPECT_EQ(weight("authority.for"), Weight::risk) << "ada is locked out";
+    EXPECT_EQ(weight("authority-people.pem"), std::nullopt) << "the hub makes it";
+    std::filesystem::rename(wanted.directory + "/root.key", folder.path() + "/away.key");
+    EXPECT_EQ(weight("authority-people.pem"), Weight::danger) << "nobody can make it";
+    std::filesystem::rename(folder.path() + "/away.key", wanted.directory + "/root.key");
+    ASSERT_TRUE(declare_issuers(options, wanted).ok());
+    ASSERT_TRUE(identity::CertificateAuthority::open(files, clock, random, wanted).ok());
+    EXPECT_EQ(weight("authority-people.pem"), std::nullopt);
+    machine.now = machine.now + hours{24} * 3640;
+    EXPECT_EQ(weight("authority-people.pem"), Weight::risk) << "it ends soon";
+    options.issuers.clear();
+    EXPECT_EQ(weight("authority-people.pem"), Weight::risk) << "nobody declares it";
+}
+
+TEST_F(HubCheck, settings_of_authorities_that_make_no_sense_are_refused) {
+    put("hub.yaml", 0640, "authority: {issuing: [{name: people, for: [operator]}]}\n");
+    const auto unknown = read_config(options);
+    ASSERT_FALSE(unknown.ok());
+    EXPECT_NE(unknown.error().message.find("authority.issuing[0].for"), std::string::npos)
+        << unknown.error().message;
+    put("hub.yaml", 0640, "authority: {issuing: [{name: p, for: [operators], sites: [north]}]}\n");
+    EXPECT_FALSE(read_config(options).ok());
+    put("hub.yaml", 0640, "authority: {issuing: [{name: n, for: [devices], sites: [north]}]}\n");
+    EXPECT_TRUE(read_config(options).ok());
+}
+
 }  // namespace
 }  // namespace mw::hub

@@ -254,8 +254,29 @@ Task<Decision> Onboarding::Parts::certify(const Ask& ask, const Json& group_spec
     const std::string site = find_string(group_spec, "site").value_or("");
     const identity::DeviceOrder order{ask.device,     spki,  lifetime, gateway.is,
                                       gateway.serves, group, site};
-    CO_TRY(decision.certificate, authority.issue_device(order));
+    CO_TRY(auto draft, authority.draft_device(order));
+    auto signing_it = sign(std::move(draft));
+    CO_TRY(decision.certificate, co_await std::move(signing_it));
     co_return decision;
+}
+
+// A key in a file signs in less time than a worker takes to wake up.
+Task<crypto::Certificate> Onboarding::Parts::sign(identity::Draft draft) {
+    Result<crypto::Certificate> made = Error{Errc::cancelled, ""};
+    if (draft.is_signed_elsewhere() && options.signing) {
+        Seat waiting{signing, instruments.signing};
+        auto work = [draft] { return draft.sign(); };
+        auto signing_it = options.signing->run(std::move(work));
+        made = co_await std::move(signing_it);
+        if (!made && made.error().code == Errc::overloaded)
+            co_return Error{Errc::overloaded,
+                            "too many certificates wait for the token that signs them; try again "
+                            "shortly"};
+    } else {
+        made = draft.sign();
+    }
+    if (made) CO_TRY_VOID(authority.settle(draft, *made));
+    co_return made;
 }
 
 Task<Decision> Onboarding::Parts::write_device(Ask ask, Resource group) {
@@ -330,16 +351,25 @@ Task<Decision> Onboarding::Parts::reenroll(Ask ask) {
     co_return co_await std::move(replacing);
 }
 
+Result<> Onboarding::Parts::may_renew(const std::string& device, const Json& old) const {
+    const Enrolment* known = roster.find(device);
+    if (!known || !may(known->state, "renew"))
+        return Error{Errc::denied,
+                     "device '" + device + "' " + (known ? "is " + known->state : "is gone")};
+    const auto serial = crypto::serial_number_of(find_string(old, "serial").value_or(""));
+    if (serial && authority.peers().is_revoked(*serial))
+        return Error{Errc::denied, "the certificate of device '" + device + "' is revoked"};
+    return {};
+}
+
 // In its turn. old: what status says of the certificate that goes.
 Task<Decision> Onboarding::Parts::replace_certificate(Ask ask, Json spec, Json old) {
     // Now, for it may have been suspended while its group was read.
-    const Enrolment* known = roster.find(ask.device);
-    if (!known || !may(known->state, "renew"))
-        co_return Error{Errc::denied, "device '" + ask.device + "' " +
-                                          (known ? "is " + known->state : "is gone")};
-    const std::string group = known->group;
+    CO_TRY_VOID(may_renew(ask.device, old));
+    const std::string group = roster.find(ask.device)->group;
     auto certifying = certify(ask, spec, group);
     CO_TRY(auto decision, co_await std::move(certifying));
+    CO_TRY_VOID(may_renew(ask.device, old));  // nor while a worker made a key, or a token signed
     AuditNote note{ask.actor(), "renew",
                    "serial " + decision.certificate->serial + " for " +
                        find_string(old, "serial").value_or("?") +

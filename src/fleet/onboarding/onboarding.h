@@ -32,6 +32,9 @@ struct Options {
     nanoseconds approval_poll = seconds{30};  // Retry-After of a device that waits
     nanoseconds approval_lifetime = hours{24};
     Workers* workers = nullptr;  // make RSA keys; without them the control loop does
+    // Where signatures by a key in a token are waited for, one at a time; without it the control
+    // loop waits. When its queue is full, devices are told to come again.
+    Workers* signing = nullptr;
 };
 
 struct TokenOrder {

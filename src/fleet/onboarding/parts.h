@@ -21,6 +21,8 @@ struct Instruments {
                                    "Certificates issued to devices", {{"kind", "renewal"}})),
           unrecorded(registry.counter("millwright_onboarding_refusals_unrecorded_total",
                                       "Refusals past the rate that the audit log takes")),
+          signing(registry.gauge("millwright_onboarding_signatures_waiting",
+                                 "Certificates that wait for a token (PKCS#11) to sign them")),
           under_way(registry.gauge("millwright_onboarding_requests_under_way",
                                    "Enrolments that are being decided")),
           registry(registry) {}
@@ -39,6 +41,7 @@ struct Instruments {
     metrics::Counter& enrolled;
     metrics::Counter& renewed;
     metrics::Counter& unrecorded;
+    metrics::Gauge& signing;
     metrics::Gauge& under_way;
     metrics::Registry& registry;
 };
@@ -151,6 +154,8 @@ struct mw::onboarding::Onboarding::Parts {
     Task<est::Decision> replace_certificate(Ask ask, Json group_spec, Json old);
     Task<est::Decision> write_device(Ask ask, Resource group);
     Task<est::Decision> certify(const Ask& ask, const Json& group_spec, const std::string& group);
+    Task<crypto::Certificate> sign(identity::Draft draft);
+    Result<> may_renew(const std::string& device, const Json& old) const;
     Result<Gateway> gateway_for(const Ask& ask, const Json& group_spec) const;
 
     // factory_deciding.cpp
@@ -181,7 +186,7 @@ struct mw::onboarding::Onboarding::Parts {
     std::map<std::string, FactoryPolicy> factories;    // of groups that have one
     std::map<std::string, std::uint64_t> makers_read;  // of which generation of each group
     std::set<std::string> under_way;  // devices, and keys in hex: each is decided one at a time
-    std::size_t at_once = 0;
+    std::size_t at_once = 0, signing = 0;
     std::shared_ptr<void> subscription;
     std::function<void(const std::string&)> shut_out;  // may be empty
 };
