@@ -31,6 +31,7 @@ constexpr int hidden = 16;
 constexpr std::array statistics{"mean", "deviation", "min", "max"};
 constexpr int features = signals * int(statistics.size());
 constexpr auto frame_every = milliseconds{10};
+constexpr auto awake_before = microseconds{1500};
 constexpr std::uint64_t warm_windows = 3;
 
 std::string signal_name(int i) { return "axis." + std::to_string(i); }
@@ -209,6 +210,7 @@ Result<> Gateway::run(std::uint64_t windows) {
     Scope scope(*loop);
     scope.spawn(drain(*outbox));
     scope.spawn(source->run(*processor, {}));
+    scope.spawn(processor->rehearse());  // as the agent does
     while (source->status().state == "starting") loop->turn(true);
     std::cout << source->address().port << std::endl;
     TRY_VOID(sync_wait(*loop, watch.enough.wait()));
@@ -239,7 +241,7 @@ Json Gateway::figures() const {
                       {"rss_mb_anonymous", anonymous}};
 }
 
-// One row of the plant as a frame.
+// One row of the plant as an MQTT packet.
 class Plant {
  public:
     Plant() : state_(signals, 50.0) {
@@ -251,50 +253,72 @@ class Plant {
         batch_.values.resize(signals);
         batch_.quality.assign(signals, Quality::good());
     }
-    // The clock is read when the frame is ready but for its times: the delay counts no encoding.
-    const Bytes& row(const Clock& clock) {
-        for (int i = 0; i < signals; ++i) {
-            double& x = state_[std::size_t(i)];
-            x += random_.normal() - (x - 50) * .02;
-            batch_.values[std::size_t(i)] = x;
-        }
+    // Ready but for its time and checksum, which stamp() sets.
+    void next_row() {
+        for (double& x : state_) x += random_.normal() - (x - 50) * .02;
+        batch_.values = state_;
         batch_.position.sequence = ++sequence_;
-        bytes_.clear();
-        payload::encode_binary(batch_, bytes_, true);
-        stamp(clock.now());
-        return bytes_;
+        frame_.clear();
+        payload::encode_binary(batch_, frame_, true);
+        mqtt::Publish publish;
+        publish.qos = mqtt::QoS::at_least_once;
+        publish.id = mqtt::PacketId(sequence_ % 60'000 + 1);
+        publish.topic = "frames";
+        publish.payload = frame_;
+        packet_.clear();
+        mqtt::encode(packet_, mqtt::Version::v5, publish);
+    }
+    // docs/formats/points-binary.md: a row has one head, whose time is at its byte 16.
+    ByteView stamp(Timestamp now) {
+        const std::span<std::uint8_t> frame = std::span(packet_).last(frame_.size());
+        const std::size_t names = load_le<std::uint32_t>(frame.data() + 12);
+        store_le(frame.data() + 40 + (names + 7) / 8 * 8 + 16, now.ns);
+        const std::size_t body = frame.size() - 8;
+        store_le(frame.data() + body, crc32c(frame.first(body)));
+        return packet_;
     }
 
  private:
-    // docs/formats/points-binary.md: a row has one head, whose time is at its byte 16.
-    void stamp(Timestamp now) {
-        const std::size_t names = load_le<std::uint32_t>(bytes_.data() + 12);
-        store_le(bytes_.data() + 40 + (names + 7) / 8 * 8 + 16, now.ns);
-        const std::size_t body = bytes_.size() - 8;
-        store_le(bytes_.data() + body, crc32c(ByteView(bytes_).first(body)));
-    }
-
     SeededRandom random_{2};
     std::vector<double> state_;
     Batch batch_;
-    Bytes bytes_;
+    Bytes frame_, packet_;
     std::uint64_t sequence_ = 0;
 };
 
+Task<> discard(net::Stream& stream) {  // acknowledgements
+    for (;;) {
+        CO_TRY(const ByteView bytes, co_await stream.read());
+        if (bytes.empty()) co_return Error{Errc::io_failed, "the gateway closed the connection"};
+    }
+}
+
+// The plant is no part of what is measured: it is awake and has its packet ready when a row is due,
+// so that the delay begins where the packet leaves it.
 Task<> publish(std::uint16_t port, int frames) {
     RealClock clock;
     net::ConnectOptions where;
     where.host = "127.0.0.1";
     where.port = port;
-    CO_TRY(auto stream, co_await net::connect(std::move(where)));
-    CO_TRY(const auto client, co_await mqtt::Client::connect(std::move(stream), {}));
+    CO_TRY(const auto stream, co_await net::connect(std::move(where)));
+    Bytes hello;
+    mqtt::Connect connect;
+    connect.version = mqtt::Version::v5;
+    connect.client_id = "plant";
+    mqtt::encode(hello, connect);
+    CO_TRY_VOID(stream->write(hello));
+    Scope scope(Loop::here());
+    scope.spawn(discard(*stream));
     Plant plant;
     SteadyTime next = clock.steady();
     for (int i = 0; i < frames; ++i) {
-        const Bytes& frame = plant.row(clock);
-        CO_TRY_VOID(client->publish("frames", frame, mqtt::QoS::at_least_once));
         next = next + frame_every;
-        CO_TRY_VOID(co_await sleep_for(std::max(nanoseconds{0}, next - clock.steady())));
+        const nanoseconds early = next - clock.steady() - awake_before;
+        CO_TRY_VOID(co_await sleep_for(std::max(nanoseconds{0}, early)));
+        plant.next_row();
+        while (clock.steady() < next) plant.stamp(clock.now());
+        CO_TRY_VOID(stream->write(plant.stamp(clock.now())));
+        CO_TRY_VOID(co_await yield());  // the stream sends at the end of a turn
     }
     co_return Result<>{};
 }

@@ -147,6 +147,7 @@ Task<> Agent::run() {
     scope.spawn(connection_->run(std::move(listener)));
     scope.spawn(converger_->run());
     scope.spawn(processor_->watch_inputs([this] { return converger_->silent_sources(); }));
+    scope.spawn(processor_->rehearse());
     scope.spawn(commands_->run());
     scope.spawn(renewal_->run());
     scope.spawn(report_health());

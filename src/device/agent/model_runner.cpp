@@ -55,6 +55,8 @@ void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions, Ste
     aligner_.add(batch);
     while (auto row = next_row()) {
         ++rows;
+        row_step_ = row_time_ ? row->time - *row_time_ : nanoseconds{0};
+        row_time_ = row->time;
         auto outcome = bundle_.pipeline.push(*row);
         if (!outcome) continue;
         Decision& d = fill_in(decisions.emplace_back());
@@ -76,6 +78,8 @@ void ModelRunner::feed(const Batch& batch, std::vector<Decision>& decisions, Ste
     if (rows == 0) return;
     row_at_ = now;
     freshness_.took(now, rows, decisions.size() - before, batch.replayed);
+    const bool next_decides = bundle_.pipeline.decides_at(*row_time_ + row_step_);
+    anticipation_.took(now, rows, decisions.size() > before, next_decides && !batch.replayed);
     if (decisions.size() == before) return;
     misplaced_ = aligner_.late_points() + aligner_.ahead_points();
     const std::string& fallback = decisions.back().fallback;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/histogram.h"
+#include "device/agent/anticipation.h"
 #include "device/agent/freshness.h"
 #include "device/agent/past_scores.h"
 #include "device/observation/observation.h"
@@ -56,6 +57,11 @@ class ModelRunner {
     // what the observer makes of them takes as long as the decisions themselves.
     void feed(const Batch& batch, std::vector<Decision>& decisions, SteadyTime now);
     void count();
+
+    // When a row is due that leads to a decision: rehearse() until it comes makes that quicker.
+    std::optional<Anticipation::Span> due() const { return anticipation_.due(); }
+    void rehearse() { bundle_.pipeline.rehearse(); }
+    void stop_rehearsing() { anticipation_.over(); }
 
     // Inputs that stop make no window, so nothing above decides. watch_from(): it is in use;
     // look(): inputs that came since the last look; at stale_at() the declared fallback decides
@@ -114,9 +120,12 @@ class ModelRunner {
     PastScores past_;
     bool took_scores_ = false;  // since the last checkpoint of them
     Freshness freshness_;
-    std::vector<SteadyTime> came_at_;   // per input, as of the last look
-    std::optional<SteadyTime> row_at_;  // when a row came last
-    std::uint64_t misplaced_ = 0;       // points with impossible times, until the last window
+    Anticipation anticipation_;
+    std::optional<Timestamp> row_time_;  // the newest row's own
+    nanoseconds row_step_{0};            // from the one before
+    std::vector<SteadyTime> came_at_;    // per input, as of the last look
+    std::optional<SteadyTime> row_at_;   // when a row came last
+    std::uint64_t misplaced_ = 0;        // points with impossible times, until the last window
     std::uint64_t stale_decisions_ = 0;
     std::string inputs_trouble_;
 };

@@ -10,6 +10,7 @@ namespace mw::agent {
 namespace {
 
 constexpr std::size_t binary_points_min = 64;
+constexpr nanoseconds rehearse_every = microseconds{100};
 constexpr nanoseconds look_every_max = seconds{1}, look_every_min = milliseconds{10};
 
 }  // namespace
@@ -38,7 +39,7 @@ Task<> Processor::take_turn() {
     co_return Result<>{};
 }
 
-Task<> Processor::accept(const Batch& batch, Bytes checkpoint) {
+Task<> Processor::accept(Batch& batch, Bytes checkpoint) {
     CO_TRY_VOID(co_await take_turn());
     Turn turn(*this);
     points_ += batch.size();
@@ -48,7 +49,7 @@ Task<> Processor::accept(const Batch& batch, Bytes checkpoint) {
 
 Task<> Processor::durable() { co_return co_await outbox_.flush(); }
 
-outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
+outbox::Entry Processor::make_entry(Batch& batch, Bytes checkpoint) {
     outbox::Entry entry;
     const std::string& source = batch.position.stream;
     const std::string stream = "data/" + source;
@@ -63,9 +64,8 @@ outbox::Entry Processor::make_entry(const Batch& batch, Bytes checkpoint) {
         if (!decisions_[name].empty()) count_decided(name, runner, entry);
         if (runner.took_scores()) entry.checkpoints["scores/" + name] = runner.scores_checkpoint();
     }
-    Batch numbered = batch;
-    numbered.position.sequence = outbox_.next_sequence(stream);
-    entry.messages.front().payload = encode(numbered);
+    batch.position.sequence = outbox_.next_sequence(stream);
+    entry.messages.front().payload = encode(batch);
     return entry;
 }
 
@@ -78,6 +78,7 @@ void Processor::decide(const std::string& name, ModelRunner& runner, const Batch
             for (const Decision& decision : found->second) runner.take_score(decision);
     const bool was_stale = runner.stale();
     runner.feed(batch, decisions, Loop::here().now());
+    if (runner.due()) due_.set();
     if (was_stale && !runner.stale()) log::info("edge.model.inputs_back", {{"model", name}});
     if (watcher_) watcher_->decided(runner, decisions);
     add_decisions(name, decisions, entry);
@@ -228,6 +229,33 @@ Task<> Processor::watch_inputs(std::function<std::string()> remark) {
             CO_TRY_VOID(co_await decide_stale(name, why));
         }
         CO_TRY_VOID(co_await sleep_for(std::max(wait, look_every_min)));
+    }
+}
+
+Task<> Processor::rehearse() {
+    for (;;) {
+        const SteadyTime now = Loop::here().clock().steady();
+        std::optional<SteadyTime> next, awake;
+        for (const auto& [name, runner] : models_) {
+            const auto due = runner->due();
+            if (!due) continue;
+            if (due->to <= now) {
+                runner->stop_rehearsing();
+            } else if (due->from <= now) {
+                runner->rehearse();
+                awake = std::max(awake.value_or(due->to), due->to);
+                next = now + rehearse_every;
+            } else {
+                next = std::min(next.value_or(due->from), due->from);
+            }
+        }
+        Loop::here().stay_awake_until(awake.value_or(now));
+        if (next) {
+            CO_TRY_VOID(co_await sleep_for(*next - now));
+        } else {
+            due_.reset();
+            CO_TRY_VOID(co_await due_.wait());
+        }
     }
 }
 

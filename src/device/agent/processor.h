@@ -26,7 +26,7 @@ class Processor final : public sources::SourceSink {
  public:
     Processor(DeviceId device, outbox::Outbox& outbox);
 
-    Task<> accept(const Batch& batch, Bytes checkpoint) override;
+    Task<> accept(Batch& batch, Bytes checkpoint) override;
     Task<> durable() override;
 
     // Takes a model into use from the next batch on. `recordings` are the sources to look back in.
@@ -37,6 +37,10 @@ class Processor final : public sources::SourceSink {
     // Until cancelled: decides by the declared fallback where inputs stopped. `remark` may say more
     // of why, for the decision.
     Task<> watch_inputs(std::function<std::string()> remark);
+
+    // Until cancelled: shortly before a row is due that ends a model's window, decides for nothing,
+    // so that the decision itself finds warm caches (Anticipation).
+    Task<> rehearse();
 
     // How much event time one sketch covers, of every model from its next window on.
     void observe_every(nanoseconds window);
@@ -51,7 +55,7 @@ class Processor final : public sources::SourceSink {
     // One batch at a time: sequences are given when a message is encoded.
     class Turn;
     Task<> take_turn();
-    outbox::Entry make_entry(const Batch& batch, Bytes checkpoint);
+    outbox::Entry make_entry(Batch& batch, Bytes checkpoint);
     void decide(const std::string& name, ModelRunner& runner, const Batch& batch,
                 outbox::Entry& entry);
     Task<> decide_stale(std::string name, std::string remark);
@@ -80,6 +84,7 @@ class Processor final : public sources::SourceSink {
     Watcher* watcher_ = nullptr;
     bool busy_ = false;
     Event idle_;
+    Event due_;  // a row is, that a model decides at
 };
 
 }  // namespace mw::agent

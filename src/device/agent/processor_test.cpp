@@ -34,7 +34,8 @@ class OneGateway : public testing::Test {
     ~OneGateway() override { ignore(sync_wait(*loop_, outbox_->stop()), "the test is over"); }
 
     void accept(double value, Bytes checkpoint) {
-        ASSERT_TRUE(sync_wait(*loop_, processor_->accept(batch_of(value), std::move(checkpoint))));
+        Batch batch = batch_of(value);
+        ASSERT_TRUE(sync_wait(*loop_, processor_->accept(batch, std::move(checkpoint))));
     }
     outbox::Queued next() {
         for (;;) {

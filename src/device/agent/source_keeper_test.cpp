@@ -10,7 +10,7 @@ namespace {
 
 class Swallow final : public sources::SourceSink {
  public:
-    Task<> accept(const Batch&, Bytes) override {
+    Task<> accept(Batch&, Bytes) override {
         ++batches;
         co_return Result<>{};
     }

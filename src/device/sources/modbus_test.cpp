@@ -101,7 +101,7 @@ class TheirServer {
 
 class Heard final : public SourceSink {
  public:
-    Task<> accept(const Batch& batch, Bytes) override {
+    Task<> accept(Batch& batch, Bytes) override {
         for (const Run& run : batch.runs) {
             values[run.signal] = batch.values[run.begin];
             quality[run.signal] = batch.quality[run.begin];

@@ -342,7 +342,7 @@ TEST(MqttInbox, gives_out_a_frame_as_it_came_between_other_messages) {
 
 class Keeper final : public SourceSink {
  public:
-    Task<> accept(const Batch& batch, Bytes checkpoint) override {
+    Task<> accept(Batch& batch, Bytes checkpoint) override {
         for (const Run& run : batch.runs)
             for (auto i = run.begin; i < run.end; ++i)
                 points.emplace_back(run.signal, batch.values[i]);

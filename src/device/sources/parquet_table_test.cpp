@@ -70,7 +70,7 @@ TEST(ParquetTable, what_cannot_be_replayed_says_what_to_do) {
 
 class Collected final : public SourceSink {
  public:
-    Task<> accept(const Batch& batch, Bytes) override {
+    Task<> accept(Batch& batch, Bytes) override {
         for (const Run& run : batch.runs)
             for (auto i = run.begin; i < run.end; ++i)
                 points.push_back(

@@ -186,7 +186,7 @@ TEST(ProgramOptions, say_what_is_wrong_with_a_description) {
 
 class LineSink final : public SourceSink {
  public:
-    Task<> accept(const Batch& batch, Bytes) override {
+    Task<> accept(Batch& batch, Bytes) override {
         for (auto& point : said_points(batch)) points.push_back(std::move(point));
         stream = batch.position.stream;
         co_return Result<>{};

@@ -15,11 +15,11 @@
 namespace mw::sources {
 
 // Takes batches; owned by the agent. Yields when the batch and its checkpoint are accepted for the
-// disk; waits while the outbox has no room.
+// disk; waits while the outbox has no room. The batch's sequence becomes its message's.
 class SourceSink {
  public:
     virtual ~SourceSink() = default;
-    virtual Task<> accept(const Batch& batch, Bytes checkpoint) = 0;
+    virtual Task<> accept(Batch& batch, Bytes checkpoint) = 0;
     // Yields when everything accepted so far survives a power cut: for sources that acknowledge.
     virtual Task<> durable() = 0;
 };

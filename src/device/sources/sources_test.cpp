@@ -60,7 +60,7 @@ TEST(RecordedTable, errors_name_line_and_column) {
 
 class Collector final : public SourceSink {
  public:
-    Task<> accept(const Batch& batch, Bytes checkpoint) override {
+    Task<> accept(Batch& batch, Bytes checkpoint) override {
         for (const Run& run : batch.runs)
             for (auto i = run.begin; i < run.end; ++i)
                 points.emplace_back(run.signal, batch.times[i].ns, batch.values[i]);

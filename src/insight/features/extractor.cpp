@@ -264,16 +264,17 @@ Frame Extractor::make_frame(Timestamp begin) {
     }
     gathered_rows_ = 0;
     const bool whole = sums_.rows() == filled_;
-    if (whole) sums_.finish();
+    if (whole)
+        take_sums();
+    else
+        std::fill(out_.begin(), out_.end(), nan);
     bool lacks = false;
     for (std::size_t i = 0; i < out_.size(); ++i) {
-        // An input with a hole has NaN among the sums.
-        out_[i] = whole && summed_[i] ? *summed_[i] : nan;
-        if (std::isnan(out_[i])) out_[i] = compute(plan_.features[i]);
+        if (!std::isnan(out_[i])) continue;
+        out_[i] = compute(plan_.features[i]);
         lacks |= std::isnan(out_[i]);
     }
-    for (std::size_t i = 0; i < out_.size(); ++i)
-        scaled_[i] = static_cast<float>((out_[i] - center_[i]) / scale_[i]);
+    scale_all();
     for (std::size_t i = 0; lacks && i < out_.size() && frame.lacking.empty(); ++i)
         if (std::isnan(out_[i])) frame.lacking = plan_.inputs[plan_.features[i].input];
     if (dropped_ && *dropped_ >= begin) frame.lacking = "window.max_rows";
@@ -281,6 +282,34 @@ Frame Extractor::make_frame(Timestamp begin) {
     frame.values = out_;
     frame.scaled = scaled_;
     return frame;
+}
+
+// NaN where there are none, and of an input with a hole.
+void Extractor::take_sums() {
+    sums_.finish();
+    for (std::size_t i = 0; i < out_.size(); ++i) out_[i] = summed_[i] ? *summed_[i] : nan;
+}
+
+void Extractor::scale_all() {
+    for (std::size_t i = 0; i < out_.size(); ++i)
+        scaled_[i] = static_cast<float>((out_[i] - center_[i]) / scale_[i]);
+}
+
+bool Extractor::ends_window(Timestamp next) const {
+    const Window& window = plan_.window;
+    const bool tumbling = window.kind == WindowKind::tumbling;
+    if (!last_ || !started_ || (!tumbling && window.kind != WindowKind::sliding)) return false;
+    if (window.max_gap.count() > 0 && next - *last_ > window.max_gap) return false;
+    const Extent& step = tumbling ? window.length : window.every;
+    if (!step.by_rows()) return slot_of(*last_, step.time) != slot_of(next, step.time);
+    const std::uint64_t rows = seen_ + 1, length = window.length.rows;
+    return rows >= length && (rows - length) % step.rows == 0;
+}
+
+std::span<const float> Extractor::rehearse() {
+    if (sums_.rows() > 0) take_sums();
+    scale_all();
+    return scaled_;
 }
 
 std::uint32_t Extractor::min_rows_for(const Extent& over) const {

@@ -35,6 +35,12 @@ class Extractor {
     std::optional<Frame> push(const Row& row);
     void reset();  // forget everything, as after opening
 
+    // Whether the next row, if it has that time, ends a window. Not known of events: false.
+    bool ends_window(Timestamp next) const;
+    // Makes as much of a frame as is made of sums, for nobody: so that the processor has code and
+    // sums in its caches when the row comes that ends the window. Returns what a model would get.
+    std::span<const float> rehearse();
+
     const Plan& plan() const { return plan_; }
     // Enough past to repeat the last `frames` frames exactly.
     Memory memory(std::size_t frames = 1) const;
@@ -70,6 +76,8 @@ class Extractor {
     Quality admit(const Row& row, std::size_t input, double& value);
     void drop_before(Timestamp oldest_kept);
     Frame make_frame(Timestamp begin);
+    void take_sums();
+    void scale_all();
     double compute(const Feature& feature);
     double of_moments(Statistic statistic);
     double of_order(const Feature& feature);

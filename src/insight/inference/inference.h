@@ -56,6 +56,11 @@ class Model {
     virtual std::size_t output_size() const = 0;
     // Sizes must be input_size() and output_size(). Allocates nothing itself; never throws.
     virtual Result<void> run(std::span<const float> in, std::span<float> out) = 0;
+    // Brings what run() needs into the processor's caches: as a run, but nothing is counted, no
+    // error is told, and `out` is of no use. Does nothing where a run is more than a call.
+    virtual void rehearse(std::span<const float> in, std::span<float> out) {
+        static_cast<void>(in), static_cast<void>(out);
+    }
     // What runs it, "onnxruntime 1.30.0", and what is to be said about that; may be empty.
     virtual std::string engine() const { return {}; }
     virtual std::string remark() const { return {}; }

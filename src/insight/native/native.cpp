@@ -39,6 +39,9 @@ class Explained final : public Model {
     Result<void> run(std::span<const float> in, std::span<float> out) override {
         return model_->run(in, out);
     }
+    void rehearse(std::span<const float> in, std::span<float> out) override {
+        model_->rehearse(in, out);
+    }
     std::string engine() const override { return model_->engine(); }
     std::string remark() const override { return why_; }
 

@@ -100,6 +100,8 @@ std::optional<Outcome> Pipeline::push(const features::Row& row) {
     return outcome;
 }
 
+void Pipeline::rehearse() { model_->rehearse(extractor_.rehearse(), model_out_); }
+
 // Feeds the extractor. After a gap the scores from before it must not be smoothed with later ones:
 // that keeps the memory finite. A frame that ends before this row is still one from before the gap.
 std::optional<features::Frame> Pipeline::advance(const features::Row& row) {

@@ -34,6 +34,10 @@ class Pipeline {
     // The row's values are in the order of spec().inputs.
     std::optional<Outcome> push(const features::Row& row);
     void reset();  // forget everything, as after opening
+    // Whether the next row leads to an outcome if it has that time; then rehearse() shortly before
+    // makes that outcome come sooner. Changes nothing of what comes out.
+    bool decides_at(Timestamp next) const { return !warm_up_ && extractor_.ends_window(next); }
+    void rehearse();
     // What the declared fallback says now. Changes nothing.
     bool fallback_decision() const;
     inference::Model& model() { return *model_; }

@@ -130,6 +130,7 @@ int Loop::wait_until_timer() {
         return epoll_wait(epoll_fd_, events_.data(), max_events, ms);
     };
     auto next = timers_.next();
+    if (clock_->steady() < awake_until_) return wait(0);
     if (!next) return wait(-1);
     const std::int64_t left = (*next - clock_->steady()).count();
     if (left <= 0) return wait(0);

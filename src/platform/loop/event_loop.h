@@ -79,6 +79,9 @@ class Loop {
     static Loop* here_or_null();
     Clock& clock() { return *clock_; }
     SteadyTime now() const { return now_; }  // when this turn began
+    // Until then the thread polls and never sleeps, for what is due any moment: waking up takes a
+    // processor longer than some answers may. A time that has passed ends it. Not in virtual time.
+    void stay_awake_until(SteadyTime time) { awake_until_ = time; }
     const LoopCounters& counters() const { return counters_; }
     const std::shared_ptr<Mailbox>& mailbox() { return mailbox_; }
 
@@ -122,6 +125,7 @@ class Loop {
     std::unique_ptr<std::uint8_t[]> read_buffer_;
     std::atomic<bool> stop_{false};
     SteadyTime now_;
+    SteadyTime awake_until_;
     LoopCounters counters_;
     std::vector<epoll_event> events_;
     int event_count_ = 0;

@@ -330,6 +330,24 @@ TEST(Loop, a_wait_under_a_millisecond_is_not_rounded_up_to_one) {
     EXPECT_LT(shortest, milliseconds{1});  // of a hundred: the machine may be busy
 }
 
+TEST(Loop, polls_while_it_is_to_stay_awake_and_sleeps_again_after) {
+    auto loop = std::move(Loop::open()).value();
+    const auto turns_of_a_wait = [&] {
+        const std::uint64_t before = loop->counters().turns.load();
+        auto wait = []() -> Task<> { co_return co_await sleep_for(milliseconds{3}); }();
+        EXPECT_TRUE(sync_wait(*loop, std::move(wait)));
+        return loop->counters().turns.load() - before;
+    };
+    std::uint64_t most = 0;  // of a hundred: the machine may be busy
+    for (int i = 0; i < 100 && most < 10; ++i) {
+        loop->stay_awake_until(loop->clock().steady() + seconds{60});
+        most = std::max(most, turns_of_a_wait());
+    }
+    EXPECT_GE(most, 10u);
+    loop->stay_awake_until(loop->clock().steady());
+    EXPECT_LT(turns_of_a_wait(), 10u);
+}
+
 // Marks itself once more from inside its hook: that runs in the next turn, not forever in this one.
 struct Dirty : TurnEnd {
     Loop* loop = nullptr;
