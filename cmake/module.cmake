@@ -41,7 +41,7 @@ function(mw_kin_test name)
   target_compile_definitions(mw_${name}_test PRIVATE MW_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND mw_${name}_test)
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 600 ENVIRONMENT
-                       "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp;LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/lsan.supp:print_suppressions=0")
+                       "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
 endfunction()
 
 function(mw_kin_bench name)

@@ -10,9 +10,6 @@
 #include "insight/detectors/detectors.h"
 #include "insight/detectors/quantile.h"
 
-// ONNX Runtime keeps a little of every ensemble of trees.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libonnxruntime"; }
-
 namespace mw::detectors {
 namespace {
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
 #include <limits>
 
 #include "insight/inference/tiny_model.h"
@@ -18,6 +20,20 @@ Engine& engine() {
         return result.ok() ? *result : nullptr;
     }();
     return *opened;
+}
+
+std::ptrdiff_t threads() {
+    const std::filesystem::directory_iterator tasks("/proc/self/task");
+    return std::distance(begin(tasks), end(tasks));
+}
+
+// First: here the library is loaded. Its telemetry would be a thread, with files in the home.
+TEST(OnnxRuntime, starts_no_thread_of_its_own) {
+    const auto before = threads();
+    auto model = engine().load(tiny_model, {.features = 3});
+    ASSERT_TRUE(model.ok()) << model.error().message;
+    EXPECT_EQ(threads(), before);
+    EXPECT_STREQ(std::getenv("ORT_DISABLE_TELEMETRY"), "1");
 }
 
 TEST(OnnxRuntime, names_its_version) { EXPECT_TRUE(engine().name().starts_with("onnxruntime 1.")); }

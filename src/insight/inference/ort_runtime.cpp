@@ -5,19 +5,13 @@
 #include <cstdlib>
 #include <filesystem>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define MW_LEAK_CHECK 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define MW_LEAK_CHECK 1
-#endif
-#ifdef MW_LEAK_CHECK
-#include <sanitizer/lsan_interface.h>
-#endif
-
 namespace mw::inference::ort {
 namespace {
+
+// From 1.30 on an environment starts telemetry before it can be told not to: a thread, a device id
+// in the user's home, /tmp/.ses, uploads. Only this variable keeps it from that. Set before main(),
+// as later another thread may read the environment of the process.
+const bool telemetry_is_off = setenv("ORT_DISABLE_TELEMETRY", "1", 1) == 0;
 
 constexpr const char* library_name = "libonnxruntime.so.1";
 
@@ -32,13 +26,6 @@ Result<Library> open_one(const std::string& path) {
     const char* why = dlerror();
     return Error{Errc::not_found, why ? why : path + " could not be loaded"};
 }
-
-// ONNX Runtime 1.30 keeps 14 bytes of its first environment for ever. Our own handles are checked.
-struct LibraryKeeps {
-#ifdef MW_LEAK_CHECK
-    __lsan::ScopedDisabler leak_check_off;
-#endif
-};
 
 std::vector<std::string> usual_places() {
     std::vector<std::string> places;
@@ -96,13 +83,9 @@ Runtime::~Runtime() {
 }
 
 Result<void> Runtime::start(bool arena) {
+    if (!telemetry_is_off) return Error{Errc::io_failed, "ONNX Runtime's telemetry is not off"};
     // Only fatal: its errors come to us as statuses, and we report them once.
-    Status* created = nullptr;
-    {
-        [[maybe_unused]] const LibraryKeeps keeps;
-        created = api_.create_env.call(log_fatal, "millwright", &env_);
-    }
-    TRY_VOID(check(created, "create environment"));
+    TRY_VOID(check(api_.create_env.call(log_fatal, "millwright", &env_), "create environment"));
     TRY_VOID(check(api_.disable_telemetry.call(env_), "switch telemetry off"));
     TRY_VOID(check(api_.create_session_options.call(&options_), "create session options"));
     TRY_VOID(check(api_.set_intra_threads.call(options_, 1), "set threads"));

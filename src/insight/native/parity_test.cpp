@@ -8,9 +8,6 @@
 #include "insight/native/native.h"
 #include "insight/native/random_models.h"
 
-// ONNX Runtime keeps some hundred bytes of a few models for ever; our own memory is checked.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libonnxruntime"; }
-
 namespace mw::native {
 namespace {
 
