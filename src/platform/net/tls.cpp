@@ -109,8 +109,12 @@ Result<std::unique_ptr<SSL_CTX, FreeContext>> new_context(const SSL_METHOD* meth
     if (!context) return tls_error("make a TLS context");
     SSL_CTX* c = context.get();
     SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION);
-    // TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else.
-    if (SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1)
+    // TLS 1.2: forward secrecy and AEAD only. TLS 1.3 has nothing else. Those with SHA-256 first:
+    // keys of P-256 are no stronger, and a handshake takes 4 to 7 % less (ADR 0027).
+    if (SSL_CTX_set_cipher_list(c, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1 ||
+        SSL_CTX_set_ciphersuites(c,
+                                 "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
+                                 "TLS_CHACHA20_POLY1305_SHA256") != 1)
         return tls_error("choose ciphers");
     SSL_CTX_set_options(c, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);

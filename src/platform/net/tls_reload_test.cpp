@@ -198,6 +198,7 @@ class Resuming {
             outcome = SSL_session_reused(ssl) ? "resumed" : "new";
             SSL_SESSION_free(session_);
             session_ = SSL_get1_session(ssl);
+            cipher = SSL_get_cipher_name(ssl);
             const unsigned char* response = nullptr;
             const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &response);
             staple.assign(response, response + std::max(size, 0L));
@@ -217,6 +218,7 @@ class Resuming {
     }
     bool cuts = false;  // resets the connection, without a farewell
     Bytes staple;       // of the last connection
+    std::string cipher;
     bool heard_revoked = false;
 
  private:
@@ -245,6 +247,7 @@ TEST_P(TlsResumption, keeps_the_identity_and_asks_whether_it_may_come_in) {
     Echo echo(options);
     Resuming client(pki().issue("pump-7"), GetParam());
     EXPECT_EQ(ask(echo, client), "new");
+    if (GetParam() == TLS1_3_VERSION) EXPECT_EQ(client.cipher, "TLS_AES_128_GCM_SHA256");
     echo.last_certificate.clear();
     EXPECT_EQ(ask(echo, client), "resumed");
     EXPECT_TRUE(says(echo.last_certificate, "pump-7"));
