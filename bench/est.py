@@ -1,9 +1,11 @@
 """EST: token enrolments per CPU second of the hub, issuances, renewals, and what a mutual TLS connect costs beside mosquitto"""
-# builds: millwright est_requests mw_identity_bench
+# builds: millwright est_requests mw_identity_bench openssl_handshake
 #
 # The hub is the real one, its data on the project's disk. Each enrolment is a device of its own: a TCP connection, a
 # full TLS handshake, Basic with a token, and an answer that is there when the Device and its facts are durable.
 # Only the hub's CPU counts (/proc), so the clients may be slow and the machine busy; the other figures are CPU too.
+# Beside them what OpenSSL alone takes at that moment with the same certificates, both ends in memory: a shared machine
+# has good and bad hours.
 import base64
 import concurrent.futures
 import json
@@ -151,8 +153,14 @@ def start_mosquitto(plant, folder, ca):
     return process, port
 
 
+def bare_openssl(pki, folder, ca, chain, key, count):
+    told = subprocess.run([BUILD / "bench/openssl_handshake", ca, folder / "server-chain.pem", pki / "server.key", chain, key,
+                           str(count)], check=True, capture_output=True, text=True).stdout
+    return json.loads(told)
+
+
 def compare_connects(plant, folder, count, rounds):
-    """Ours and mosquitto with the same certificates, in turns; medians."""
+    """Ours, mosquitto and OpenSSL alone with the same certificates, in turns; medians."""
     plant.apply("kind: EnrollmentGroup\nname: line\nspec: {}\n")
     ca, chain, key = enroll_with_curl(plant, folder, "gw-x", "line")
     mosquitto, port = start_mosquitto(plant, folder, ca)
@@ -164,6 +172,9 @@ def compare_connects(plant, folder, count, rounds):
                 # Our devices are P-256 and the groups are equal, so both do the same arithmetic.
                 for kind, resumed in (("connect_ms", False), ("resumed_ms", True)):
                     costs.setdefault(f"{name}_{kind}", []).append(connects(pid, at, context, "gw-x", count, resumed))
+            bare = bare_openssl(plant.data / "pki", folder, ca, chain, key, count)
+            costs.setdefault("bare_openssl_connect_ms", []).append(bare["full_ms"])
+            costs.setdefault("bare_openssl_resumed_ms", []).append(bare["resumed_ms"])
     finally:
         mosquitto.kill()
         mosquitto.wait()
@@ -188,6 +199,7 @@ def main():
             cost, rate = enrolments(plant, ca, 500 if quick else 5000)
         finally:
             plant.stop()
+    figures["connect_times_bare_openssl"] = round(figures["ours_connect_ms"] / figures["bare_openssl_connect_ms"], 2)
     figures["enrolment_cpu_ms"] = round(cost, 3)
     figures["enrolments_per_cpu_s"] = round(1000 / cost)
     figures["enrolments_per_s"] = round(rate)
