@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "device/agent/doubling_model.h"
-#include "device/agent/processor.h"
+#include "device/agent/virtual_gateway.h"
 #include "insight/native/native.h"
 
 namespace mw::agent {
@@ -106,24 +106,9 @@ class CountedEngine final : public inference::Engine {
 };
 
 // Virtual time; 100 rows a second, a window a second.
-class Rehearsed : public testing::Test {
+class Rehearsed : public VirtualGateway {
  protected:
-    Rehearsed() {
-        LoopOptions simulated;
-        simulated.simulated = &clock_;
-        loop_ = *Loop::open(simulated);
-        outbox::Options options;
-        options.directory = files::join(folder_.path(), "outbox");
-        outbox_ = *outbox::Outbox::open(files_, *loop_, workers_, options);
-        processor_ = std::make_unique<Processor>(DeviceId{"gw-1"}, *outbox_);
-        scope_ = std::make_unique<Scope>(*loop_);
-        scope_->spawn(processor_->rehearse());
-    }
-    ~Rehearsed() override {
-        scope_->cancel();
-        ignore(sync_wait(*loop_, scope_->join()), "the test is over");
-        ignore(sync_wait(*loop_, outbox_->stop()), "the test is over");
-    }
+    Rehearsed() { scope_->spawn(processor_->rehearse()); }
     void install() {
         pipeline::BundleParts parts;
         parts.model.assign(std::begin(doubling), std::end(doubling));
@@ -142,8 +127,7 @@ class Rehearsed : public testing::Test {
     }
     void feed(int rows) {
         for (int i = 0; i < rows; ++i) {
-            auto task = []() -> Task<> { co_return co_await sleep_for(milliseconds{10}); }();
-            ASSERT_TRUE(sync_wait(*loop_, std::move(task)).ok());
+            pass(milliseconds{10});
             Batch batch;
             batch.device = DeviceId{"gw-1"};
             batch.position.stream = "line";
@@ -157,14 +141,6 @@ class Rehearsed : public testing::Test {
 
     Asked asked_;
     CountedEngine engine_{asked_};
-    files::TemporaryDirectory folder_ = *files::TemporaryDirectory::make();
-    files::RealFiles files_;
-    SimulatedClock clock_;
-    std::unique_ptr<Loop> loop_;
-    Workers workers_{WorkersOptions{.threads = 1}};
-    std::unique_ptr<outbox::Outbox> outbox_;
-    std::unique_ptr<Processor> processor_;
-    std::unique_ptr<Scope> scope_;
     Timestamp time_{1'000'000'000'000'000'000};
 };
 
@@ -185,8 +161,7 @@ TEST_F(Rehearsed, only_before_a_window_s_last_row_and_counted_nowhere) {
 TEST_F(Rehearsed, ends_when_the_row_does_not_come) {
     install();
     feed(199);
-    auto task = []() -> Task<> { co_return co_await sleep_for(seconds{60}); }();
-    ASSERT_TRUE(sync_wait(*loop_, std::move(task)).ok());
+    pass(seconds{60});
     EXPECT_GT(asked_.rehearsals, 10);
     EXPECT_LT(asked_.rehearsals, 40);
 }

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "device/agent/doubling_model.h"
-#include "device/agent/processor.h"
+#include "device/agent/virtual_gateway.h"
 #include "insight/native/native.h"
 
 namespace mw::agent {
@@ -10,23 +10,10 @@ namespace {
 
 constexpr nanoseconds second = seconds{1};
 
-class StaleInputs : public testing::Test {
+class StaleInputs : public VirtualGateway {
  protected:
     StaleInputs() {
-        LoopOptions simulated;
-        simulated.simulated = &clock_;
-        loop_ = *Loop::open(simulated);
-        outbox::Options options;
-        options.directory = files::join(folder_.path(), "outbox");
-        outbox_ = *outbox::Outbox::open(files_, *loop_, workers_, options);
-        processor_ = std::make_unique<Processor>(DeviceId{"gw-1"}, *outbox_);
-        scope_ = std::make_unique<Scope>(*loop_);
         scope_->spawn(processor_->watch_inputs([this] { return remark_; }));
-    }
-    ~StaleInputs() override {
-        scope_->cancel();
-        ignore(sync_wait(*loop_, scope_->join()), "the test is over");
-        ignore(sync_wait(*loop_, outbox_->stop()), "the test is over");
     }
 
     void install(const std::string& name, const std::string& inputs, const std::string& more = "") {
@@ -61,8 +48,7 @@ class StaleInputs : public testing::Test {
     }
     void pass(nanoseconds time) {
         device_time_ = device_time_ + time;
-        auto task = [](nanoseconds much) -> Task<> { co_return co_await sleep_for(much); }(time);
-        ASSERT_TRUE(sync_wait(*loop_, std::move(task)).ok());
+        VirtualGateway::pass(time);
     }
     // "model=decision fallback", what was decided since the last call.
     std::vector<std::string> decided() {
@@ -85,14 +71,6 @@ class StaleInputs : public testing::Test {
     }
     using Said = std::vector<std::string>;
 
-    files::TemporaryDirectory folder_ = *files::TemporaryDirectory::make();
-    files::RealFiles files_;
-    SimulatedClock clock_;
-    std::unique_ptr<Loop> loop_;
-    Workers workers_{WorkersOptions{.threads = 1}};
-    std::unique_ptr<outbox::Outbox> outbox_;
-    std::unique_ptr<Processor> processor_;
-    std::unique_ptr<Scope> scope_;
     std::string remark_;
     Timestamp device_time_{1'000'000 * second.count()};  // not the gateway's
     Decision last_;
