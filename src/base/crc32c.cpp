@@ -46,11 +46,10 @@ std::uint32_t portable(const std::uint8_t* at, std::size_t size, std::uint32_t c
 // The instruction takes 3 cycles and starts every cycle, so three lanes run at once. A lane's
 // result is moved over the bytes that follow it by a table: shift[i][b] is byte i of a checksum, b,
 // followed by lane_bytes zeros.
-constexpr std::size_t lane_bytes = 1024;
 using Shift = std::array<std::array<std::uint32_t, 256>, 4>;
 
-Shift make_shift() {
-    static constexpr std::uint8_t zeros[lane_bytes] = {};
+Shift make_shift(std::size_t lane_bytes) {
+    static constexpr std::uint8_t zeros[1024] = {};
     Shift shift;
     for (int i = 0; i < 4; ++i)
         for (std::uint32_t b = 0; b < 256; ++b)
@@ -63,9 +62,11 @@ std::uint32_t shifted(const Shift& shift, std::uint32_t crc) {
            shift[3][crc >> 24];
 }
 
-__attribute__((target("sse4.2"))) std::uint32_t hardware(const std::uint8_t* at, std::size_t size,
-                                                         std::uint32_t crc) {
-    static const Shift shift = make_shift();
+// Takes as many times three lanes as there are.
+template <std::size_t lane_bytes>
+__attribute__((target("sse4.2"))) std::uint32_t three_lanes(const std::uint8_t*& at,
+                                                            std::size_t& size, std::uint32_t crc) {
+    static const Shift shift = make_shift(lane_bytes);
     while (size >= 3 * lane_bytes) {
         std::uint64_t first = crc, second = 0, third = 0;
         for (std::size_t i = 0; i < lane_bytes; i += 8) {
@@ -78,6 +79,13 @@ __attribute__((target("sse4.2"))) std::uint32_t hardware(const std::uint8_t* at,
         crc = shifted(shift, crc) ^ static_cast<std::uint32_t>(third);
         at += 3 * lane_bytes, size -= 3 * lane_bytes;
     }
+    return crc;
+}
+
+__attribute__((target("sse4.2"))) std::uint32_t hardware(const std::uint8_t* at, std::size_t size,
+                                                         std::uint32_t crc) {
+    crc = three_lanes<1024>(at, size, crc);
+    crc = three_lanes<128>(at, size, crc);
     std::uint64_t wide = crc;
     for (; size >= 8; at += 8, size -= 8) wide = _mm_crc32_u64(wide, load_le<std::uint64_t>(at));
     crc = static_cast<std::uint32_t>(wide);

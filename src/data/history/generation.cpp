@@ -177,11 +177,11 @@ void Generation::overwrite(Lane& lane, std::uint32_t row, double value, Quality 
 
 Block* Generation::new_block() {
     if (slab_used_ == slab_blocks) {
-        slabs_.push_back(std::make_unique_for_overwrite<Block[]>(slab_blocks));
+        slabs_.push_back(std::make_unique_for_overwrite<std::byte[]>(slab_blocks * sizeof(Block)));
         slab_used_ = 0;
         bytes_ += slab_blocks * sizeof(Block);
     }
-    auto* block = &slabs_.back()[slab_used_++];
+    auto* block = reinterpret_cast<Block*>(slabs_.back().get()) + slab_used_++;
     block->epoch = epoch_;
     return block;
 }

@@ -88,7 +88,8 @@ class Generation : public std::enable_shared_from_this<Generation> {
     BoxPool boxes_;
     std::vector<double> own_values_;  // scratch of add_boxed()
     std::deque<Decision> decisions_;  // references stay valid
-    std::vector<std::unique_ptr<Block[]>> slabs_;
+    // Of blocks, which nothing fills before their rows do.
+    std::vector<std::unique_ptr<std::byte[]>> slabs_;
     std::size_t slab_used_ = slab_blocks;
     std::vector<std::unique_ptr<Block*[]>> arrays_;
     std::size_t points_ = 0;

@@ -2,6 +2,7 @@
 // What the engine counted, per series: the rows of the SQL table `scorecard`. Owned values.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,13 @@
 #include "domain/quality.h"
 
 namespace mw::quality {
+
+// Of the codes of a batch; quick where all are good.
+struct Doubts {
+    std::uint64_t uncertain = 0;
+    std::uint64_t bad = 0;
+};
+Doubts count_doubts(std::span<const Quality> codes);
 
 // Every check that fails counts, also where another one gave the point its code.
 struct Counters {

@@ -7,6 +7,7 @@ namespace {
 
 // A longer pause tells of a clock that was wrong, not of points that are missing.
 constexpr std::int64_t longest_gap_ns = 366LL * 24 * 3600 * 1'000'000'000;
+constexpr std::uint64_t longest_plain_step = std::uint64_t{1} << 56;  // two years
 constexpr std::int64_t level_lasts = 8;  // expected intervals until a level is stale
 
 constexpr std::array<Quality, fault_count> codes = {
@@ -34,7 +35,23 @@ unsigned source_faults(Quality source) {
                                                    : bit(Fault::source_bad);
 }
 
+bool are_good(std::span<const Quality> codes) {
+    std::uint8_t lowest = Quality::good().code;
+    for (const Quality quality : codes) lowest = std::min(lowest, quality.code);
+    return Quality{lowest}.is_good();
+}
+
 }  // namespace
+
+Doubts count_doubts(std::span<const Quality> codes) {
+    Doubts doubts;
+    if (are_good(codes)) return doubts;
+    for (const Quality quality : codes) {
+        doubts.uncertain += quality.is_uncertain();
+        doubts.bad += quality.is_bad();
+    }
+    return doubts;
+}
 
 Quality code_of(unsigned faults, Quality source) {
     if (faults == 0) [[likely]]
@@ -137,9 +154,7 @@ unsigned Series::judge_text(Timestamp time, std::string_view text, Quality sourc
 bool Series::judge_plain(std::span<const Timestamp> times, std::span<const double> values,
                          std::span<const Quality> source, unsigned common, const Moment& moment) {
     if (common != 0 || judges_change || has_states || !started) return false;
-    bool good = true;
-    for (const Quality quality : source) good &= quality.is_good();
-    if (!good || !in_range(values) || !in_step(times)) return false;
+    if (!are_good(source) || !in_range(values) || !in_step(times)) return false;
     if (moment.judge_time && !note_timely(times, moment)) return false;
     classes[3] += values.size();
     last = value_time = times.back();
@@ -152,25 +167,29 @@ bool Series::judge_plain(std::span<const Timestamp> times, std::span<const doubl
 bool Series::in_range(std::span<const double> values) const {
     constexpr double most = std::numeric_limits<double>::max();
     const double from = std::max(rules->min, -most), to = std::min(rules->max, most);
-    bool inside = true;
-    for (const double value : values) inside &= value >= from && value <= to;
-    return inside;
+    std::uint64_t outside = 0;  // as wide as a value, so that the loop becomes one of vectors
+    for (const double value : values)
+        outside |= static_cast<std::uint64_t>(!(value >= from)) |
+                   static_cast<std::uint64_t>(!(value <= to));
+    return outside == 0;
 }
 
 // One after the other, without a gap.
 bool Series::in_step(std::span<const Timestamp> times) const {
+    // As many steps as there may be stay below half of the range of times, so none passes its end
+    // unseen: a time before the one before it looks like too long a step, or the last one shows it.
+    static_assert(plain_rows_max * longest_plain_step < std::uint64_t{1} << 63);
     const auto every = static_cast<std::uint64_t>(rules->every.count());
     const std::uint64_t longest =
-        every > 0 ? every + every / 2 : std::numeric_limits<std::uint64_t>::max();
-    bool fine = true;
-    Timestamp before = last;
-    for (const Timestamp time : times) {
+        every > 0 ? std::min(every + every / 2, longest_plain_step) : longest_plain_step;
+    const auto too_long = [&](Timestamp time, Timestamp before) -> std::uint64_t {
         const std::uint64_t step =
             static_cast<std::uint64_t>(time.ns) - static_cast<std::uint64_t>(before.ns);
-        fine &= time > before && step <= longest;
-        before = time;
-    }
-    return fine;
+        return step - 1 >= longest;
+    };
+    std::uint64_t wrong = too_long(times.front(), last);
+    for (std::size_t i = 1; i < times.size(); ++i) wrong |= too_long(times[i], times[i - 1]);
+    return wrong == 0 && times.back() > last;
 }
 
 // Counts how late points in order of time are, if none is too late or too early.
