@@ -1,6 +1,6 @@
 #include "apps/hub/point_wiring.h"
 
-#include <algorithm>
+#include "domain/prefetch.h"
 
 namespace mw::hub {
 namespace {
@@ -10,20 +10,6 @@ constexpr nanoseconds full_pause = milliseconds{5};
 constexpr nanoseconds full_most = seconds{10};
 // The data loop serves others in between.
 constexpr std::size_t points_at_once = 4'096;
-
-// Another core has filled it: its lines are on their way while the batch before is stored.
-void prefetch(const Batch& batch) {
-    constexpr std::size_t line = 64, lines_max = 16;
-    const auto fetch = [](const void* from, std::size_t bytes) {
-        const auto* at = static_cast<const char*>(from);
-        for (std::size_t i = 0; i < std::min(bytes, line * lines_max); i += line)
-            __builtin_prefetch(at + i);
-    };
-    fetch(batch.runs.data(), batch.runs.size() * sizeof(Run));
-    fetch(batch.times.data(), batch.times.size() * sizeof(Timestamp));
-    fetch(batch.values.data(), batch.values.size() * sizeof(double));
-    fetch(batch.quality.data(), batch.quality.size());
-}
 
 }  // namespace
 

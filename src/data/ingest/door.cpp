@@ -9,7 +9,8 @@ namespace mw::ingest {
 Ingest::Ingest(IngestOptions options, Parts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics),
-      decoder_(options.payload),
+      limits_(options.payload),
+      reader_(options.payload, parts_.clock),
       quality_(options.quality),
       edge_nodes_(std::make_unique<EdgeNodes>(*this, std::move(options.sparkplug))) {
     reached(TicketLine::Log::history, parts_.history.durable().value);
@@ -66,7 +67,7 @@ Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, By
     metrics_.messages[static_cast<std::size_t>(parsed->kind)]->add();
     switch (parsed->kind) {
         case TopicKind::data:
-            return take_data(*device, *parsed, topic, body);
+            return take_data(*device, *parsed, topic, body, properties.prepared);
         case TopicKind::decision:
             return take_decision(*device, *parsed, topic, body);
         default:
@@ -74,34 +75,25 @@ Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, By
     }
 }
 
+std::unique_ptr<mqtt::Preparer> Ingest::preparer() {
+    return std::make_unique<Preparer>(limits_, parts_.clock);
+}
+
 Result<Ticket> Ingest::take_data(KnownDevice& device, const Topic& topic, std::string_view text,
-                                 ByteView body) {
-    if (auto good = payload::check_name(topic.name, decoder_.limits().name_bytes); !good)
-        return bury(topic.device, text, "stream: " + good.error().message, body);
-    batch_.device.text.assign(device.id.text);
-    batch_.position.stream.assign(topic.name);
-    batch_.arrival = parts_.clock.now();
-    if (auto decoded = decode(body, batch_); !decoded)
-        return bury(topic.device, text, decoded.error().message, body);
-    auto ticket = store(device, batch_, forms_.find(batch_.form, directory_.epoch()));
+                                 ByteView body, mqtt::Prepared* prepared) {
+    auto* before = static_cast<ReadMessage*>(prepared);  // preparer() makes no other
+    Batch& batch = before ? before->batch : batch_;
+    const Result<> read = before ? before->outcome : reader_.read(topic, body, batch);
+    if (!read) return bury(topic.device, text, read.error().message, body);
+    auto ticket = store(device, batch, forms_.find(batch.form, directory_.epoch()));
     if (!ticket && ticket.error().code == Errc::invalid_input)
         return bury(topic.device, text, ticket.error().message, body);
     return ticket;
 }
 
-Result<> Ingest::decode(ByteView body, Batch& batch) {
-    if (!payload::is_binary(body)) {
-        batch.form = 0;
-        return decoder_.decode(body, batch);
-    }
-    TRY(const auto bytes, binary_.decode(body, batch.device.text, batch));
-    if (bytes == body.size()) return {};
-    return Error{Errc::invalid_input, "bytes follow the batch; a message carries one"};
-}
-
 Result<Ticket> Ingest::take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
                                      ByteView body) {
-    auto decision = decoder_.decode_decision(text_of(body));
+    auto decision = reader_.decoder().decode_decision(text_of(body));
     if (!decision) return bury(topic.device, text, decision.error().message, body);
     if (decision->device != device.id)
         return bury(topic.device, text, "'device' is not the topic's", body);
@@ -200,13 +192,9 @@ Result<Ticket> Ingest::store(KnownDevice& device, Batch& batch, const Form* form
         forms_.keep(number,
                     {&device, series_, converted_, quality_.places(batch, device.facts.rules)});
     metrics_.points.add(batch.size());
-    std::uint64_t uncertain = 0, bad = 0;
-    for (const Quality quality : batch.quality) {
-        uncertain += quality.is_uncertain();
-        bad += quality.is_bad();
-    }
-    if (uncertain > 0) metrics_.points_uncertain.add(uncertain);
-    if (bad > 0) metrics_.points_bad.add(bad);
+    const auto doubts = quality::count_doubts(batch.quality);
+    if (doubts.uncertain > 0) metrics_.points_uncertain.add(doubts.uncertain);
+    if (doubts.bad > 0) metrics_.points_bad.add(doubts.bad);
     return line_.issue(TicketLine::Log::history, ticket->value);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/metrics.h"
 #include "data/history/history.h"
+#include "data/ingest/data_reader.h"
 #include "data/ingest/dead_letters.h"
 #include "data/ingest/directory.h"
 #include "data/ingest/forms.h"
@@ -68,6 +69,8 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Result<Ticket> publish(const mqtt::Identity& identity, std::string_view topic, ByteView body,
                            const mqtt::PublishProperties& properties) override;
 
+    std::unique_ptr<mqtt::Preparer> preparer() override;
+
     // PointSink. batch.device must be in the directory; arrival 0 becomes now.
     Result<Ticket> accept(Batch& batch) override;
     // These are accepted next, and after that: what is known of their forms is on its way from
@@ -85,8 +88,7 @@ class Ingest final : public mqtt::Uplink, public PointSink {
 
  private:
     Result<Ticket> take_data(KnownDevice& device, const Topic& topic, std::string_view text,
-                             ByteView body);
-    Result<> decode(ByteView body, Batch& batch);
+                             ByteView body, mqtt::Prepared* prepared);
     Result<Ticket> take_decision(KnownDevice& device, const Topic& topic, std::string_view text,
                                  ByteView body);
     Result<Ticket> take_report(const Topic& topic, std::string_view text, ByteView body);
@@ -108,8 +110,8 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Parts parts_;
     Metrics metrics_;
     DeviceDirectory directory_;
-    payload::Decoder decoder_;
-    payload::BinaryDecoder binary_;
+    payload::Limits limits_;
+    DataReader reader_;
     quality::Engine quality_;
     TicketLine line_;
     Parked parked_;

@@ -60,6 +60,7 @@ struct Broker::Parts {
 
     Core& core() { return here->core; }
     ShardNumber count() const { return static_cast<ShardNumber>(1 + elsewhere.size()); }
+    Spread spread() const { return uplink != nullptr ? Spread::first_has_uplink : Spread::even; }
     std::vector<std::shared_ptr<Shard>> all() const {
         std::vector<std::shared_ptr<Shard>> shards{here};
         for (const Elsewhere& other : elsewhere) shards.push_back(other.shard);
@@ -78,6 +79,7 @@ struct Broker::Parts {
             TRY(auto thread, LoopThread::open("mqtt-" + std::to_string(n), options));
             auto shard = std::make_shared<Shard>(thread->loop(), random, part, authorizer, nullptr,
                                                  n, count, uplink != nullptr);
+            if (uplink != nullptr) shard->passed_uplink->use(uplink->preparer());
             elsewhere.push_back({std::move(thread), std::move(shard)});
         }
         std::vector<std::weak_ptr<Shard>> known;
@@ -159,8 +161,9 @@ struct Broker::Parts {
         Connect packet;
         if (!next_frame(bytes, limits.packet_bytes, frame).ok()) return 0;
         if (frame.type != PacketType::connect || !decode(frame, packet).ok()) return 0;
-        if (packet.client_id.empty()) return next++ % count();  // it gets a name there
-        return mqtt::home_of(identity, packet.client_id, count());
+        if (!packet.client_id.empty())
+            return mqtt::home_of(identity, packet.client_id, count(), spread());
+        return mqtt::home_of(identity, std::to_string(next++), count(), spread());  // any
     }
 
     void send_home(ShardNumber home, std::unique_ptr<net::Stream> stream, Identity identity,
@@ -219,7 +222,7 @@ struct Broker::Parts {
     std::vector<std::weak_ptr<net::Listener>> listeners;
     std::shared_ptr<MetricsBoard> board;  // of several shards
     std::size_t greeting = 0;             // connections that have not said CONNECT
-    ShardNumber next = 0;
+    std::uint64_t next = 0;               // who comes without a name
     bool started = false;
     std::shared_ptr<Shard> here;
     std::vector<Elsewhere> elsewhere;
@@ -231,8 +234,8 @@ struct Broker::Parts {
 // forgotten where they were when they are safe where they are.
 class Broker::Moves {
  public:
-    void take(JournalState& state, Journal& journal, ShardNumber self, ShardNumber shards) {
-        for (Strays& strays : take_strays(state, self, shards))
+    void take(JournalState& state, Journal& journal, ShardNumber self, const Parts& parts) {
+        for (Strays& strays : take_strays(state, self, parts.count(), parts.spread()))
             all_.emplace_back(&journal, std::move(strays));
     }
 
@@ -246,7 +249,7 @@ class Broker::Moves {
             state.apply(record, place);
         };
         TRY(auto journal, Journal::open(files, parts.here->loop, workers, options, replay));
-        take(state, *journal, shard, parts.count());
+        take(state, *journal, shard, parts);
         for (const auto& [topic, found] : state.retained) {  // the others have it, too
             JournalRecord record;
             record.kind = JournalRecord::Kind::forgotten;
@@ -315,7 +318,7 @@ Result<> Broker::remember(files::Files& files, Workers& workers, JournalOptions 
         JournalOptions own = options;
         own.directory = journal_directory(options.directory, number);
         TRY(JournalState state, shard->open_journal(files, workers, std::move(own)));
-        moves.take(state, *shard->journal, number, parts_->count());
+        moves.take(state, *shard->journal, number, *parts_);
         found.push_back(std::move(state));
     }
     for (ShardNumber gone = parts_->count(); gone < loops_max; ++gone)

@@ -231,6 +231,7 @@ class Core {
         };
         std::deque<Parcel> parcels;  // the first waits for room in storage, from `at` on
         std::size_t at = 0;
+        std::size_t prepared = 0;       // of its messages' that the uplink has
         Promise promise;                // of the first one
         std::deque<Received> received;  // not safe yet
     };
@@ -262,7 +263,7 @@ class Core {
     void heed_group(ShardNumber from, const Interest& interest);
     void take_in(ShardNumber from);
     void take_message(const Passed& message, Promise& promise);
-    bool take_for_uplink(ShardNumber from, const Passed& message, Promise& promise);
+    bool take_for_uplink(ShardNumber from, const Passed& message);
     void on_peers_progress();
     bool retain(const MessageRef& message, RetainedStore::Share share, Ticket& ticket);
     Ticket record(const Publish* publish, Session* from);

@@ -15,13 +15,19 @@ void read_section(ByteView section, Properties& out) {
     read_properties(reader, PacketType::publish, out);
 }
 
+// They lie in the cache of another core.
+void expect(const std::vector<std::unique_ptr<Prepared>>& all, std::size_t next) {
+    if (next + 1 < all.size()) __builtin_prefetch(all[next + 1].get());
+    if (next < all.size()) all[next]->expect();
+}
+
 }  // namespace
 
 void Core::use(Peers& peers, PassedUplink* uplink) {
     ASSERT(connections_.empty() && sessions_.empty());
     peers_ = &peers;
     passed_uplink_ = uplink;
-    inboxes_.resize(peers.count());
+    inboxes_ = std::vector<Inbox>(peers.count());
 }
 
 Ticket Core::pass(Delivery& delivery, const Targets& targets, const PassOptions& options) {
@@ -95,6 +101,7 @@ Core::Routed Core::route_among_shards(const Publish& publish, Session* from, con
 void Core::receive(ShardNumber from, Parcel parcel) {
     peers_->on_taken(from, parcel.taken);
     for (PassedRefusal& refusal : parcel.refusals) passed_uplink_->refused(std::move(refusal));
+    for (auto& used : std::exchange(parcel.used, {})) passed_uplink_->take_back(std::move(used));
     for (const Interest& interest : parcel.interests) heed(from, interest);
     inboxes_[from].parcels.push_back(std::move(parcel));
     take_in(from);
@@ -133,14 +140,14 @@ void Core::take_in(ShardNumber from) {
             take(left, passed_);
             if (!passed_.to_uplink)
                 take_message(passed_, inbox.promise);
-            else if (!take_for_uplink(from, passed_, inbox.promise))
+            else if (!take_for_uplink(from, passed_))
                 return;  // storage has no room: later
             inbox.at = parcel.messages.size() - left.size();
         }
         if (parcel.last != 0)
             inbox.received.push_back(
                 {parcel.last, parcel.messages.size(), parcel.urgent, inbox.promise});
-        inbox.at = 0;
+        inbox.at = inbox.prepared = 0;
         inbox.promise = {};
     }
 }
@@ -189,25 +196,34 @@ Ticket Core::record_exchange(SessionNumber session, PacketId id) {
     return ticket;
 }
 
-bool Core::take_for_uplink(ShardNumber from, const Passed& message, Promise& promise) {
+bool Core::take_for_uplink(ShardNumber from, const Passed& message) {
     if (parts_.uplink == nullptr) return true;
+    Inbox& inbox = inboxes_[from];
+    if (message.is_prepared) expect(inbox.parcels.front().prepared, inbox.prepared + 1);
+    std::unique_ptr<Prepared> none;
+    auto& prepared = message.is_prepared ? inbox.parcels.front().prepared[inbox.prepared] : none;
     Properties& all = passed_publish_.properties;
     read_section(message.properties, all);
     PublishProperties properties;
     properties.qos = message.qos;
     properties.retain = message.retain;
     properties.dup = message.dup;
+    properties.prepared = prepared.get();
     if (!all.empty()) {
         properties.content_type = all.text(Property::content_type);
         properties.all = &all;
     }
     const Identity identity{message.from_kind, std::string(message.from)};
     auto ticket = parts_.uplink->publish(identity, message.topic, message.payload, properties);
+    if (!ticket && ticket.error().code == Errc::overloaded) return false;
+    if (prepared) {
+        peers_->give_back(from, std::move(prepared));
+        ++inbox.prepared;
+    }
     if (ticket) {
-        promise.log = std::max(promise.log, *ticket);
+        inbox.promise.log = std::max(inbox.promise.log, *ticket);
         return true;
     }
-    if (ticket.error().code == Errc::overloaded) return false;
     if (message.qos == QoS::at_most_once)
         ++metrics_.publishes_refused;  // nobody waits for an answer
     else

@@ -34,6 +34,27 @@ class FakeWire final : public Wire {
     bool closed_at_once = false;
 };
 
+// Has read a payload: its length. Of topics below "plain/" the uplink takes nothing.
+class FakePreparer final : public Preparer {
+ public:
+    struct Length final : Prepared {
+        std::size_t value = 0;
+        std::size_t bytes() const override { return sizeof *this; }
+        bool is_whole() const override { return value > 4; }
+        void expect() const override {}
+    };
+    bool wants(std::string_view topic) const override { return !topic.starts_with("plain/"); }
+    std::unique_ptr<Prepared> prepare(std::string_view topic, ByteView payload) override {
+        if (topic.starts_with("raw/")) return nullptr;
+        auto length = std::make_unique<Length>();
+        length->value = payload.size();
+        return length;
+    }
+    void take_back(std::unique_ptr<Prepared> used) override { returned.push_back(std::move(used)); }
+
+    std::vector<std::unique_ptr<Prepared>> returned;
+};
+
 class FakeUplink final : public Uplink {
  public:
     enum class Mode { accept, delay, overloaded, broken, deny };
@@ -41,9 +62,10 @@ class FakeUplink final : public Uplink {
         Identity from;
         std::string topic;
         std::string payload;
+        std::size_t length = 0;  // as a FakePreparer found it
     };
     Result<Ticket> publish(const Identity& identity, std::string_view topic, ByteView payload,
-                           const PublishProperties&) override {
+                           const PublishProperties& properties) override {
         switch (mode) {
             case Mode::overloaded:
                 return Error{Errc::overloaded, "no room"};
@@ -55,11 +77,14 @@ class FakeUplink final : public Uplink {
             case Mode::delay:
                 break;
         }
-        got.push_back({identity, std::string(topic), std::string(text_of(payload))});
+        const auto* prepared = static_cast<FakePreparer::Length*>(properties.prepared);
+        got.push_back({identity, std::string(topic), std::string(text_of(payload)),
+                       prepared != nullptr ? prepared->value : 0});
         if (got.size() > 10'000) got.pop_front();
         return mode == Mode::delay ? Ticket{++last} : Ticket{};
     }
     Ticket durable() const override { return reached; }
+    std::unique_ptr<Preparer> preparer() override { return std::make_unique<FakePreparer>(); }
 
     Mode mode = Mode::accept;
     std::uint64_t last = 0;

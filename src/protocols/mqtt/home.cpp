@@ -32,14 +32,20 @@ class MessageCopies {
 
 }  // namespace
 
-ShardNumber home_of(const Identity& identity, std::string_view client_id, ShardNumber shards) {
+ShardNumber home_of(const Identity& identity, std::string_view client_id, ShardNumber shards,
+                    Spread spread) {
     if (identity.name.starts_with(bridge_prefix)) return 0;  // where bridges are
     std::uint64_t hash = 0xCBF29CE484222325ull ^ static_cast<std::uint64_t>(identity.kind);
     hash = fnv(fnv(fnv(hash, identity.name), std::string_view("\0", 1)), client_id);
-    return static_cast<ShardNumber>((hash ^ hash >> 32) % shards);
+    hash ^= hash >> 32;
+    if (spread == Spread::even || shards == 1) return static_cast<ShardNumber>(hash % shards);
+    // Sessions of each of the others, to one of the first.
+    const std::uint64_t share = 4 * (shards - 1);
+    return static_cast<ShardNumber>((hash % (1 + (shards - 1) * share) + share - 1) / share);
 }
 
-std::vector<Strays> take_strays(JournalState& found, ShardNumber self, ShardNumber shards) {
+std::vector<Strays> take_strays(JournalState& found, ShardNumber self, ShardNumber shards,
+                                Spread spread) {
     found.drop_old();
     std::vector<Strays> all(shards);
     std::vector<MessageCopies> copies;
@@ -50,7 +56,7 @@ std::vector<Strays> take_strays(JournalState& found, ShardNumber self, ShardNumb
     for (auto at = found.sessions.begin(); at != found.sessions.end();) {
         auto& [number, session] = *at;
         const ShardNumber home =
-            session.declared ? home_of(session.owner, session.client_id, shards) : self;
+            session.declared ? home_of(session.owner, session.client_id, shards, spread) : self;
         if (home == self) {
             ++at;
             continue;

@@ -67,7 +67,7 @@ class Plant {
 std::string name_on(ShardNumber shard, ShardNumber shards, int nth = 0) {
     for (int n = 0;; ++n) {
         std::string name = "c" + std::to_string(n);
-        if (home_of({}, name, shards) == shard && nth-- == 0) return name;
+        if (home_of({}, name, shards, Spread::even) == shard && nth-- == 0) return name;
     }
 }
 

@@ -10,6 +10,7 @@ namespace {
 constexpr unsigned qos_bits = 3;
 constexpr unsigned subscribers_bit = 4, uplink_bit = 8, retain_bit = 16, hub_bit = 32, dup_bit = 64,
                    exchange_bit = 128;
+constexpr unsigned prepared_bit = 128;  // beside the kind of who it is from
 // The bits, the publisher, and the sizes of topic, payload, properties and the rest. The rest is
 // the number and whose it is, for the uplink; or the exchange, if any, and groups, each behind its
 // size.
@@ -79,7 +80,8 @@ void encode(Bytes& out, const Passed& message) {
     to.bytes(message.properties.data(), message.properties.size());
     if (message.to_uplink) {
         to.number(message.number);
-        to.number(static_cast<std::uint8_t>(message.from_kind));
+        to.number(static_cast<std::uint8_t>(static_cast<unsigned>(message.from_kind) |
+                                            (message.is_prepared ? prepared_bit : 0u)));
         to.bytes(message.from.data(), message.from.size());
         return;
     }
@@ -111,9 +113,12 @@ void take(ByteView& left, Passed& out) {
     ByteView rest = take_bytes(left, sizes[3]);
     out.groups.clear();
     out.exchange = 0;
+    out.is_prepared = false;
     if (out.to_uplink) {
         out.number = take_number<std::uint64_t>(rest);
-        out.from_kind = static_cast<Identity::Kind>(take_number<std::uint8_t>(rest));
+        const auto kind = take_number<std::uint8_t>(rest);
+        out.is_prepared = (kind & prepared_bit) != 0;
+        out.from_kind = static_cast<Identity::Kind>(kind & ~prepared_bit);
         out.from = text_of(rest);
         return;
     }

@@ -3,6 +3,7 @@
 // are encoded one behind the other, so that a parcel is a few allocations however many they are.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "protocols/mqtt/authorizer.h"
 #include "protocols/mqtt/packet.h"
+#include "protocols/mqtt/uplink.h"
 
 namespace mw::mqtt {
 
@@ -21,6 +23,7 @@ struct Passed {
     bool retain = false;          // as it was published
     bool by_hub = false;          // which finds room where clients do not
     bool dup = false;
+    bool is_prepared = false;  // of those the parcel has, it is the next one's
     QoS qos = QoS::at_most_once;
     std::uint64_t number = 0;                              // the sender's; for the uplink's answer
     std::uint32_t publisher = 0;                           // hash of the client
@@ -67,6 +70,8 @@ struct Parcel {
     std::vector<FinishedExchange> finished;  // before the messages
     std::vector<PassedRefusal> refusals;
     Bytes messages;
+    std::vector<std::unique_ptr<Prepared>> prepared;  // of messages, in their order
+    std::vector<std::unique_ptr<Prepared>> used;      // back to who made them
 
     bool empty() const { return !tells() && refusals.empty(); }
     bool tells() const { return !interests.empty() || !finished.empty() || !messages.empty(); }

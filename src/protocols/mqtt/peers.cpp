@@ -72,6 +72,20 @@ Ticket Peers::pass(std::uint32_t mask, Passed& message, bool urgent) {
     return {number_};
 }
 
+Ticket Peers::pass_up(Passed& message, std::unique_ptr<Prepared> prepared) {
+    message.to_uplink = true;
+    message.is_prepared = prepared != nullptr;
+    if (prepared) {
+        account(all_[0], prepared->bytes());
+        all_[0].parcel.prepared.push_back(std::move(prepared));
+    }
+    return pass(1u, message, true);
+}
+
+void Peers::give_back(ShardNumber to, std::unique_ptr<Prepared> used) {
+    all_[to].parcel.used.push_back(std::move(used));
+}
+
 void Peers::acknowledge(ShardNumber to, std::uint64_t number, std::size_t bytes, bool urgent) {
     Peer& peer = all_[to];
     peer.parcel.taken = std::max(peer.parcel.taken, number);
@@ -120,12 +134,16 @@ void Peers::flush() {
         if (peer.parcel.empty() && !peer.says_taken) continue;
         const bool tells = peer.parcel.tells();
         const std::uint64_t taken = peer.parcel.taken;
+        const std::size_t messages = peer.parcel.messages.size();
+        const std::size_t prepared = peer.parcel.prepared.size(), used = peer.parcel.used.size();
         peer.parcel.last = tells ? peer.told : 0;
         if (!post_.send(to, peer.parcel)) continue;
         const std::size_t bytes = std::exchange(peer.in_parcel, 0);
         if (tells) peer.under_way.push_back({peer.told, bytes});
         peer.parcel = {};
-        peer.parcel.messages.reserve(std::min(bytes, reserve_max));  // the next is much like it
+        peer.parcel.messages.reserve(std::min(messages, reserve_max));  // the next is much like it
+        peer.parcel.prepared.reserve(std::min(prepared, reserve_max / 64));
+        peer.parcel.used.reserve(std::min(used, reserve_max / 64));
         peer.parcel.taken = peer.said_taken = taken;
         peer.says_taken = false;
         peer.unsaid_bytes = 0;
@@ -139,20 +157,21 @@ void Peers::flush_all() {
 
 Result<Ticket> PassedUplink::publish(const Identity& identity, std::string_view topic,
                                      ByteView payload, const PublishProperties& properties) {
+    if (preparer_ && !preparer_->wants(topic)) return Ticket{};
     if (!peers_.ready()) return Error{Errc::overloaded, "the shard that stores has no room"};
     Passed message;
-    message.to_uplink = true;
     message.qos = properties.qos;
     message.retain = properties.retain;
     message.dup = properties.dup;
     message.from_kind = identity.kind;
     message.from = identity.name;
     message.topic = topic;
-    message.payload = payload;
+    auto prepared = preparer_ ? preparer_->prepare(topic, payload) : nullptr;
+    if (!prepared || !prepared->is_whole()) message.payload = payload;
     section_.clear();
     if (properties.all != nullptr && !properties.all->empty()) encode(section_, *properties.all);
     message.properties = section_;
-    return peers_.pass(1u, message, true);
+    return peers_.pass_up(message, std::move(prepared));
 }
 
 const Error* PassedUplink::refusal(Ticket ticket) const {

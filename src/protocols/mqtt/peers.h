@@ -44,6 +44,9 @@ class Peers {
     void tell_group(std::string_view text, std::uint32_t connected, std::uint32_t members);
     // To all peers of the mask. Gives it its number. urgent: somebody waits until it is safe there.
     Ticket pass(std::uint32_t mask, Passed& message, bool urgent);
+    // To shard 0, for its uplink. prepared: null, or what has been made of it.
+    Ticket pass_up(Passed& message, std::unique_ptr<Prepared> prepared);
+    void give_back(ShardNumber to, std::unique_ptr<Prepared> used);  // when there is more to say
     // To all peers: what is told of an exchange before must not hold back what comes.
     void finish(const FinishedExchange& exchange);
     // What peer `to` told us is safe here through this number of its own. Where nobody waits for
@@ -93,20 +96,23 @@ class Peers {
     std::unordered_map<std::string, std::uint32_t> wanted_;  // by how many sessions
 };
 
-// The uplink of shard 0, for another shard: a message goes there by parcel. That the layers above
-// refuse it is known when its answer is due.
+// The uplink of shard 0, for another shard: a message goes there by parcel, prepared if there is a
+// preparer. That the layers above refuse it is known when its answer is due.
 class PassedUplink final : public Uplink {
  public:
     explicit PassedUplink(Peers& peers) : peers_(peers) {}
+    void use(std::unique_ptr<Preparer> preparer) { preparer_ = std::move(preparer); }
     Result<Ticket> publish(const Identity& identity, std::string_view topic, ByteView payload,
                            const PublishProperties& properties) override;
     Ticket durable() const override { return peers_.reached(0); }
     const Error* refusal(Ticket ticket) const override;
     void refused(PassedRefusal refusal);
     void forget_answered();  // who waited for them has been told
+    void take_back(std::unique_ptr<Prepared> used) { preparer_->take_back(std::move(used)); }
 
  private:
     Peers& peers_;
+    std::unique_ptr<Preparer> preparer_;  // null: none
     std::map<std::uint64_t, Error> refused_;
     Bytes section_;
 };

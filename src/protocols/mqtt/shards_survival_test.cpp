@@ -53,7 +53,7 @@ class ShardedLife {
         auto& place = clients[name];
         place.reset();
         place = std::make_unique<FakeClient>();
-        Core& home = shards[home_of({}, name, shards_in_all)]->core;
+        Core& home = shards[home_of({}, name, shards_in_all, Spread::even)]->core;
         place->connection = std::make_unique<Connection>(home, place->wire, Identity{});
         return *place;
     }
@@ -87,7 +87,7 @@ class ShardedLife {
 std::string at_home(ShardNumber shard, const std::string& stem) {
     for (int n = 0;; ++n) {
         std::string name = stem + std::to_string(n);
-        if (home_of({}, name, shards_in_all) == shard) return name;
+        if (home_of({}, name, shards_in_all, Spread::even) == shard) return name;
     }
 }
 

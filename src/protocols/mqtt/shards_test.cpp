@@ -344,6 +344,52 @@ TEST(MqttShards, a_refusal_of_the_layers_above_comes_back) {
     EXPECT_TRUE(device.wire.closed);
 }
 
+TEST(MqttShards, the_shard_of_a_session_prepares_what_goes_up) {
+    FakeUplink uplink;
+    Shards shards(2, &uplink);
+    auto own = std::make_unique<FakePreparer>();
+    FakePreparer& preparer = *own;
+    shards[1].passed_uplink.use(std::move(own));
+    FakeClient& device = shards[1].connect("d");
+    uplink.mode = FakeUplink::Mode::overloaded;  // what was prepared waits with its message
+    publish(device, "t", "four", QoS::at_least_once, 1);
+    publish(device, "raw/t", "seven77", QoS::at_least_once, 2);
+    publish(device, "t", "fives", QoS::at_least_once, 3);
+    shards.settle();
+    EXPECT_TRUE(preparer.returned.empty());
+    uplink.mode = FakeUplink::Mode::accept;
+    shards[0].core.on_durable({});
+    shards.settle();
+    ASSERT_EQ(uplink.got.size(), 3u);
+    EXPECT_EQ(uplink.got[0].length, 4u);
+    EXPECT_EQ(uplink.got[0].payload, "four");
+    EXPECT_EQ(uplink.got[1].length, 0u);
+    EXPECT_EQ(uplink.got[1].payload, "seven77");
+    EXPECT_EQ(uplink.got[2].length, 5u);
+    EXPECT_EQ(uplink.got[2].payload, "");  // it is whole
+    EXPECT_EQ(preparer.returned.size(), 2u);
+    EXPECT_EQ(shards[1].core.metrics().unreleased, 0u);
+}
+
+TEST(MqttShards, what_the_uplink_does_not_want_stays_on_its_shard) {
+    FakeUplink uplink;
+    Shards shards(2, &uplink);
+    shards[1].passed_uplink.use(std::make_unique<FakePreparer>());
+    FakeClient& publisher = shards[1].connect("p");
+    FakeClient& subscriber = shards[1].connect("s");
+    subscribe(subscriber, "plain/t");
+    shards.settle();
+    news(publisher);
+    news(subscriber);
+    const std::uint64_t passed = shards[1].core.metrics().shard_messages;
+    publish(publisher, "plain/t", "1", QoS::at_least_once, 1);
+    EXPECT_EQ(news(publisher), Said{"PUBACK"});
+    EXPECT_EQ(news(subscriber), Said{"PUBLISH plain/t=1"});
+    shards.settle();
+    EXPECT_TRUE(uplink.got.empty());
+    EXPECT_EQ(shards[1].core.metrics().shard_messages, passed);
+}
+
 TEST(MqttSharedShards, each_shard_gets_as_much_as_it_has_members) {
     Shards shards;
     FakeClient& publisher = shards[0].connect("p");
@@ -400,14 +446,29 @@ TEST(MqttSharedShards, a_message_under_way_to_a_member_that_left_finds_another) 
     EXPECT_EQ(news(stays).size(), 4u);
 }
 
+TEST(MqttHome, few_sessions_live_where_the_uplink_is) {
+    std::map<ShardNumber, int> spread;
+    for (int n = 0; n < 3'700; ++n)
+        ++spread[home_of({}, "c" + std::to_string(n), 4, Spread::first_has_uplink)];
+    EXPECT_NEAR(spread[0], 100, 40);
+    for (ShardNumber shard = 1; shard < 4; ++shard) EXPECT_NEAR(spread[shard], 1'200, 150);
+    EXPECT_EQ(spread.size(), 4u);
+    int of_two = 0;
+    for (int n = 0; n < 1'000; ++n)
+        of_two += home_of({}, "c" + std::to_string(n), 2, Spread::first_has_uplink) == 0;
+    EXPECT_NEAR(of_two, 200, 50);
+    for (int n = 0; n < 100; ++n)
+        EXPECT_EQ(home_of({}, "c" + std::to_string(n), 1, Spread::first_has_uplink), 0u);
+}
+
 TEST(MqttHome, a_session_lives_where_its_name_says) {
     std::map<ShardNumber, int> spread;
     for (int n = 0; n < 1'000; ++n)
-        ++spread[home_of({Identity::Kind::device, "gw"}, "c" + std::to_string(n), 4)];
+        ++spread[home_of({Identity::Kind::device, "gw"}, "c" + std::to_string(n), 4, Spread::even)];
     EXPECT_EQ(spread.size(), 4u);
     for (const auto& [shard, count] : spread) EXPECT_NEAR(count, 250, 75);
-    EXPECT_EQ(home_of({Identity::Kind::device, "gw-1"}, "a", 2),
-              home_of({Identity::Kind::device, "gw-1"}, "a", 2));
+    EXPECT_EQ(home_of({Identity::Kind::device, "gw-1"}, "a", 2, Spread::even),
+              home_of({Identity::Kind::device, "gw-1"}, "a", 2, Spread::even));
     EXPECT_EQ(journal_directory("d/sessions", 0), "d/sessions");
     EXPECT_EQ(journal_directory("d/sessions", 2), "d/sessions-2");
 }
