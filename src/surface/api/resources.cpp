@@ -181,60 +181,75 @@ Task<Response> get_resource(State& state, const registry::Kind& kind, Caller cal
     co_return resource_response(200, stored);
 }
 
-Task<Response> replace_resource(State& state, const registry::Kind& kind, Caller caller,
-                                Request request) {
-    CO_TRY_VOID(check_query(request, {"dryRun"}));
-    std::string name = request.param("name");
-    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
-    CO_TRY(const auto asked, resource_from_body(std::move(body), kind, name));
-    const bool pinned = asked.revision != 0;
+namespace {
+
+// What a stored resource is asked to become.
+struct Change {
+    Verb verb = Verb::replace;
+    std::string action;
+    bool pinned = false;  // it names the revision that it is about
+    std::function<Result<Resource>(const Resource& stored)> wanted;
+};
+
+// Unless it is pinned, a change that raced with another is judged anew by what is stored then.
+Task<Response> change_resource(State& state, const registry::Kind& kind, Caller caller,
+                               Request request, Change change) {
+    const std::string name = request.param("name");
     for (int attempt = 1;; ++attempt) {
-        auto loading = stored_for(state, caller, Verb::replace, kind.name, name);
+        auto loading = stored_for(state, caller, change.verb, kind.name, name);
         CO_TRY(auto stored, co_await std::move(loading));
-        Resource wanted = asked;
-        if (!pinned) wanted.revision = stored.revision;  // what it was judged by
+        CO_TRY(auto wanted, change.wanted(stored));
+        if (!change.pinned) wanted.revision = stored.revision;
         auto checking =
-            check_change(state, caller, Verb::replace, std::move(wanted), std::move(stored));
+            check_change(state, caller, change.verb, std::move(wanted), std::move(stored));
         CO_TRY(auto admitted, co_await std::move(checking));
-        auto note = note_of(caller, "replace", request);
+        auto note = note_of(caller, change.action, request);
         auto writing =
             write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
         auto outcome = co_await std::move(writing);
-        const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
+        const bool raced = !outcome && outcome.error().code == Errc::conflict && !change.pinned;
         if (!raced || attempt == write_attempts) co_return std::move(outcome);
     }
+}
+
+Result<> check_patch(const Json& patch) {
+    if (!patch.is_object())
+        return Error{Errc::invalid_input, "the body must be a JSON merge patch (RFC 7396)"};
+    for (const auto& [key, value] : patch.get_object())
+        if (key != "spec" && key != "labels" && key != "domain" && key != "revision")
+            return Error{Errc::invalid_input, std::string(key.substr(0, 63)) +
+                                                  ": only spec, labels and domain can be patched"};
+    return {};
+}
+
+}  // namespace
+
+Task<Response> replace_resource(State& state, const registry::Kind& kind, Caller caller,
+                                Request request) {
+    CO_TRY_VOID(check_query(request, {"dryRun"}));
+    CO_TRY(auto body, co_await parse_body(state, std::move(request.body)));
+    CO_TRY(auto asked, resource_from_body(std::move(body), kind, request.param("name")));
+    Change change{Verb::replace, "replace", asked.revision != 0, {}};
+    change.wanted = [asked = std::move(asked)](const Resource&) { return asked; };
+    auto changing =
+        change_resource(state, kind, std::move(caller), std::move(request), std::move(change));
+    co_return co_await std::move(changing);
 }
 
 Task<Response> patch_resource(State& state, const registry::Kind& kind, Caller caller,
                               Request request) {
     CO_TRY_VOID(check_query(request, {"dryRun"}));
-    const std::string name = request.param("name");
-    CO_TRY(const auto patch, co_await parse_body(state, std::move(request.body)));
-    if (!patch.is_object())
-        co_return Error{Errc::invalid_input, "the body must be a JSON merge patch (RFC 7396)"};
-    for (const auto& [key, value] : patch.get_object())
-        if (key != "spec" && key != "labels" && key != "domain" && key != "revision")
-            co_return Error{
-                Errc::invalid_input,
-                std::string(key.substr(0, 63)) + ": only spec, labels and domain can be patched"};
-    const bool pinned = find(patch, "revision") != nullptr;
-    for (int attempt = 1;; ++attempt) {
-        auto loading = stored_for(state, caller, Verb::patch, kind.name, name);
-        CO_TRY(auto stored, co_await std::move(loading));
+    CO_TRY(auto patch, co_await parse_body(state, std::move(request.body)));
+    CO_TRY_VOID(check_patch(patch));
+    Change change{Verb::patch, "patch", find(patch, "revision") != nullptr, {}};
+    change.wanted = [patch = std::move(patch), &kind](const Resource& stored) {
         Json document = to_json(stored);
         merge_patch(document, patch);
-        CO_TRY(auto wanted, resource_from_body(std::move(document), kind, name));
-        if (!pinned) wanted.revision = stored.revision;  // what the patch was merged into
-        auto checking =
-            check_change(state, caller, Verb::patch, std::move(wanted), std::move(stored));
-        CO_TRY(auto admitted, co_await std::move(checking));
-        auto note = note_of(caller, "patch", request);
-        auto writing =
-            write_replacement(state, std::move(admitted), std::move(note), flag(request, "dryRun"));
-        auto outcome = co_await std::move(writing);
-        const bool raced = !outcome && outcome.error().code == Errc::conflict && !pinned;
-        if (!raced || attempt == write_attempts) co_return std::move(outcome);
-    }
+        return resource_from_body(std::move(document), kind, stored.name);
+    };
+    auto changing =
+        change_resource(state, kind, std::move(caller), std::move(request), std::move(change));
+    co_return co_await std::move(changing);
 }
 
 Task<Response> delete_resource(State& state, const registry::Kind& kind, Caller caller,
