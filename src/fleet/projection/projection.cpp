@@ -105,10 +105,12 @@ void Projection::refresh_devices() {
         if (device == all_.devices.end())
             sink_.remove_device(name);
         else
-            sink_.put_device(name, facts_of(all_, device->second));
+            sink_.put_device(name, facts_of(all_, device->second, rules_));
     };
-    if (all_changed_)
+    if (all_changed_) {
+        rules_.keep_only(all_.profiles);
         for (const auto& [name, device] : all_.devices) put(name);
+    }
     for (const auto& name : changed_devices_)
         if (!all_changed_ || !all_.devices.contains(name)) put(name);
     changed_devices_.clear();

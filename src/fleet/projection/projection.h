@@ -53,6 +53,7 @@ class Projection final : public query::ProductSource {
     Loop& loop_;
     ResourceStore& store_;
     ProjectionSink& sink_;
+    ProfileRules rules_;
     Resources all_;
     std::set<std::string> changed_devices_;
     bool all_changed_ = false;

@@ -73,12 +73,37 @@ TEST(Facts, come_from_profile_and_asset) {
     add(all.assets, resource("Asset", "pump", R"({"site":"north"})"));
     add(all.profiles,
         resource("DeviceProfile", "pump", R"({"signals":[{"name":"flow","min":0,"max":100}]})"));
+    ProfileRules rules;
     const auto facts =
-        facts_of(all, resource("Device", "gw-1", R"({"profile":"pump","asset":"pump"})"));
+        facts_of(all, resource("Device", "gw-1", R"({"profile":"pump","asset":"pump"})"), rules);
     EXPECT_EQ(facts.site, "north");
     ASSERT_TRUE(facts.rules);
     EXPECT_EQ(facts.rules->signals.at("flow").max, 100);
-    EXPECT_FALSE(facts_of(all, resource("Device", "gw-2", R"({"profile":"gone"})")).rules);
+    EXPECT_FALSE(facts_of(all, resource("Device", "gw-2", R"({"profile":"gone"})"), rules).rules);
+}
+
+TEST(ProjectionView, devices_share_the_rules_of_their_profile_until_it_changes) {
+    Resource profile =
+        resource("DeviceProfile", "pump", R"({"signals":[{"name":"flow","min":0,"max":100}]})");
+    profile.generation = 1;
+    ProfileRules rules;
+    const auto first = rules.of(profile);
+    ++profile.revision;  // its status moved
+    EXPECT_EQ(rules.of(profile), first);
+    profile.generation = 2;
+    profile.spec = *parse_json(R"({"signals":[{"name":"flow","min":0,"max":7}]})");
+    const auto second = rules.of(profile);
+    EXPECT_EQ(second->signals.at("flow").max, 7);
+    // Deleted and made again: its generations begin anew.
+    profile.created = {5};
+    profile.spec = *parse_json(R"({"signals":[{"name":"flow","min":0,"max":8}]})");
+    EXPECT_EQ(rules.of(profile)->signals.at("flow").max, 8);
+    rules.keep_only({});
+    EXPECT_NE(rules.of(profile), nullptr);
+    profile.generation = 3;
+    profile.spec = *parse_json(R"({"signals":7})");
+    EXPECT_EQ(rules.of(profile), nullptr);
+    EXPECT_EQ(first->signals.at("flow").max, 100) << "who has them keeps them";
 }
 
 }  // namespace

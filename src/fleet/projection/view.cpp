@@ -58,15 +58,27 @@ std::string site_of(const ByName& assets, std::string asset) {
     return "";
 }
 
-ingest::DeviceFacts facts_of(const Resources& all, const Resource& device) {
+quality::Rules ProfileRules::of(const Resource& profile) {
+    const auto [at, is_new] = made_.try_emplace(profile.name);
+    Made& made = at->second;
+    const bool same = made.generation == profile.generation && made.created == profile.created;
+    if (!is_new && same) return made.rules;
+    // A profile was checked when it was stored.
+    auto rules = quality::rules_from_profile(profile.name, profile.spec);
+    made = {profile.created, profile.generation, rules ? std::move(*rules) : nullptr};
+    return made.rules;
+}
+
+void ProfileRules::keep_only(const ByName& profiles) {
+    std::erase_if(made_, [&](const auto& made) { return !profiles.contains(made.first); });
+}
+
+ingest::DeviceFacts facts_of(const Resources& all, const Resource& device, ProfileRules& rules) {
     ingest::DeviceFacts facts;
     facts.asset = find_string(device.spec, "asset").value_or("");
     facts.site = site_of(all.assets, facts.asset);
     const auto profile = all.profiles.find(find_string(device.spec, "profile").value_or(""));
-    if (profile == all.profiles.end()) return facts;
-    // A profile was checked when it was stored; one that does not compile judges nothing.
-    if (auto rules = quality::rules_from_profile(profile->first, profile->second.spec))
-        facts.rules = std::move(*rules);
+    if (profile != all.profiles.end()) facts.rules = rules.of(profile->second);
     return facts;
 }
 

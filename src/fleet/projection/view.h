@@ -20,9 +20,25 @@ struct Resources {
     ByName devices, profiles, assets, products;
 };
 
+// The rules of each profile, made once for all its devices: a fleet has few profiles and many
+// devices.
+class ProfileRules {
+ public:
+    quality::Rules of(const Resource& profile);  // null: it does not compile, and judges nothing
+    void keep_only(const ByName& profiles);      // of those that are gone nothing is remembered
+
+ private:
+    struct Made {
+        Timestamp created;
+        std::uint64_t generation = 0;
+        quality::Rules rules;
+    };
+    std::map<std::string, Made> made_;
+};
+
 // The site of an asset: its own, or that of the nearest parent that has one. Loops end the search.
 std::string site_of(const ByName& assets, std::string asset);
-ingest::DeviceFacts facts_of(const Resources& all, const Resource& device);
+ingest::DeviceFacts facts_of(const Resources& all, const Resource& device, ProfileRules& rules);
 history::ContextSnapshot context_of(const Resources& all);
 std::shared_ptr<const query::Products> products_of(const Resources& all);
 
