@@ -24,10 +24,8 @@ Task<api::PointDesk::Outcome> PointWiring::store_there(Load load) {
     std::size_t since_pause = 0;
     for (std::size_t i = 0; i < load.count;) {
         Batch& batch = (*load.batches)[i];
-        if (i + 2 < load.count) {
-            prefetch((*load.batches)[i + 2]);
-            data_.ingest().expect((*load.batches)[i + 1], (*load.batches)[i + 2]);
-        }
+        if (i + 2 < load.count) prefetch((*load.batches)[i + 2]);
+        data_.ingest().expect(std::span(*load.batches).first(load.count).subspan(i + 1));
         const auto ticket = data_.ingest().accept(batch);
         const Errc code = ticket ? Errc{} : ticket.error().code;
         if (!ticket && code == Errc::overloaded && waited < full_most) {

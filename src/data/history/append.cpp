@@ -242,7 +242,7 @@ void History::State::insert(SeriesRef series, const Columns& rows) {
     std::size_t newest = 0;
     for (std::size_t i = 1; i < rows.size(); ++i)
         if (rows.times[i] >= rows.times[newest]) newest = i;  // of equals the last one won
-    see_newest(series, {rows.times[newest], rows.values[newest], rows.quality[newest], false});
+    see_newest(series, rows.times[newest], rows.values[newest], rows.quality[newest], false);
     if (rows.boxes) keep_boxed(series, rows, newest);
 }
 
@@ -260,12 +260,17 @@ void History::State::keep_boxed(SeriesRef series, const Columns& rows, std::size
     last.boxed = true;
 }
 
-void History::State::see_newest(SeriesRef series, const LastValue& candidate) {
+void History::State::see_newest(SeriesRef series, Timestamp time, double value, Quality quality,
+                                bool boxed) {
     if (series.index >= newest_.size()) newest_.resize(series.index + 1);
     auto& newest = newest_[series.index];
-    if (newest.known && candidate.time < newest.last.time) return;
+    if (newest.known && time < newest.last.time) return;
     if (newest.last.boxed) newest_boxed_.erase(series.index);
-    newest = {candidate, true, true};
+    newest.last.time = time;
+    newest.last.value = value;
+    newest.last.quality = quality;
+    newest.last.boxed = boxed;
+    newest.known = newest.changed = true;
 }
 
 Timestamp History::State::newest_time(SeriesRef series) const {

@@ -70,7 +70,7 @@ void History::State::adopt(CatalogEntry entry) {
     for (auto& s : entry.series)
         series_.declare(s.ref, std::move(s.device), std::move(s.signal), std::move(s.unit), s.type);
     for (auto& n : entry.newest) {
-        see_newest(n.ref, n.last);
+        see_newest(n.ref, n.last.time, n.last.value, n.last.quality, n.last.boxed);
         if (n.last.boxed && newest_[n.ref.index].last.time == n.last.time)
             newest_boxed_[n.ref.index] = std::move(n.boxed);
         newest_[n.ref.index].changed = false;

@@ -82,7 +82,9 @@ class History::State {
     void prefetch_newest(SeriesRef series) const {
         if (series.index < newest_.size()) __builtin_prefetch(&newest_[series.index], 1);
     }
-    void see_newest(SeriesRef series, const LastValue& candidate);
+    // In registers: a struct would be copied by reads that wait for all stores before them, of
+    // which some miss the cache.
+    void see_newest(SeriesRef series, Timestamp time, double value, Quality quality, bool boxed);
     void keep_boxed(SeriesRef series, const Columns& rows, std::size_t newest);
     Timestamp newest_time(SeriesRef series) const;
     std::size_t head_bytes() const;

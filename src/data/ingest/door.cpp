@@ -149,13 +149,16 @@ Result<Ticket> Ingest::accept(Batch& batch) {
     return store(*device, batch, nullptr);
 }
 
-void Ingest::expect(const Batch& next, const Batch& after) {
-    if (const Form* form = forms_.find(after.form, directory_.epoch())) {
-        __builtin_prefetch(form->device);
-        __builtin_prefetch(form->series.data());
-        __builtin_prefetch(form->places.get());
-    }
-    if (const Form* form = forms_.find(next.form, directory_.epoch())) {
+void Ingest::expect(std::span<const Batch> coming) {
+    if (coming.size() > 2) forms_.expect(coming[2].form);
+    if (coming.size() > 1)
+        if (const Form* form = forms_.find(coming[1].form, directory_.epoch())) {
+            __builtin_prefetch(form->device);
+            __builtin_prefetch(form->series.data());
+            __builtin_prefetch(form->places.get());
+        }
+    if (coming.empty()) return;
+    if (const Form* form = forms_.find(coming[0].form, directory_.epoch())) {
         parts_.history.expect_soon(form->series);
         if (form->places) quality::Engine::expect(*form->places);
     }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,9 +74,9 @@ class Ingest final : public mqtt::Uplink, public PointSink {
 
     // PointSink. batch.device must be in the directory; arrival 0 becomes now.
     Result<Ticket> accept(Batch& batch) override;
-    // These are accepted next, and after that: what is known of their forms is on its way from
-    // memory while the batch before is stored. Changes nothing.
-    void expect(const Batch& next, const Batch& after);
+    // These are accepted next, one after the other: what is known of the forms of the first ones
+    // is on its way from memory while the batch before is stored. Changes nothing.
+    void expect(std::span<const Batch> coming);
     Result<Ticket> accept(const Decision& decision) override;
     Ticket durable() const override { return line_.durable(); }
     void on_durable(std::function<void(Ticket)> listener) override;

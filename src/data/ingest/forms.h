@@ -3,6 +3,7 @@
 // no name again. Forms are forgotten all at once, when a device left or its rules changed, or when
 // there are too many.
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
@@ -28,27 +29,53 @@ struct Form {
 class Forms {
  public:
     // Null: a form that was not seen since `epoch` of the directory began.
-    const Form* find(std::uint64_t form, std::uint64_t epoch) {
-        if (form == 0) return nullptr;
+    const Form* find(std::uint64_t number, std::uint64_t epoch) {
+        if (number == 0) return nullptr;
         if (epoch != epoch_) forget(epoch);
-        const auto found = forms_.find(form);
-        return found == forms_.end() ? nullptr : &found->second;
+        const Form* form = place_of(number);
+        return form != nullptr && form->device != nullptr ? form : nullptr;
+    }
+    // It is looked for soon.
+    void expect(std::uint64_t number) const {
+        if (const Form* form = place_of(number)) __builtin_prefetch(form);
     }
     void keep(std::uint64_t number, Form form) {
-        runs_ += form.series.size() + 1;
-        if (runs_ > runs_max) forget(epoch_);
-        forms_.insert_or_assign(number, std::move(form));
+        cost_ += form.series.size() * sizeof(history::SeriesRef);
+        if (cost_ > cost_max) forget(epoch_);
+        auto& page = pages_[number / page_forms];
+        if (!page) {
+            page = std::make_unique<Page>();
+            cost_ += sizeof(Page);
+        }
+        (*page)[number % page_forms] = std::move(form);
     }
 
  private:
-    static constexpr std::size_t runs_max = 4'000'000;  // about 64 MB
+    static constexpr std::size_t cost_max = std::size_t{64} << 20;  // bytes, about
+    static constexpr std::size_t page_forms = 256;
+    // Numbers are given one after the other, so those of a page are used together, and a number
+    // says where its form is.
+    using Page = std::array<Form, page_forms>;
+
+    const Form* place_of(std::uint64_t number) const {
+        if (const std::uint64_t wanted = number / page_forms; wanted != page_number_ || !page_) {
+            const auto found = pages_.find(wanted);
+            if (found == pages_.end()) return nullptr;
+            page_number_ = wanted;
+            page_ = found->second.get();
+        }
+        return &(*page_)[number % page_forms];
+    }
     void forget(std::uint64_t epoch) {
-        forms_.clear();
-        runs_ = 0;
+        page_ = nullptr;
+        pages_.clear();
+        cost_ = 0;
         epoch_ = epoch;
     }
-    std::unordered_map<std::uint64_t, Form> forms_;
-    std::size_t runs_ = 0;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+    mutable std::uint64_t page_number_ = 0;
+    mutable const Page* page_ = nullptr;  // the one looked into last
+    std::size_t cost_ = 0;
     std::uint64_t epoch_ = 0;
 };
 

@@ -180,5 +180,35 @@ TEST_F(IngestDeadLetters, are_bounded_in_memory_and_on_disk) {
     EXPECT_EQ(letters_->list("", 1)[0].number, last);
 }
 
+TEST(IngestForms, are_found_by_their_numbers_until_an_epoch_ends) {
+    KnownDevice device;
+    Forms forms;
+    const std::uint64_t far = 9'000'000'000;
+    EXPECT_EQ(forms.find(0, 1), nullptr);
+    EXPECT_EQ(forms.find(255, 1), nullptr);
+    forms.keep(255, {&device, {{1}}, {}, nullptr});
+    forms.keep(256, {&device, {{2}, {3}}, {}, nullptr});
+    forms.keep(far, {&device, {{4}}, {}, nullptr});
+    forms.expect(far + 1'000);
+    ASSERT_NE(forms.find(256, 1), nullptr);
+    EXPECT_EQ(forms.find(256, 1)->series.size(), 2u);
+    EXPECT_EQ(forms.find(255, 1)->series[0].index, 1u);
+    EXPECT_EQ(forms.find(far, 1)->series[0].index, 4u);
+    EXPECT_EQ(forms.find(257, 1), nullptr) << "of the same page";
+    EXPECT_EQ(forms.find(255, 2), nullptr) << "rules changed";
+    forms.keep(255, {&device, {{5}}, {}, nullptr});
+    EXPECT_EQ(forms.find(255, 2)->series[0].index, 5u);
+}
+
+TEST(IngestForms, are_bounded_also_where_no_number_comes_twice) {
+    KnownDevice device;
+    Forms forms;
+    const std::vector<history::SeriesRef> series(100);
+    for (std::uint64_t number = 1; number <= 200'000; ++number)
+        forms.keep(number * 7, {&device, series, {}, nullptr});
+    EXPECT_EQ(forms.find(7, 0), nullptr);
+    EXPECT_NE(forms.find(200'000 * 7, 0), nullptr);
+}
+
 }  // namespace
 }  // namespace mw::ingest
