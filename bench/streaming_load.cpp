@@ -210,7 +210,7 @@ Result<> Gateway::run(std::uint64_t windows) {
     Scope scope(*loop);
     scope.spawn(drain(*outbox));
     scope.spawn(source->run(*processor, {}));
-    scope.spawn(processor->rehearse());  // as the agent does
+    scope.spawn(processor->rehearse([this] { source->rehearse(); }));  // as the agent does
     while (source->status().state == "starting") loop->turn(true);
     std::cout << source->address().port << std::endl;
     TRY_VOID(sync_wait(*loop, watch.enough.wait()));

@@ -147,7 +147,10 @@ Task<> Agent::run() {
     scope.spawn(connection_->run(std::move(listener)));
     scope.spawn(converger_->run());
     scope.spawn(processor_->watch_inputs([this] { return converger_->silent_sources(); }));
-    scope.spawn(processor_->rehearse());
+    const auto rehearse_sources = [this] {
+        for (sources::Source* source : converger_->sources()) source->rehearse();
+    };
+    scope.spawn(processor_->rehearse(rehearse_sources));
     scope.spawn(commands_->run());
     scope.spawn(renewal_->run());
     scope.spawn(report_health());

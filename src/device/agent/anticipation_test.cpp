@@ -67,7 +67,7 @@ TEST(Anticipation, waits_until_rows_keep_time) {
 
 // Counts what a model is asked.
 struct Asked {
-    int runs = 0, rehearsals = 0;
+    int runs = 0, rehearsals = 0, sources = 0;
 };
 class CountedModel final : public inference::Model {
  public:
@@ -108,7 +108,9 @@ class CountedEngine final : public inference::Engine {
 // Virtual time; 100 rows a second, a window a second.
 class Rehearsed : public VirtualGateway {
  protected:
-    Rehearsed() { scope_->spawn(processor_->rehearse()); }
+    Rehearsed() {
+        scope_->spawn(processor_->rehearse([this] { ++asked_.sources; }));
+    }
     void install() {
         pipeline::BundleParts parts;
         parts.model.assign(std::begin(doubling), std::end(doubling));
@@ -151,6 +153,7 @@ TEST_F(Rehearsed, only_before_a_window_s_last_row_and_counted_nowhere) {
     feed(1);
     EXPECT_GT(asked_.rehearsals, 5);
     EXPECT_LT(asked_.rehearsals, 20);
+    EXPECT_EQ(asked_.sources, asked_.rehearsals);
     EXPECT_EQ(asked_.runs, 2);
     EXPECT_EQ(processor_->models().at("pump")->decisions(), 2u);
     const int before = asked_.rehearsals;

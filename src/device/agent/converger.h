@@ -43,6 +43,7 @@ class Converger {
     Json report() const;
     // Sources that give nothing now, and why: "pump: finished; line: starting"; empty: all run.
     std::string silent_sources() const { return sources_.silent(); }
+    std::vector<sources::Source*> sources() const { return sources_.running(); }
     nanoseconds health_every() const { return health_every_; }
 
  private:

@@ -232,7 +232,7 @@ Task<> Processor::watch_inputs(std::function<std::string()> remark) {
     }
 }
 
-Task<> Processor::rehearse() {
+Task<> Processor::rehearse(std::function<void()> sources) {
     for (;;) {
         const SteadyTime now = Loop::here().clock().steady();
         std::optional<SteadyTime> next, awake;
@@ -242,6 +242,7 @@ Task<> Processor::rehearse() {
             if (due->to <= now) {
                 runner->stop_rehearsing();
             } else if (due->from <= now) {
+                if (!awake) sources();
                 runner->rehearse();
                 awake = std::max(awake.value_or(due->to), due->to);
                 next = now + rehearse_every;

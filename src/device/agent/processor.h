@@ -39,8 +39,8 @@ class Processor final : public sources::SourceSink {
     Task<> watch_inputs(std::function<std::string()> remark);
 
     // Until cancelled: shortly before a row is due that ends a model's window, decides for nothing,
-    // so that the decision itself finds warm caches (Anticipation).
-    Task<> rehearse();
+    // so that the decision itself finds warm caches (Anticipation). `sources`: what they do then.
+    Task<> rehearse(std::function<void()> sources);
 
     // How much event time one sketch covers, of every model from its next window on.
     void observe_every(nanoseconds window);

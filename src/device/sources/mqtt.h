@@ -32,6 +32,7 @@ class MqttSource final : public Source {
     SourceStatus status() const override;
     // Rules change while clients stay; another address or other certificates mean a restart.
     bool reconfigure(const Json& description) override;
+    void rehearse() override { inbox_.rehearse(); }
     // Where it listens, once it is running: the port that the kernel gave for port 0.
     const net::Address& address() const { return listen_; }
 

@@ -24,6 +24,7 @@ MqttInbox::MqttInbox(MqttMapping mapping, std::string source, const Clock& clock
 void MqttInbox::remap(MqttMapping mapping) {
     mapping_ = std::move(mapping);
     mapping_.speak_for(device_);
+    frame_.clear();
 }
 
 void MqttInbox::speak_for(DeviceId device) {
@@ -55,6 +56,10 @@ Result<Ticket> MqttInbox::publish(const mqtt::Identity&, std::string_view topic,
         remember(seen_, item.topic, sequence);
     }
     if (item.batch.size() == 0) return Ticket{};
+    if (item.batch.form != 0) {
+        frame_topic_.assign(topic);
+        frame_.assign(payload.begin(), payload.end());
+    }
     item.bytes = payload.size();
     item.ticket = Ticket{++issued_.value};
     points_ += item.batch.size();
@@ -63,6 +68,11 @@ Result<Ticket> MqttInbox::publish(const mqtt::Identity&, std::string_view topic,
     items_.push_back(std::move(item));
     arrived_.set();
     return issued_;
+}
+
+void MqttInbox::rehearse() {
+    if (frame_.empty() || !items_.empty()) return;
+    ignore(mapping_.decode(frame_topic_, frame_, clock_.now(), spare_), "it was read before");
 }
 
 Result<Ticket> MqttInbox::refuse(std::string_view topic, Error error,

@@ -55,6 +55,8 @@ class MqttInbox final : public mqtt::Uplink {
         durable_ = through;
         note_change();
     }
+    // Reads the last frame of columns again, where the next one will lie. Nothing else changes.
+    void rehearse();
     const Figures& figures() const { return figures_; }
 
  private:
@@ -87,6 +89,8 @@ class MqttInbox final : public mqtt::Uplink {
     Sequences given_;         // given out in portions: what a checkpoint says
     std::uint64_t stamp_ = 0;
     Batch spare_;
+    std::string frame_topic_;  // of the last message that was a frame of columns
+    Bytes frame_;
     DeviceId device_{"gateway"};
     Ticket issued_;
     Ticket durable_;

@@ -340,6 +340,28 @@ TEST(MqttInbox, gives_out_a_frame_as_it_came_between_other_messages) {
     EXPECT_TRUE(later.empty());
 }
 
+TEST(MqttInbox, what_is_rehearsed_is_nowhere) {
+    RealClock clock;
+    MqttInbox inbox(
+        MqttMapping::read(json(R"([{"filter":"v","signal":"v"},{"filter":"f"}])")).value(), "line",
+        clock);
+    inbox.rehearse();  // nothing came yet
+    for (const std::uint64_t sequence : {1u, 2u}) {
+        ASSERT_TRUE(inbox.publish({}, "f", frame_bytes(sequence, 3), {}));
+        inbox.rehearse();  // one waits
+        auto portion = inbox.take();
+        EXPECT_EQ(portion.batch.times[0].ns, 1'000 + std::int64_t(sequence));
+        EXPECT_EQ(portion.batch.position.sequence, sequence);
+        inbox.give_back(std::move(portion.batch));
+        inbox.rehearse();
+        EXPECT_TRUE(inbox.empty());
+    }
+    ASSERT_TRUE(inbox.publish({}, "v", bytes_of("5"), {}));
+    EXPECT_EQ(inbox.take().batch.values, std::vector<double>{5});
+    EXPECT_EQ(inbox.figures().points, 7u);
+    EXPECT_EQ(inbox.figures().repeated, 0u);
+}
+
 class Keeper final : public SourceSink {
  public:
     Task<> accept(Batch& batch, Bytes checkpoint) override {

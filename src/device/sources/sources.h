@@ -45,6 +45,8 @@ class Source {
     virtual SourceStatus status() const = 0;
     // A new description that this running source can take over without a restart; false if not.
     virtual bool reconfigure(const Json& /*description*/) { return false; }
+    // What came last is read again, for nobody: what comes next finds warm caches (ADR 0035).
+    virtual void rehearse() {}
     // Calls `visit` for at most `rows` batches before the checkpoint, oldest first, where a source
     // can look back (a recording); others visit nothing. Rebuilds windows after a restart.
     virtual Result<> look_back(const Bytes& /*checkpoint*/, std::size_t /*rows*/,
