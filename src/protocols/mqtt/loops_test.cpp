@@ -64,10 +64,11 @@ class Plant {
 };
 
 // A name whose session lives on that shard.
-std::string name_on(ShardNumber shard, ShardNumber shards, int nth = 0) {
+std::string name_on(ShardNumber shard, ShardNumber shards, int nth = 0,
+                    Spread spread = Spread::even) {
     for (int n = 0;; ++n) {
         std::string name = "c" + std::to_string(n);
-        if (home_of({}, name, shards, Spread::even) == shard && nth-- == 0) return name;
+        if (home_of({}, name, shards, spread) == shard && nth-- == 0) return name;
     }
 }
 
@@ -116,6 +117,31 @@ TEST(MqttLoops, messages_cross_in_order_and_once) {
     plant.until([&] { return plant.broker.metrics().publishes_delivered == 3u * count; });
     plant.until([&] { return plant.broker.metrics().shard_messages == 3u * count; });
     plant.until([&] { return plant.broker.metrics().connected == 6; });
+}
+
+TEST(MqttLoops, what_goes_up_is_prepared_on_the_loop_of_its_session) {
+    FakeUplink uplink;
+    constexpr int count = 2'000;
+    Plant plant(3, &uplink);
+    const net::Address address = plant.listen();
+    std::vector<std::unique_ptr<Client>> clients;
+    Scope scope(*plant.loop);
+    for (ShardNumber shard = 0; shard < 3; ++shard) {
+        const auto name = name_on(shard, 3, 0, Spread::first_has_uplink);
+        clients.push_back(plant.connect(address, name));
+        scope.spawn(send_all(*clients.back(), "t/" + std::to_string(shard), count));
+    }
+    ASSERT_TRUE(plant.wait(within(seconds{120}, scope.join())).ok());
+    EXPECT_EQ(scope.failures(), 0u);
+    ASSERT_EQ(uplink.got.size(), 3u * count);
+    std::map<std::string, int> next;
+    for (const FakeUplink::Got& got : uplink.got) {
+        EXPECT_EQ(got.payload, std::to_string(next[got.topic]));
+        const bool here = got.topic == "t/0";  // the uplink's own loop prepares nothing
+        EXPECT_EQ(got.length, here ? 0 : got.payload.size());
+        ++next[got.topic];
+    }
+    plant.until([&] { return plant.broker.metrics().shard_messages == 2u * count; });
 }
 
 TEST(MqttLoops, operators_see_one_broker) {
