@@ -230,6 +230,33 @@ constexpr Attempt attempts[] = {
      "d.time >= p.time WHERE p.signal = 'power'"},
 };
 
+// Which value fails first depends on the order of rows, and that on what there is: so whoever does
+// not see all rows is not told which.
+TEST(SightAttacks, an_error_names_no_value_to_those_who_see_a_part) {
+    twins::Twins worlds;
+    for (const char* sql :
+         {"SELECT * FROM pumps t SEMI JOIN decisions d ON t.device = d.device WHERE "
+          "CAST(t.signal AS INTEGER) < 17",
+          "SELECT CAST(signal AS INTEGER) FROM points",
+          "SELECT CAST(signal AS DATE) FROM series WHERE CAST(unit AS INTEGER) = 1"}) {
+        Plant::Answer answer;
+        EXPECT_EQ(worlds.leak(sql, &answer), "") << sql;
+        ASSERT_TRUE(answer.error) << sql;
+        EXPECT_EQ(answer.error->code, Errc::invalid_input);
+        EXPECT_EQ(answer.text.find("pressure"), std::string::npos) << answer.text;
+        EXPECT_NE(answer.text.find("TRY_CAST"), std::string::npos) << answer.text;
+        const auto all = worlds.with.answer(sql, "user:ann");
+        EXPECT_NE(all.text.find("Could not convert string"), std::string::npos) << all.text;
+    }
+    // What is wrong with the text itself is told to everybody.
+    for (const char* sql : {"SELECT CAST('nothing' AS INTEGER)", "SELECT nothing FROM points",
+                            "SELECT sum(device), 'nothing' FROM points"}) {
+        Plant::Answer answer;
+        EXPECT_EQ(worlds.leak(sql, &answer), "") << sql;
+        EXPECT_NE(answer.text.find("rror: "), std::string::npos) << answer.text;
+    }
+}
+
 TEST(SightAttacks, are_refused_or_see_nothing_of_what_is_hidden) {
     twins::Twins worlds;
     std::size_t count = 0;

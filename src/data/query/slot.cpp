@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/log.h"
 #include "base/sql_text.h"
 #include "data/query/result_text.h"
 
@@ -61,6 +62,24 @@ std::vector<duckdb::Value> values_of(const QueryParameters& parameters) {
 // DuckDB's first line, without its name for the class of error and without the rewritten text.
 std::string first_line(const std::string& message) {
     return message.substr(0, message.find("\n\nLINE "));
+}
+
+Result<> drained(Result<duckdb::Rows> rows) {
+    if (!rows) return std::move(rows).error();
+    duckdb::Chunk chunk;
+    while (true) {
+        TRY(const bool more, rows->next(chunk));
+        if (!more) return {};
+    }
+}
+
+// For somebody who does not see all rows, of what went wrong with the engine.
+std::string words_for(Errc code, const std::string& line) {
+    if (code == Errc::overloaded)
+        return "the statement or its result needs more memory than it may have; aggregate, or "
+               "bound it by device, signal and time";
+    log::error("query.failed", {{"reason", line}});
+    return "the engine could not answer; the hub's log says why";
 }
 
 // A text as to_iso8601() writes it. DuckDB reads it the same.
@@ -210,7 +229,7 @@ Result<QueryReply> Slot::run(const Parsed& parsed, Plan plan, ResultFormat forma
                             std::to_string(limits.rows + (parquet ? 0 : 1));
     auto reply = parquet ? parquet_reply(sql, parsed.parameters, limits, stop)
                          : text_reply(sql, parsed.parameters, format, limits, stop);
-    if (!reply) reply = explained(std::move(reply).error(), parsed);
+    if (!reply) reply = explained(std::move(reply).error(), parsed, std::move(stop));
     end_statement();
     return reply;
 }
@@ -276,12 +295,31 @@ Result<QueryReply> Slot::parquet_reply(const std::string& sql, const QueryParame
     return reply;
 }
 
-// The same error with the place in the text that the user wrote: DuckDB points into the rewritten
-// one, so we bind the original once more over empty tables of the same names.
-Error Slot::explained(Error error, const Parsed& parsed) {
+// What an error's own words would tell of rows is not for those who do not see all of them: which
+// value failed depends on the order of rows, and that on what there is.
+Error Slot::explained(Error error, const Parsed& parsed, std::stop_token stop) {
     if (error.code == Errc::cancelled) return error;
+    const bool sees_all = std::ranges::all_of(parsed.wanted, [](const Wanted& wanted) {
+        return !wanted.sight || wanted.sight->sees_all_rows();
+    });
     const std::string line = first_line(error.message);
-    if (error.code != Errc::invalid_input) return Error{error.code, line};
+    if (error.code != Errc::invalid_input)
+        return Error{error.code, sees_all ? line : words_for(error.code, line)};
+    Result<> again = try_on_nothing(parsed, !sees_all, std::move(stop));
+    if (sees_all) {
+        const bool same = !again.ok() && first_line(again.error().message) == line;
+        return same ? std::move(again).error() : Error{error.code, line};
+    }
+    if (!again.ok() && again.error().code == Errc::invalid_input) return std::move(again).error();
+    if (!again.ok() && again.error().code == Errc::cancelled) return std::move(again).error();
+    return Error{Errc::invalid_input,
+                 "it fails on a value of a row; which one is not told to those who may not see all "
+                 "rows. Next step: leave such rows out, or use TRY_CAST"};
+}
+
+// The statement as it was written over empty tables of the same names: what is wrong with its text,
+// with the place there (DuckDB points into the rewritten one otherwise). runs: not only bound.
+Result<> Slot::try_on_nothing(const Parsed& parsed, bool runs, std::stop_token stop) {
     Snapshot nothing{
         {}, std::make_shared<quality::Scorecard>(), std::make_shared<labels::Labels>()};
     nothing.history.series = std::make_shared<const history::SeriesDirectory>();
@@ -291,15 +329,18 @@ Error Slot::explained(Error error, const Parsed& parsed) {
     for (const Wanted& wanted : parsed.wanted) {
         const std::string view = "CREATE OR REPLACE TEMP VIEW " + sql_name(wanted.name) + " AS " +
                                  empty.with + "FROM " + wanted.internal;
-        if (!open_->connection->run(view)) return Error{error.code, line};
+        if (!open_->connection->run(view)) return {};  // then there is nothing to say
     }
-    auto again = open_->connection->prepare(parsed.original);
+    Result<> outcome;
+    if (auto statement = open_->connection->prepare(parsed.original); !statement)
+        outcome = std::move(statement).error();
+    else if (runs)
+        outcome = drained(statement->execute(values_of(parsed.parameters), std::move(stop)));
     for (const Wanted& wanted : parsed.wanted) {
         ignore(open_->connection->run("DROP VIEW IF EXISTS " + sql_name(wanted.name)),
                "a view left behind is empty and is replaced by the next");
     }
-    if (!again.ok() && first_line(again.error().message) == line) return std::move(again).error();
-    return Error{error.code, line};
+    return outcome;
 }
 
 void Slot::end_statement() {

@@ -52,7 +52,8 @@ class Slot {
                                   std::stop_token stop);
     Result<QueryReply> parquet_reply(const std::string& sql, const QueryParameters& parameters,
                                      const QueryLimits& limits, std::stop_token stop);
-    Error explained(Error error, const Parsed& parsed);
+    Error explained(Error error, const Parsed& parsed, std::stop_token stop);
+    Result<> try_on_nothing(const Parsed& parsed, bool runs, std::stop_token stop);
     void end_statement();
 
     SlotOptions options_;
