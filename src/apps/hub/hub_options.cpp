@@ -193,7 +193,8 @@ std::vector<config::Section> describe(HubOptions& o) {
         .row("loops", o.mqtt_loops,
              {.min = 1,
               .max = mqtt::Broker::loops_max,
-              .help = "threads that carry sessions; more than 1 only if one is too busy"})
+              .help = "threads that carry sessions and read what comes; more than 1 only if one is "
+                      "too busy"})
         .row("scram_credentials", o.scram_credentials,
              {.help = "file of services and users that must prove a password by SCRAM-SHA-256 "
                       "besides their certificate (millwright mqtt credential); empty: nobody must"})
