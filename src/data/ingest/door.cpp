@@ -9,7 +9,6 @@ namespace mw::ingest {
 Ingest::Ingest(IngestOptions options, Parts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics),
-      limits_(options.payload),
       reader_(options.payload, parts_.clock),
       quality_(options.quality),
       edge_nodes_(std::make_unique<EdgeNodes>(*this, std::move(options.sparkplug))) {
@@ -76,7 +75,7 @@ Result<Ticket> Ingest::publish(const mqtt::Identity&, std::string_view topic, By
 }
 
 std::unique_ptr<mqtt::Preparer> Ingest::preparer() {
-    return std::make_unique<Preparer>(limits_, parts_.clock);
+    return std::make_unique<Preparer>(reader_.decoder().limits(), parts_.clock);
 }
 
 Result<Ticket> Ingest::take_data(KnownDevice& device, const Topic& topic, std::string_view text,

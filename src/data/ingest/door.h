@@ -111,7 +111,6 @@ class Ingest final : public mqtt::Uplink, public PointSink {
     Parts parts_;
     Metrics metrics_;
     DeviceDirectory directory_;
-    payload::Limits limits_;
     DataReader reader_;
     quality::Engine quality_;
     TicketLine line_;

@@ -310,8 +310,9 @@ Error Slot::explained(Error error, const Parsed& parsed, std::stop_token stop) {
         const bool same = !again.ok() && first_line(again.error().message) == line;
         return same ? std::move(again).error() : Error{error.code, line};
     }
-    if (!again.ok() && again.error().code == Errc::invalid_input) return std::move(again).error();
-    if (!again.ok() && again.error().code == Errc::cancelled) return std::move(again).error();
+    const Errc found = again.ok() ? Errc{} : again.error().code;
+    if (!again.ok() && (found == Errc::invalid_input || found == Errc::cancelled))
+        return std::move(again).error();
     return Error{Errc::invalid_input,
                  "it fails on a value of a row; which one is not told to those who may not see all "
                  "rows. Next step: leave such rows out, or use TRY_CAST"};

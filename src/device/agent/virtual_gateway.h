@@ -24,6 +24,7 @@ class VirtualGateway : public testing::Test {
         ignore(sync_wait(*loop_, scope_->join()), "the test is over");
         ignore(sync_wait(*loop_, outbox_->stop()), "the test is over");
     }
+    // Of the simulated clock: nobody waits.
     void pass(nanoseconds time) {
         auto task = [](nanoseconds much) -> Task<> { co_return co_await sleep_for(much); }(time);
         ASSERT_TRUE(sync_wait(*loop_, std::move(task)).ok());
